@@ -1,0 +1,156 @@
+//! One finished probe of one slot, as it is kept in the log.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::id::{LeaseToken, MonitorId};
+use crate::invalid::Invalid;
+use crate::report::{Evidence, Reason, Timings};
+use crate::time::Timestamp;
+use crate::verdict::Verdict;
+
+/// Where a check runs from: a short name of lower-case letters, digits and hyphens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Region(String);
+
+impl Region {
+    /// The longest name, in bytes.
+    pub const MAX_BYTES: usize = 32;
+
+    /// Parses a region's name.
+    ///
+    /// # Errors
+    /// [`Invalid`] on the field `region`.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let sound = !text.is_empty()
+            && text.len() <= Self::MAX_BYTES
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if sound {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Invalid::new("region", "invalid_region", "A region has 1 to 32 lower-case letters, digits or hyphens."))
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Region {
+    /// The first region, `default`.
+    fn default() -> Self {
+        Self("default".to_owned())
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a check was made. Only scheduled ones are slots; the others sit between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// The monitor was due.
+    Scheduled,
+    /// A change of status had to be confirmed before it counts.
+    Confirmation,
+    /// Somebody asked for it.
+    Manual,
+}
+
+/// The right to probe one instant of one monitor and to record what was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Which monitor.
+    pub monitor: MonitorId,
+    /// From where.
+    pub region: Region,
+    /// The slot, or the instant of a confirmation or manual check.
+    pub slot: Timestamp,
+    /// Why it is made.
+    pub origin: Origin,
+    /// The instant by which the probe must have started: the next slot.
+    pub start_before: Timestamp,
+    /// Proof towards the store; another one's result for this slot changes nothing.
+    pub token: LeaseToken,
+    /// When others may take over.
+    pub lease_until: Timestamp,
+    /// The version of the monitor's settings at the moment of the claim.
+    pub version: u32,
+}
+
+/// How much longer than the probe's timeout a lease lasts.
+pub const LEASE_MARGIN: Duration = Duration::from_secs(2);
+
+/// When the lease of a slot ends that is taken at `now` and whose probe starts at the slot or at once.
+pub fn lease_end(slot: Timestamp, now: Timestamp, timeout: Duration) -> Timestamp {
+    slot.max(now).plus(timeout).plus(LEASE_MARGIN)
+}
+
+/// One finished probe. Unique by slot, monitor and region.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// Which monitor.
+    pub monitor: MonitorId,
+    /// From where.
+    pub region: Region,
+    /// The slot, or the instant of a confirmation or manual check.
+    pub slot: Timestamp,
+    /// Why it was made.
+    pub origin: Origin,
+    /// When the probe started.
+    pub checked_at: Timestamp,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// Why, unless all was well.
+    pub reason: Option<Reason>,
+    /// How long the whole probe took, in monotonic time.
+    pub latency: Duration,
+    /// How long each phase of it took.
+    pub timings: Timings,
+    /// The status code of the answer, where there was one.
+    pub http_status: Option<u16>,
+    /// What else was seen; kept for failures only.
+    pub evidence: Option<Evidence>,
+}
+
+/// What becomes of a claim.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The probe finished.
+    Checked(Box<Check>),
+    /// We ourselves had no network: this says nothing about the target.
+    Unknown,
+}
+
+/// A claim together with what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled {
+    /// The claim.
+    pub claim: Claim,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_outlasts_the_probe_whether_it_starts_now_or_at_the_slot() {
+        let (slot, timeout) = (Timestamp::from_secs(100), Duration::from_secs(10));
+        assert_eq!(lease_end(slot, Timestamp::from_secs(99), timeout), Timestamp::from_secs(112));
+        assert_eq!(lease_end(slot, Timestamp::from_secs(105), timeout), Timestamp::from_secs(117));
+    }
+
+    #[test]
+    fn a_region_is_a_short_plain_name() {
+        assert_eq!(Region::parse("eu-west-1").unwrap().as_str(), "eu-west-1");
+        assert!(Region::parse("EU").is_err());
+        assert!(Region::parse("").is_err());
+    }
+}

@@ -1,0 +1,395 @@
+//! What is watched, how often, and what is expected of it. Every value here is parsed once; inside, the type is the proof.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use crate::address::AddressGuard;
+use crate::id::{MonitorId, WorkspaceId};
+use crate::invalid::Invalid;
+use crate::status::Confirmation;
+use crate::time::Timestamp;
+
+/// The name of a monitor: 1 to [`MonitorName::MAX_CHARS`] characters on one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MonitorName(String);
+
+impl MonitorName {
+    /// The longest name.
+    pub const MAX_CHARS: usize = 100;
+
+    /// Parses a name; white space around it is dropped.
+    ///
+    /// # Errors
+    /// [`Invalid`] on the field `name`.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let name = text.trim();
+        let sound = !name.is_empty() && name.chars().count() <= Self::MAX_CHARS && !name.chars().any(char::is_control);
+        if sound {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(Invalid::new("name", "invalid_name", "A name has 1 to 100 characters on one line."))
+        }
+    }
+
+    /// The name that a target gets where none was chosen: its host and path.
+    pub fn of_target(target: &Target) -> Self {
+        let Target::Http(http) = target;
+        let host = http.url.host_str().unwrap_or_default();
+        let path = http.url.path().trim_end_matches('/');
+        Self(format!("{host}{path}").chars().take(Self::MAX_CHARS).collect())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The time between two slots: whole seconds, 1 to [`Interval::MAX_SECS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Interval(u32);
+
+impl Interval {
+    /// The longest interval: a day.
+    pub const MAX_SECS: u32 = 86_400;
+
+    /// An interval of so many seconds; `None` outside of 1 to [`Interval::MAX_SECS`].
+    pub fn from_secs(seconds: u32) -> Option<Self> {
+        (1..=Self::MAX_SECS).contains(&seconds).then_some(Self(seconds))
+    }
+
+    /// Parses an interval that somebody asked for, with the least that the operator permits.
+    ///
+    /// # Errors
+    /// [`Invalid`] on the field `interval_seconds`.
+    pub fn parse(seconds: i64, least: Self) -> Result<Self, Invalid> {
+        u32::try_from(seconds).ok().and_then(Self::from_secs).filter(|interval| *interval >= least).ok_or_else(|| {
+            let message = format!("An interval has {} to {} seconds.", least.0, Self::MAX_SECS);
+            Invalid::new("interval_seconds", "interval_out_of_bounds", message)
+        })
+    }
+
+    /// Whole seconds.
+    pub fn as_secs(self) -> u32 {
+        self.0
+    }
+
+    /// As a duration.
+    pub fn duration(self) -> Duration {
+        Duration::from_secs(u64::from(self.0))
+    }
+}
+
+/// How long a whole probe may take: whole seconds, at least one, at most the interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timeout(u32);
+
+impl Timeout {
+    /// What is taken where nothing is said, unless the interval is shorter.
+    pub const DEFAULT_SECS: u32 = 10;
+
+    /// A timeout as the store keeps it; zero is taken as one second.
+    pub fn from_secs(seconds: u32) -> Self {
+        Self(seconds.max(1))
+    }
+
+    /// The timeout that goes with an interval where nothing is said.
+    pub fn default_for(interval: Interval) -> Self {
+        Self(interval.0.min(Self::DEFAULT_SECS))
+    }
+
+    /// Parses a timeout that somebody asked for.
+    ///
+    /// # Errors
+    /// [`Invalid`] on the field `timeout_seconds`.
+    pub fn parse(seconds: i64, interval: Interval) -> Result<Self, Invalid> {
+        u32::try_from(seconds).ok().filter(|s| (1..=interval.0).contains(s)).map(Self).ok_or_else(|| {
+            let message = format!("A timeout has at least 1 second and at most the interval of {}.", interval.0);
+            Invalid::new("timeout_seconds", "timeout_out_of_bounds", message)
+        })
+    }
+
+    /// Whole seconds.
+    pub fn as_secs(self) -> u32 {
+        self.0
+    }
+
+    /// As a duration.
+    pub fn duration(self) -> Duration {
+        Duration::from_secs(u64::from(self.0))
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A request over HTTP or HTTPS.
+    Http(HttpTarget),
+}
+
+impl Target {
+    /// Where it points, as people read it.
+    pub fn url(&self) -> &str {
+        let Self::Http(http) = self;
+        http.url.as_str()
+    }
+}
+
+/// The method of a request. Both are safe (RFC 9110, section 9.2.1): watching changes nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpMethod {
+    /// Fetches the body as well.
+    #[default]
+    Get,
+    /// Fetches the headers alone.
+    Head,
+}
+
+/// A request over HTTP or HTTPS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpTarget {
+    url: Url,
+    /// How it is asked.
+    pub method: HttpMethod,
+    /// Whether redirects are followed; where not, the redirect itself is the answer.
+    pub follow_redirects: bool,
+}
+
+impl HttpTarget {
+    /// The longest URL, in bytes: what every server and proxy can be expected to take (RFC 9110, section 4.1, asks for 8000).
+    pub const MAX_URL_BYTES: usize = 2048;
+
+    /// Parses a target. A literal address that the guard refuses is refused at once; names are judged when dialled.
+    ///
+    /// # Errors
+    /// [`Invalid`] on the field `target.url`.
+    pub fn parse(url: &str, method: HttpMethod, follow_redirects: bool, guard: &AddressGuard) -> Result<Self, Invalid> {
+        let refuse = |code, message: &str| Err(Invalid::new("target.url", code, message));
+        if url.len() > Self::MAX_URL_BYTES {
+            return refuse("url_too_long", "A URL has at most 2048 bytes.");
+        }
+        let Ok(url) = Url::parse(url.trim()) else {
+            return refuse("invalid_url", "A URL looks like https://example.org/path.");
+        };
+        if !matches!(url.scheme(), "http" | "https") {
+            return refuse("unsupported_scheme", "A URL begins with http:// or https://.");
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return refuse(
+                "url_with_credentials",
+                "A URL is stored and shown: it must not hold a user name or password.",
+            );
+        }
+        let literal = match url.host() {
+            Some(Host::Ipv4(v4)) => Some(IpAddr::V4(v4)),
+            Some(Host::Ipv6(v6)) => Some(IpAddr::V6(v6)),
+            Some(Host::Domain(_)) => None,
+            None => return refuse("invalid_url", "A URL looks like https://example.org/path."),
+        };
+        if literal.is_some_and(|address| !guard.permits(address)) {
+            return refuse(
+                "guarded_address",
+                "This address lies in a private or special range. The operator can allow it with WATCHKEEPER_ALLOW_TARGETS.",
+            );
+        }
+        Ok(Self { url, method, follow_redirects })
+    }
+
+    /// Takes what [`HttpTarget::parse`] once let in, as the store keeps it; `None` where it is no URL.
+    pub fn stored(url: &str, method: HttpMethod, follow_redirects: bool) -> Option<Self> {
+        Url::parse(url).ok().map(|url| Self { url, method, follow_redirects })
+    }
+
+    /// The URL: http or https, with a host, without credentials.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
+/// A set of HTTP status codes, written as `200-299,301`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusCodes(Vec<(u16, u16)>);
+
+impl StatusCodes {
+    /// The most ranges in one set.
+    pub const MAX_RANGES: usize = 20;
+
+    /// Parses a set.
+    ///
+    /// # Errors
+    /// [`Invalid`] on the field `expectation.statuses`.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let code = |text: &str| text.trim().parse::<u16>().ok().filter(|code| (100..=599).contains(code));
+        let range = |part: &str| match part.split_once('-') {
+            Some((low, high)) => Some((code(low)?, code(high)?)).filter(|(low, high)| low <= high),
+            None => code(part).map(|code| (code, code)),
+        };
+        let ranges: Option<Vec<_>> = text.split(',').take(Self::MAX_RANGES + 1).map(range).collect();
+        ranges.filter(|ranges| ranges.len() <= Self::MAX_RANGES).map(Self).ok_or_else(|| {
+            let message = "Expected statuses are up to 20 codes or ranges from 100 to 599, such as 200-299,301.";
+            Invalid::new("expectation.statuses", "invalid_statuses", message)
+        })
+    }
+
+    /// Whether the code belongs to the set.
+    pub fn contains(&self, code: u16) -> bool {
+        self.0.iter().any(|(low, high)| (*low..=*high).contains(&code))
+    }
+}
+
+impl Default for StatusCodes {
+    /// Every success and every redirect.
+    fn default() -> Self {
+        Self(vec![(200, 399)])
+    }
+}
+
+impl fmt::Display for StatusCodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, (low, high)) in self.0.iter().enumerate() {
+            let comma = if n == 0 { "" } else { "," };
+            if low == high { write!(f, "{comma}{low}")? } else { write!(f, "{comma}{low}-{high}")? }
+        }
+        Ok(())
+    }
+}
+
+/// What an answer must be like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectation {
+    /// The status codes that count as well.
+    pub statuses: StatusCodes,
+    /// Beyond this an answer is degraded; `None` where slowness does not matter.
+    pub slow_after: Option<Duration>,
+}
+
+impl Expectation {
+    /// Parses the limit beyond which an answer is slow: 1 ms up to the timeout.
+    ///
+    /// # Errors
+    /// [`Invalid`] on the field `expectation.slow_after_ms`.
+    pub fn parse_slow_after(ms: i64, timeout: Timeout) -> Result<Duration, Invalid> {
+        u64::try_from(ms)
+            .ok()
+            .map(Duration::from_millis)
+            .filter(|d| !d.is_zero() && *d <= timeout.duration())
+            .ok_or_else(|| {
+                let message = "Slow begins between 1 ms and the timeout; beyond the timeout a check is down.";
+                Invalid::new("expectation.slow_after_ms", "slow_after_out_of_bounds", message)
+            })
+    }
+}
+
+/// Everything that can be chosen about a monitor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What people call it.
+    pub name: MonitorName,
+    /// What is asked.
+    pub target: Target,
+    /// How often.
+    pub interval: Interval,
+    /// How long a probe may take; at most the interval.
+    pub timeout: Timeout,
+    /// What the answer must be like.
+    pub expectation: Expectation,
+    /// How sure to be before the status changes.
+    pub confirmation: Confirmation,
+}
+
+impl Settings {
+    /// Whether going from these settings to others begins a new epoch: the interval or the target changed.
+    pub fn begins_epoch(&self, new: &Self) -> bool {
+        self.interval != new.interval || self.target != new.target
+    }
+}
+
+/// Something that is watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Monitor {
+    /// Which.
+    pub id: MonitorId,
+    /// Whose.
+    pub workspace: WorkspaceId,
+    /// What was chosen.
+    pub settings: Settings,
+    /// Whether it is being watched; `false` is paused.
+    pub is_active: bool,
+    /// When it was made; its life begins here.
+    pub created_at: Timestamp,
+    /// Counts the changes, from 1: whoever writes names the version that they read.
+    pub version: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str) -> Result<HttpTarget, Invalid> {
+        HttpTarget::parse(url, HttpMethod::Get, true, &AddressGuard::default())
+    }
+
+    #[test]
+    fn an_http_url_is_a_target() {
+        assert_eq!(parse(" https://Example.org ").unwrap().url().as_str(), "https://example.org/");
+    }
+
+    #[test]
+    fn what_is_no_public_http_url_is_refused_by_its_reason() {
+        for (url, code) in [
+            ("", "invalid_url"),
+            ("example.org", "invalid_url"),
+            ("https://", "invalid_url"),
+            ("ftp://example.org", "unsupported_scheme"),
+            ("file:///etc/passwd", "unsupported_scheme"),
+            ("https://user:secret@example.org", "url_with_credentials"),
+            ("https://user@example.org", "url_with_credentials"),
+            ("http://127.0.0.1/", "guarded_address"),
+            ("http://2130706433/", "guarded_address"),
+            ("http://0x7f.1/", "guarded_address"),
+            ("http://[::1]/", "guarded_address"),
+            ("http://[::ffff:10.0.0.1]/", "guarded_address"),
+            (&format!("https://example.org/{}", "a".repeat(2048)), "url_too_long"),
+        ] {
+            let invalid = parse(url).unwrap_err();
+            assert_eq!((invalid.field, invalid.code), ("target.url", code), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_monitor_without_a_name_is_called_by_its_host_and_path() {
+        let target = Target::Http(parse("https://example.org/status/").unwrap());
+        assert_eq!(MonitorName::of_target(&target).as_str(), "example.org/status");
+    }
+
+    #[test]
+    fn an_interval_keeps_within_bounds() {
+        let least = Interval::from_secs(5).unwrap();
+        assert!(Interval::parse(4, least).is_err());
+        assert_eq!(Interval::parse(5, least).unwrap().as_secs(), 5);
+        assert!(Interval::parse(86_401, least).is_err());
+        assert!(Interval::parse(-1, least).is_err());
+    }
+
+    #[test]
+    fn a_timeout_never_exceeds_the_interval() {
+        let interval = Interval::from_secs(5).unwrap();
+        assert_eq!(Timeout::default_for(interval).as_secs(), 5);
+        assert_eq!(Timeout::default_for(Interval::from_secs(60).unwrap()).as_secs(), 10);
+        assert!(Timeout::parse(6, interval).is_err());
+        assert!(Timeout::parse(0, interval).is_err());
+    }
+
+    #[test]
+    fn expected_statuses_read_and_print_alike() {
+        let codes = StatusCodes::parse("200-299, 301").unwrap();
+        assert_eq!(codes.to_string(), "200-299,301");
+        assert!(codes.contains(204) && codes.contains(301) && !codes.contains(302));
+        for text in ["", "20", "600", "300-200", "200,", "ok"] {
+            assert!(StatusCodes::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

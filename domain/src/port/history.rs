@@ -1,0 +1,105 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::RepoResult;
+use crate::audit::AuditFacts;
+use crate::check::{Check, Region};
+use crate::histogram::Histogram;
+use crate::id::MonitorId;
+use crate::time::{Timestamp, Window};
+use crate::uptime::{Gap, TimeFacts};
+use crate::verdict::Verdict;
+
+/// A question to the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckQuery {
+    /// Of which monitor.
+    pub monitor: MonitorId,
+    /// From where.
+    pub region: Region,
+    /// Slots in this window.
+    pub window: Window,
+    /// Only checks with this verdict.
+    pub verdict: Option<Verdict>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A page of the log.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CheckPage {
+    /// The checks, the newest first.
+    pub checks: Vec<Check>,
+    /// Where there are more: the instant before which to go on reading. A page may hold fewer than were asked for, even
+    /// none, and still have more behind it, since the work of one question is bounded.
+    pub more_before: Option<Timestamp>,
+}
+
+/// The latencies of one stretch of time: all checks that got an answer (up or degraded), whatever their origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LatencyBucket {
+    /// Where the stretch begins.
+    pub at: Timestamp,
+    /// The latencies.
+    pub latencies: Histogram,
+}
+
+/// How many buckets a latency graph has at the most.
+pub const MAX_LATENCY_BUCKETS: u32 = 2_000;
+
+/// What happened, for reading. The caller has made sure that the monitor is its own.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait HistoryRepo: Send + Sync {
+    /// The checks in a window, the newest first; all origins. The cost MUST NOT grow with the number of other monitors.
+    /// Following `more_before` MUST lead through every check exactly once.
+    async fn checks(&self, query: &CheckQuery) -> RepoResult<CheckPage>;
+
+    /// The `limit` newest checks of each of the monitors (at most 500 monitors, at most 100 each), the newest first, in
+    /// the order of the monitors asked for; all origins.
+    async fn recent_checks(
+        &self,
+        monitors: &[MonitorId],
+        region: &Region,
+        limit: u32,
+        now: Timestamp,
+    ) -> RepoResult<Vec<Vec<Check>>>;
+
+    /// What is needed for the uptime of each monitor in a window, in the order asked for, each in one snapshot.
+    async fn time_facts(&self, monitors: &[MonitorId], region: &Region, window: Window) -> RepoResult<Vec<TimeFacts>>;
+
+    /// What is needed for the account of slots, all in one snapshot. `now` bounds the settled part
+    /// ([`AuditFacts::settled`]).
+    async fn audit_facts(
+        &self,
+        monitor: MonitorId,
+        region: &Region,
+        window: Window,
+        now: Timestamp,
+    ) -> RepoResult<AuditFacts>;
+
+    /// The gaps that touch a window and begin before `before`, the newest first, at most `limit`.
+    async fn gaps(
+        &self,
+        monitor: MonitorId,
+        region: &Region,
+        window: Window,
+        before: Option<Timestamp>,
+        limit: u32,
+    ) -> RepoResult<Vec<Gap>>;
+
+    /// The latencies of a window in stretches of `step`, counted from the window's beginning, the oldest first; those
+    /// without any are left out. A check belongs to the stretch in which its slot lies. The caller keeps to
+    /// [`MAX_LATENCY_BUCKETS`].
+    ///
+    /// Where whole closed hours have been rolled up and lie in one stretch, the rollup MAY be read instead of the log;
+    /// the result MUST be the same.
+    async fn latencies(
+        &self,
+        monitor: MonitorId,
+        region: &Region,
+        window: Window,
+        step: Duration,
+    ) -> RepoResult<Vec<LatencyBucket>>;
+}

@@ -1,0 +1,344 @@
+//! When a monitor is due: pure arithmetic over a grid, so that what was due can always be computed again.
+//!
+//! A monitor's *grid* is `phase + n * interval`, anchored at the Unix epoch. The phase is a hash of the monitor's
+//! identifier: load spreads evenly, every node computes the same, and a late run never shifts the next slot. An
+//! *epoch* is a stretch with one schedule. It opens with one slot of its own (the monitor is checked at once) and
+//! continues on the grid from half an interval later.
+
+use std::time::Duration;
+
+use crate::check::Region;
+use crate::id::MonitorId;
+use crate::monitor::Interval;
+use crate::time::{Timestamp, Window};
+
+/// A grid of slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Schedule {
+    interval_micros: i64,
+    phase_micros: i64,
+}
+
+impl Schedule {
+    /// The grid of a monitor: its interval, and the phase that its identifier gives it.
+    pub fn of(monitor: MonitorId, interval: Interval) -> Self {
+        let interval_ms = u64::from(interval.as_secs()) * 1000;
+        Self::from_millis(interval_ms, hash(monitor) % interval_ms)
+    }
+
+    /// The grid with this interval and phase, as the store keeps it. An interval of zero is taken as one millisecond.
+    pub fn from_millis(interval_ms: u64, phase_ms: u64) -> Self {
+        let micros = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1000);
+        let interval_micros = micros(interval_ms.max(1));
+        Self { interval_micros, phase_micros: micros(phase_ms) % interval_micros }
+    }
+
+    /// The time between slots.
+    pub fn interval(&self) -> Duration {
+        Duration::from_micros(self.interval_micros.unsigned_abs())
+    }
+
+    /// The time between slots in milliseconds.
+    pub fn interval_ms(&self) -> u64 {
+        self.interval_micros.unsigned_abs() / 1000
+    }
+
+    /// How far the grid is shifted against the Unix epoch, in milliseconds; less than the interval.
+    pub fn phase_ms(&self) -> u64 {
+        self.phase_micros.unsigned_abs() / 1000
+    }
+
+    /// The slot that follows this one. On the grid that is one interval later; from an opening slot it is the first
+    /// grid slot at least half an interval away.
+    pub fn after(&self, slot: Timestamp) -> Timestamp {
+        self.at_or_after(Timestamp::from_micros(slot.as_micros().saturating_add(self.interval_micros / 2)))
+    }
+
+    /// The first grid slot at or after an instant.
+    pub fn at_or_after(&self, at: Timestamp) -> Timestamp {
+        let behind = (at.as_micros().saturating_sub(self.phase_micros)).rem_euclid(self.interval_micros);
+        let ahead = if behind == 0 { 0 } else { self.interval_micros - behind };
+        Timestamp::from_micros(at.as_micros().saturating_add(ahead))
+    }
+
+    /// The last grid slot at or before an instant.
+    pub fn at_or_before(&self, at: Timestamp) -> Timestamp {
+        let behind = (at.as_micros().saturating_sub(self.phase_micros)).rem_euclid(self.interval_micros);
+        Timestamp::from_micros(at.as_micros().saturating_sub(behind))
+    }
+
+    /// How many grid slots lie in a window.
+    pub fn count(&self, window: Window) -> u64 {
+        let (first, end) = (self.at_or_after(window.from()), self.at_or_after(window.to()));
+        (end.as_micros().saturating_sub(first.as_micros()) / self.interval_micros).unsigned_abs()
+    }
+
+    /// What is to be done for a monitor whose next slot is `next_due_at`, at the instant `now`, by someone who takes
+    /// slots up to `horizon` (which is `now`, or a little later for those who wait for the instant themselves).
+    ///
+    /// A slot may start until the next slot; those that no longer may are `missed`, and the newest that may is taken.
+    /// `None` where nothing falls due by the horizon.
+    pub fn plan(&self, next_due_at: Timestamp, now: Timestamp, horizon: Timestamp) -> Option<Plan> {
+        if next_due_at > horizon.max(now) {
+            return None;
+        }
+        let second = self.after(next_due_at);
+        if second > now {
+            return Some(Plan { missed: None, slot: next_due_at, next_due_at: second });
+        }
+        let slot = self.at_or_before(now);
+        let missed = self.run(next_due_at, slot);
+        Some(Plan { missed, slot, next_due_at: self.after(slot) })
+    }
+
+    /// The slots from `first` up to, and without, `end`, as one run; `None` where there is none. `first` must be a slot.
+    pub fn run(&self, first: Timestamp, end: Timestamp) -> Option<SlotRun> {
+        if first >= end {
+            return None;
+        }
+        let second = self.after(first);
+        let grid = Window::new(second, end).map_or(0, |window| self.count(window));
+        let last = if grid == 0 { first } else { self.at_or_before(Timestamp::from_micros(end.as_micros() - 1)) };
+        Some(SlotRun { first, last, count: 1 + grid })
+    }
+}
+
+/// FNV-1a over the identifier's sixteen bytes, finished with the mixer of SplitMix64, since UUIDv7 begin alike.
+///
+/// Sources: <https://www.rfc-editor.org/rfc/rfc9923.html> (FNV) and Steele, Lea and Flood, "Fast Splittable
+/// Pseudorandom Number Generators" (2014). The result is part of the record: it must never change.
+fn hash(monitor: MonitorId) -> u64 {
+    let folded =
+        monitor.uuid().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+    let mixed = (folded ^ (folded >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// What [`Schedule::plan`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Slots that can no longer start.
+    pub missed: Option<SlotRun>,
+    /// The slot to take now.
+    pub slot: Timestamp,
+    /// Where the schedule goes on; also the instant before which `slot` must start.
+    pub next_due_at: Timestamp,
+}
+
+/// Consecutive slots of one epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotRun {
+    /// The first of them.
+    pub first: Timestamp,
+    /// The last of them.
+    pub last: Timestamp,
+    /// How many they are; at least one.
+    pub count: u64,
+}
+
+/// A stretch of a monitor's life with one schedule. What was due follows from the epochs alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// Whose.
+    pub monitor: MonitorId,
+    /// Checked from where.
+    pub region: Region,
+    /// When it began: the monitor was made, resumed, or had its interval or target changed.
+    pub began_at: Timestamp,
+    /// When it ended: the monitor was paused, changed or deleted. Slots at or after it are not due.
+    pub ended_at: Option<Timestamp>,
+    /// The slot it opens with: the instant it began, moved on by a microsecond while that is taken.
+    pub opening_slot: Timestamp,
+    /// The grid that follows.
+    pub schedule: Schedule,
+}
+
+impl Epoch {
+    /// The epoch that opens at an instant with the monitor's grid.
+    pub fn open(monitor: MonitorId, region: Region, interval: Interval, at: Timestamp) -> Self {
+        let schedule = Schedule::of(monitor, interval);
+        Self { monitor, region, began_at: at, ended_at: None, opening_slot: at, schedule }
+    }
+
+    /// The slot that follows an instant that is one of this epoch's slots, whether or not the epoch lasts so long.
+    pub fn after(&self, slot: Timestamp) -> Timestamp {
+        self.schedule.after(slot)
+    }
+
+    /// The instant up to which slots count: where the epoch ended, or the end of time.
+    pub fn end(&self) -> Timestamp {
+        self.ended_at.unwrap_or(Timestamp::from_micros(i64::MAX))
+    }
+
+    /// How many slots of this epoch lie in a window.
+    pub fn count(&self, window: Window) -> u64 {
+        let opening = u64::from(window.contains(self.opening_slot) && self.opening_slot < self.end());
+        opening + self.grid_part(window).map_or(0, |part| self.schedule.count(part))
+    }
+
+    /// The slots of this epoch in a window, the newest first, computed one by one.
+    pub fn slots_back(&self, window: Window) -> impl Iterator<Item = Timestamp> + '_ {
+        let grid = self.grid_part(window).into_iter().flat_map(|part| {
+            let newest = self.schedule.at_or_before(Timestamp::from_micros(part.to().as_micros() - 1));
+            let step = self.schedule.interval();
+            std::iter::successors(Some(newest), move |slot| Some(slot.minus(step)))
+                .take_while(move |slot| *slot >= part.from())
+        });
+        let opening =
+            (window.contains(self.opening_slot) && self.opening_slot < self.end()).then_some(self.opening_slot);
+        grid.chain(opening)
+    }
+
+    /// The part of a window in which this epoch's grid slots lie; `None` where there is none.
+    fn grid_part(&self, window: Window) -> Option<Window> {
+        let life = Window::new(self.after(self.opening_slot), self.end())?;
+        let part = window.clip(life);
+        (!part.is_empty()).then_some(part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_secs(seconds)
+    }
+
+    fn window(from: i64, to: i64) -> Window {
+        Window::new(Timestamp::from_micros(from), Timestamp::from_micros(to)).unwrap()
+    }
+
+    #[test]
+    fn the_phase_of_an_identifier_never_changes() {
+        let of = |id: u128, seconds| {
+            Schedule::of(MonitorId::new(Uuid::from_u128(id)), Interval::from_secs(seconds).unwrap())
+        };
+        assert_eq!(of(0, 60).phase_ms(), 22559);
+        assert_eq!(of(0x0192_0000_0000_7000_8000_0000_0000_0001, 60).phase_ms(), 15281);
+        assert_eq!(of(0x0192_0000_0000_7000_8000_0000_0000_0001, 300).phase_ms(), 255281);
+    }
+
+    #[test]
+    fn phases_of_neighbouring_identifiers_spread_evenly() {
+        let mut buckets = [0_u32; 10];
+        for n in 0..10_000_u128 {
+            let id = MonitorId::new(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0000 + n));
+            let phase = Schedule::of(id, Interval::from_secs(60).unwrap()).phase_ms();
+            buckets[usize::try_from(phase / 6_000).unwrap()] += 1;
+        }
+        assert!(buckets.iter().all(|count| (900..1_100).contains(count)), "{buckets:?}");
+    }
+
+    #[test]
+    fn a_late_run_does_not_shift_the_next_slot() {
+        let schedule = Schedule::from_millis(60_000, 5_000);
+        let plan = schedule.plan(at(65), at(100), at(100)).unwrap();
+        assert_eq!((plan.missed, plan.slot, plan.next_due_at), (None, at(65), at(125)));
+    }
+
+    #[test]
+    fn slots_that_can_no_longer_start_are_missed_and_the_newest_is_taken() {
+        let schedule = Schedule::from_millis(60_000, 5_000);
+        let plan = schedule.plan(at(65), at(250), at(250)).unwrap();
+        assert_eq!(plan.missed, Some(SlotRun { first: at(65), last: at(185), count: 3 }));
+        assert_eq!((plan.slot, plan.next_due_at), (at(245), at(305)));
+    }
+
+    #[test]
+    fn an_opening_slot_is_followed_by_the_grid_from_half_an_interval_on() {
+        let schedule = Schedule::from_millis(60_000, 0);
+        assert_eq!(schedule.after(at(25)), at(60));
+        assert_eq!(schedule.after(at(30)), at(60));
+        assert_eq!(schedule.after(at(31)), at(120));
+    }
+
+    #[test]
+    fn nothing_is_planned_before_its_time() {
+        let schedule = Schedule::from_millis(60_000, 0);
+        assert_eq!(schedule.plan(at(60), at(59), at(59)), None);
+        assert_eq!(schedule.plan(at(60), at(59), at(60)).map(|plan| plan.slot), Some(at(60)));
+    }
+
+    prop_compose! {
+        fn any_schedule()(interval in 1_u64..86_400, phase in any::<u64>()) -> Schedule {
+            Schedule::from_millis(interval * 1000, phase % (interval * 1000))
+        }
+    }
+
+    prop_compose! {
+        fn any_epoch()(
+            schedule in any_schedule(),
+            opening in 1_500_000_000_000_000_i64..1_900_000_000_000_000,
+            life in proptest::option::of(0_i64..400_000_000_000),
+        ) -> Epoch {
+            let opening_slot = Timestamp::from_micros(opening);
+            Epoch {
+                monitor: MonitorId::new(Uuid::nil()),
+                region: Region::default(),
+                began_at: opening_slot,
+                ended_at: life.map(|life| Timestamp::from_micros(opening + life)),
+                opening_slot,
+                schedule,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn grid_slots_are_one_interval_apart(schedule in any_schedule(), from in 0_i64..2_000_000_000_000_000) {
+            let slot = schedule.at_or_after(Timestamp::from_micros(from));
+            prop_assert!(slot >= Timestamp::from_micros(from));
+            prop_assert_eq!(schedule.after(slot), slot.plus(schedule.interval()));
+            prop_assert_eq!(schedule.at_or_before(slot), slot);
+            prop_assert_eq!(schedule.at_or_before(Timestamp::from_micros(slot.as_micros() - 1)).plus(schedule.interval()), slot);
+        }
+
+        #[test]
+        fn the_count_is_the_number_of_the_slots_listed(epoch in any_epoch(), from in -100_000_000_000_i64..400_000_000_000, length in 0_i64..100_000_000_000) {
+            let from = epoch.opening_slot.as_micros() + from;
+            let window = window(from, from + length.min(i64::try_from(epoch.schedule.interval().as_micros()).unwrap() * 500));
+            let slots: Vec<_> = epoch.slots_back(window).collect();
+            prop_assert_eq!(u64::try_from(slots.len()).unwrap(), epoch.count(window));
+            prop_assert!(slots.windows(2).all(|pair| pair[0] > pair[1]), "newest first, never two at once");
+            prop_assert!(slots.iter().all(|slot| window.contains(*slot) && *slot < epoch.end()));
+        }
+
+        #[test]
+        fn every_due_slot_is_taken_or_missed_exactly_once(epoch in any_epoch(), delays in prop::collection::vec(0_u64..200_000_000_000, 1..40)) {
+            let mut next_due_at = epoch.opening_slot;
+            let mut now = epoch.opening_slot;
+            let mut accounted = BTreeSet::new();
+            let mut count = 0;
+            for delay in delays {
+                now = now.plus(Duration::from_micros(delay % (8 * u64::try_from(epoch.schedule.interval().as_micros()).unwrap())));
+                let Some(plan) = epoch.schedule.plan(next_due_at, now, now) else { continue };
+                prop_assert!(plan.slot <= now && now < plan.next_due_at, "a slot starts between itself and the next");
+                if let Some(run) = plan.missed {
+                    prop_assert_eq!(run.first, next_due_at);
+                    prop_assert_eq!(epoch.schedule.after(run.last), plan.slot);
+                    let mut slot = run.first;
+                    for _ in 0..run.count {
+                        prop_assert!(accounted.insert(slot), "no slot twice");
+                        slot = epoch.schedule.after(slot);
+                    }
+                    prop_assert_eq!(slot, plan.slot);
+                    count += run.count;
+                }
+                prop_assert!(accounted.insert(plan.slot), "no slot twice");
+                count += 1;
+                next_due_at = plan.next_due_at;
+            }
+            let open = Epoch { ended_at: None, ..epoch };
+            prop_assert_eq!(open.count(Window::new(open.opening_slot, next_due_at).unwrap()), count);
+        }
+    }
+}

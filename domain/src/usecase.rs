@@ -1,0 +1,1 @@
+//! What Watchkeeper does, step by step, on the ports.
