@@ -30,6 +30,7 @@ pub mod monitor;
 pub mod notice;
 pub mod port;
 pub mod report;
+pub mod retry;
 pub mod schedule;
 pub mod session;
 pub mod settle;

@@ -20,7 +20,7 @@ pub use history::{CheckPage, CheckQuery, HistoryRepo, LatencyBucket, MAX_LATENCY
 pub use incident::{IncidentQuery, IncidentRepo};
 pub use monitor::{Change, Created, MonitorRepo, MonitorView};
 pub use notice::{ChannelRepo, EventFeed, EventStream, NoticeRepo, Notifier};
-pub use probe::{ProbeRequest, Prober};
+pub use probe::{Connectivity, ProbeRequest, Prober};
 pub use upkeep::{Purged, Upkeep};
 pub use user::{
     AccessClaims, Credentials, NewAccount, PasswordHasher, SessionRepo, SignedUp, TokenIssuer, UserRepo, WeakPassword,
@@ -34,7 +34,7 @@ pub use {
     incident::MockIncidentRepo,
     monitor::MockMonitorRepo,
     notice::{MockChannelRepo, MockNoticeRepo, MockNotifier},
-    probe::MockProber,
+    probe::{MockConnectivity, MockProber},
     upkeep::MockUpkeep,
     user::{MockPasswordHasher, MockSessionRepo, MockTokenIssuer, MockUserRepo},
 };

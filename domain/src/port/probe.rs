@@ -22,3 +22,12 @@ pub trait Prober: Send + Sync {
     #[allow(clippy::needless_lifetimes, reason = "mockall needs the lifetime to have a name")]
     async fn probe<'a>(&self, request: ProbeRequest<'a>) -> Report;
 }
+
+/// Tells whether we ourselves have a network, by asking addresses that the operator named for it.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait Connectivity: Send + Sync {
+    /// Whether any of the addresses can be reached. It answers within a few seconds, and may answer what it found a
+    /// moment ago.
+    async fn has_network(&self) -> bool;
+}

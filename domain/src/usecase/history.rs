@@ -1,0 +1,280 @@
+//! Reading what happened: checks, uptime, latency, the account of slots, gaps, incidents.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::audit::{SlotAccount, account};
+use crate::check::{Check, Region};
+use crate::id::{IncidentId, MonitorId, WorkspaceId};
+use crate::incident::{Incident, TimelineEvent};
+use crate::invalid::Invalid;
+use crate::port::{
+    CheckPage, CheckQuery, Clock, HistoryRepo, IncidentQuery, IncidentRepo, LatencyBucket, MAX_LATENCY_BUCKETS,
+    MonitorRepo, MonitorView, RepoError,
+};
+use crate::time::{Timestamp, Window};
+use crate::uptime::{Gap, StatusSpan, Uptime, timeline, uptime};
+use crate::verdict::Verdict;
+
+/// Why history could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// Parameters that break a rule.
+    #[error("the parameters break a rule")]
+    Invalid(Vec<Invalid>),
+    /// There is no such thing in this workspace.
+    #[error("there is no such thing")]
+    NotFound,
+    /// The store could not do it.
+    #[error(transparent)]
+    Repo(#[from] RepoError),
+}
+
+/// What a window is where nothing is said.
+pub const DEFAULT_WINDOW: Duration = Duration::from_secs(24 * 3600);
+
+/// About how many buckets a latency graph has where nothing is said.
+pub const LATENCY_BUCKETS_BY_DEFAULT: u32 = 96;
+
+/// The stretch of time that somebody asks about; `None` takes what is usual: the last 24 hours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WindowRequest {
+    /// From when; 24 hours before the end by default.
+    pub from: Option<Timestamp>,
+    /// Until when; now by default, and never later.
+    pub to: Option<Timestamp>,
+}
+
+impl WindowRequest {
+    /// The window, clipped to a life that began at `born` and has lasted until `now`.
+    ///
+    /// # Errors
+    /// [`Invalid`] on `from` where it lies after the end.
+    pub fn within(self, born: Timestamp, now: Timestamp) -> Result<Window, Invalid> {
+        let to = self.to.unwrap_or(now);
+        let from = self.from.unwrap_or(to.minus(DEFAULT_WINDOW));
+        let asked = Window::new(from, to)
+            .ok_or_else(|| Invalid::new("from", "window_backwards", "A window begins before it ends."))?;
+        Ok(Window::new(born, now).map_or(asked, |life| asked.clip(life)))
+    }
+}
+
+/// What happened, for those to whom it belongs.
+#[derive(Clone)]
+pub struct History {
+    /// Whose monitor it is.
+    pub monitors: Arc<dyn MonitorRepo>,
+    /// The log.
+    pub repo: Arc<dyn HistoryRepo>,
+    /// The incidents.
+    pub incidents: Arc<dyn IncidentRepo>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// From where.
+    pub region: Region,
+}
+
+impl History {
+    /// The checks of a monitor in a window, the newest first; those before `before`, with a verdict where one is named.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, `Repo`.
+    pub async fn checks(
+        &self,
+        workspace: WorkspaceId,
+        monitor: MonitorId,
+        request: WindowRequest,
+        verdict: Option<Verdict>,
+        before: Option<Timestamp>,
+        limit: u32,
+    ) -> Result<CheckPage, HistoryError> {
+        // The newest check lies exactly at now when it was made in this very microsecond.
+        let window = self.window(workspace, monitor, request, self.clock.now().next()).await?;
+        let window = match before {
+            Some(before) => window.clip(Window::new(window.from().min(before), before).unwrap_or(window)),
+            None => window,
+        };
+        let query = CheckQuery { monitor, region: self.region.clone(), window, verdict, limit };
+        Ok(self.repo.checks(&query).await?)
+    }
+
+    /// The newest checks of monitors that the caller has just read, in their order.
+    ///
+    /// # Errors
+    /// `Repo`.
+    pub async fn recent_checks(&self, views: &[MonitorView], limit: u32) -> Result<Vec<Vec<Check>>, HistoryError> {
+        let ids: Vec<_> = views.iter().map(|view| view.monitor.id).collect();
+        Ok(self.repo.recent_checks(&ids, &self.region, limit, self.clock.now()).await?)
+    }
+
+    /// How the last 24 hours (or their lives) of monitors that the caller has just read were spent, in their order.
+    ///
+    /// # Errors
+    /// `Repo`.
+    pub async fn last_day(&self, views: &[MonitorView]) -> Result<Vec<Uptime>, HistoryError> {
+        let now = self.clock.now();
+        let window = Window::last(DEFAULT_WINDOW, now);
+        let ids: Vec<_> = views.iter().map(|view| view.monitor.id).collect();
+        let facts = self.repo.time_facts(&ids, &self.region, window).await?;
+        let of_life = |view: &MonitorView| match Window::new(view.monitor.created_at, now) {
+            Some(life) => window.clip(life),
+            None => Window::last(Duration::ZERO, now),
+        };
+        Ok(views.iter().zip(&facts).map(|(view, facts)| uptime(facts, of_life(view), now)).collect())
+    }
+
+    /// How the time of a window was spent.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, `Repo`.
+    pub async fn uptime(
+        &self,
+        workspace: WorkspaceId,
+        monitor: MonitorId,
+        request: WindowRequest,
+    ) -> Result<(Window, Uptime), HistoryError> {
+        let now = self.clock.now();
+        let window = self.window(workspace, monitor, request, now).await?;
+        let facts = self.repo.time_facts(&[monitor], &self.region, window).await?;
+        let facts = facts.first().ok_or(HistoryError::NotFound)?;
+        Ok((window, uptime(facts, window, now)))
+    }
+
+    /// The statuses of a window one after the other, oldest first, without holes.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, `Repo`.
+    pub async fn timeline(
+        &self,
+        workspace: WorkspaceId,
+        monitor: MonitorId,
+        request: WindowRequest,
+    ) -> Result<Vec<StatusSpan>, HistoryError> {
+        let now = self.clock.now();
+        let window = self.window(workspace, monitor, request, now).await?;
+        let facts = self.repo.time_facts(&[monitor], &self.region, window).await?;
+        Ok(facts.first().map(|facts| timeline(facts, window, now)).unwrap_or_default())
+    }
+
+    /// The latencies of a window in stretches of `step`; by default about [`LATENCY_BUCKETS_BY_DEFAULT`] of them, of
+    /// whole seconds.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, `Repo`.
+    pub async fn latency(
+        &self,
+        workspace: WorkspaceId,
+        monitor: MonitorId,
+        request: WindowRequest,
+        step: Option<Duration>,
+    ) -> Result<Vec<LatencyBucket>, HistoryError> {
+        let window = self.window(workspace, monitor, request, self.clock.now().next()).await?;
+        let usual = Duration::from_secs((window.length().as_secs() / u64::from(LATENCY_BUCKETS_BY_DEFAULT)).max(1));
+        let step = step.unwrap_or(usual);
+        let buckets = window.length().as_micros().div_ceil(step.as_micros().max(1));
+        if step < Duration::from_secs(1) || buckets > u128::from(MAX_LATENCY_BUCKETS) {
+            let message =
+                format!("A step has at least 1 second and cuts the window into at most {MAX_LATENCY_BUCKETS} parts.");
+            return Err(HistoryError::Invalid(vec![Invalid::new("step", "step_out_of_bounds", message)]));
+        }
+        Ok(self.repo.latencies(monitor, &self.region, window, step).await?)
+    }
+
+    /// The account of slots in a window.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, `Repo`.
+    pub async fn slots(
+        &self,
+        workspace: WorkspaceId,
+        monitor: MonitorId,
+        request: WindowRequest,
+    ) -> Result<SlotAccount, HistoryError> {
+        let now = self.clock.now();
+        let window = self.window(workspace, monitor, request, now.next()).await?;
+        let facts = self.repo.audit_facts(monitor, &self.region, window, now).await?;
+        Ok(account(&facts, window, now))
+    }
+
+    /// The gaps that touch a window and begin before `before`, the newest first.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, `Repo`.
+    pub async fn gaps(
+        &self,
+        workspace: WorkspaceId,
+        monitor: MonitorId,
+        request: WindowRequest,
+        before: Option<Timestamp>,
+        limit: u32,
+    ) -> Result<Vec<Gap>, HistoryError> {
+        let window = self.window(workspace, monitor, request, self.clock.now().next()).await?;
+        Ok(self.repo.gaps(monitor, &self.region, window, before, limit).await?)
+    }
+
+    /// The incidents of a workspace, or of one of its monitors, the newest first.
+    ///
+    /// # Errors
+    /// `NotFound` where the monitor is not the workspace's, `Repo`.
+    pub async fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, HistoryError> {
+        if let Some(monitor) = query.monitor {
+            self.monitors.monitor(query.workspace, monitor).await?.ok_or(HistoryError::NotFound)?;
+        }
+        Ok(self.incidents.incidents(query).await?)
+    }
+
+    /// One incident and what happened in the course of it.
+    ///
+    /// # Errors
+    /// `NotFound`, `Repo`.
+    pub async fn incident(
+        &self,
+        workspace: WorkspaceId,
+        id: IncidentId,
+    ) -> Result<(Incident, Vec<TimelineEvent>), HistoryError> {
+        self.incidents.incident(workspace, id).await?.ok_or(HistoryError::NotFound)
+    }
+
+    /// The window asked for, clipped to the life of a monitor that is the workspace's own.
+    async fn window(
+        &self,
+        workspace: WorkspaceId,
+        monitor: MonitorId,
+        request: WindowRequest,
+        now: Timestamp,
+    ) -> Result<Window, HistoryError> {
+        let view = self.monitors.monitor(workspace, monitor).await?.ok_or(HistoryError::NotFound)?;
+        request.within(view.monitor.created_at, now).map_err(|invalid| HistoryError::Invalid(vec![invalid]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3600;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_window_is_the_last_day_within_the_life() {
+        let window = WindowRequest::default().within(at(0), at(100 * HOUR)).unwrap();
+        assert_eq!((window.from(), window.to()), (at(76 * HOUR), at(100 * HOUR)));
+        let window = WindowRequest::default().within(at(90 * HOUR), at(100 * HOUR)).unwrap();
+        assert_eq!(window.from(), at(90 * HOUR));
+    }
+
+    #[test]
+    fn a_window_does_not_reach_into_the_future() {
+        let request = WindowRequest { from: Some(at(0)), to: Some(at(500)) };
+        assert_eq!(request.within(at(0), at(100)).unwrap().to(), at(100));
+    }
+
+    #[test]
+    fn a_window_that_runs_backwards_is_refused() {
+        let request = WindowRequest { from: Some(at(2)), to: Some(at(1)) };
+        assert_eq!(request.within(at(0), at(100)).unwrap_err().field, "from");
+    }
+}

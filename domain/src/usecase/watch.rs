@@ -1,0 +1,248 @@
+//! Watching: claim what is due, probe it, record what was found. An engine drives these three in parallel; a tick, or
+//! somebody who embeds this crate, may as well do them one after the other.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::check::{Check, Claim, LEASE_MARGIN, Outcome, Region, Settled};
+use crate::event::{Event, Happening};
+use crate::id::{LeaseToken, MonitorId, WorkspaceId};
+use crate::monitor::Monitor;
+use crate::port::{
+    CheckRepo, ClaimRequest, Clock, Connectivity, EventFeed, IdGenerator, ManualClaim, MonitorRepo, ProbeRequest,
+    Prober, Recorded, RepoResult,
+};
+use crate::report::{Ending, Reason, ReasonKind, Report};
+use crate::status::Flip;
+use crate::time::Timestamp;
+use crate::verdict::{Judgement, Verdict, judge};
+
+/// A claim, and the monitor that it is for.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// The right to probe and record.
+    pub claim: Claim,
+    /// What to probe.
+    pub monitor: Arc<Monitor>,
+}
+
+/// What recording a batch came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recap {
+    /// How many results are in the record.
+    pub recorded: usize,
+    /// How many came too late: somebody else holds the slot, or it is not due any more.
+    pub stale: usize,
+    /// The changes of status.
+    pub flips: Vec<(MonitorId, Flip)>,
+}
+
+/// How long a success elsewhere proves that we ourselves have a network. It is no longer than the longest wait for a
+/// confirmation, so that losing our network is not confirmed as the fault of a target.
+const SUCCESS_PROVES_NETWORK_FOR: Duration = Duration::from_secs(10);
+
+/// The ports that watching needs.
+#[derive(Clone)]
+pub struct Watch {
+    /// What is due, and what came of it.
+    pub checks: Arc<dyn CheckRepo>,
+    /// What to probe.
+    pub monitors: Arc<dyn MonitorRepo>,
+    /// How to probe it.
+    pub prober: Arc<dyn Prober>,
+    /// Whether we ourselves have a network, where the operator named addresses to ask.
+    pub connectivity: Option<Arc<dyn Connectivity>>,
+    /// Who looks on.
+    pub feed: Arc<dyn EventFeed>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Lease tokens.
+    pub ids: Arc<dyn IdGenerator>,
+    /// From where we watch.
+    pub region: Region,
+    /// What this node remembers between checks.
+    pub memory: Arc<Memory>,
+}
+
+/// What a node remembers between checks: settings by version, and when a target last answered.
+#[derive(Debug)]
+pub struct Memory {
+    settings: Mutex<HashMap<MonitorId, Arc<Monitor>>>,
+    last_answer: AtomicI64,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { settings: Mutex::default(), last_answer: AtomicI64::new(i64::MIN) }
+    }
+}
+
+impl Memory {
+    /// How many monitors' settings are kept; beyond that the memory starts anew.
+    pub const MAX_SETTINGS: usize = 200_000;
+}
+
+impl Watch {
+    /// Takes at most `limit` claims that are due by now, or within `ahead` of now for those who wait for the instant
+    /// themselves. Claims of monitors that have just been deleted are let go.
+    ///
+    /// # Errors
+    /// Where the store could not do it.
+    pub async fn claim(&self, limit: u32, ahead: Duration) -> RepoResult<Vec<Assignment>> {
+        let now = self.clock.now();
+        let token = LeaseToken::new(self.ids.uuid());
+        let request = ClaimRequest { region: self.region.clone(), now, horizon: now.plus(ahead), limit, token };
+        let claims = self.checks.claim(&request).await?;
+        self.assign(claims).await
+    }
+
+    /// Probes and judges. `None` where nothing may be said: it is too late to start, or we ourselves were held up for so
+    /// long that the result is not to be trusted; the slot is then missed when its lease ends.
+    pub async fn probe(&self, assignment: &Assignment) -> Option<Settled> {
+        let Assignment { claim, monitor } = assignment;
+        let checked_at = self.clock.now();
+        if checked_at >= claim.start_before {
+            return None;
+        }
+        let timeout = monitor.settings.timeout.duration();
+        let report = self.prober.probe(ProbeRequest { target: &monitor.settings.target, timeout }).await;
+        if report.latency > timeout + LEASE_MARGIN {
+            return None;
+        }
+        let outcome = self.judge(claim, monitor, checked_at, report).await;
+        Some(Settled { claim: claim.clone(), outcome })
+    }
+
+    /// Records a batch and tells those who look on.
+    ///
+    /// # Errors
+    /// Where the store could not do it: nothing is recorded, and the batch may be given again.
+    pub async fn record(&self, batch: &[Settled]) -> RepoResult<Recap> {
+        let answers = self.checks.record(self.clock.now(), batch).await?;
+        let mut recap = Recap::default();
+        let mut events = Vec::with_capacity(batch.len());
+        for (settled, answer) in batch.iter().zip(answers) {
+            let Recorded::Recorded { workspace, flip } = answer else {
+                recap.stale += 1;
+                continue;
+            };
+            recap.recorded += 1;
+            let monitor = settled.claim.monitor;
+            if let Outcome::Checked(check) = &settled.outcome {
+                events.push(Event { workspace, monitor, happening: Happening::Checked(check.clone()) });
+            }
+            if let Some(flip) = flip {
+                events.push(Event { workspace, monitor, happening: Happening::Flipped(flip.clone()) });
+                recap.flips.push((monitor, flip));
+            }
+        }
+        self.feed.publish(events).await;
+        Ok(recap)
+    }
+
+    /// Checks a monitor at once and records it. `None` where the workspace has no such monitor, or where the check could
+    /// not be recorded because the monitor was deleted meanwhile.
+    ///
+    /// # Errors
+    /// Where the store could not do it.
+    pub async fn check_now(&self, workspace: WorkspaceId, monitor: MonitorId) -> RepoResult<Option<Outcome>> {
+        let request = ManualClaim {
+            workspace,
+            monitor,
+            region: self.region.clone(),
+            now: self.clock.now(),
+            token: LeaseToken::new(self.ids.uuid()),
+        };
+        let Some(claim) = self.checks.claim_manual(&request).await? else {
+            return Ok(None);
+        };
+        let Some(assignment) = self.assign(vec![claim]).await?.pop() else {
+            return Ok(None);
+        };
+        let Some(settled) = self.probe(&assignment).await else {
+            return Ok(Some(Outcome::Unknown));
+        };
+        let recap = self.record(std::slice::from_ref(&settled)).await?;
+        Ok((recap.recorded == 1).then_some(settled.outcome))
+    }
+
+    /// Finds the monitors of claims, from memory where their version is known there.
+    async fn assign(&self, claims: Vec<Claim>) -> RepoResult<Vec<Assignment>> {
+        let unknown: Vec<MonitorId> = {
+            let known = self.memory.settings.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_known =
+                |claim: &Claim| known.get(&claim.monitor).is_some_and(|monitor| monitor.version == claim.version);
+            claims.iter().filter(|claim| !is_known(claim)).map(|claim| claim.monitor).collect()
+        };
+        let found = if unknown.is_empty() { Vec::new() } else { self.monitors.monitors_by_id(&unknown).await? };
+        let mut known = self.memory.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() + found.len() > Memory::MAX_SETTINGS {
+            known.clear();
+        }
+        for id in &unknown {
+            known.remove(id);
+        }
+        known.extend(found.into_iter().map(|monitor| (monitor.id, Arc::new(monitor))));
+        let assign = |claim: Claim| known.get(&claim.monitor).cloned().map(|monitor| Assignment { claim, monitor });
+        Ok(claims.into_iter().filter_map(assign).collect())
+    }
+
+    /// Judges a report, holding against it what we know of our own network.
+    async fn judge(&self, claim: &Claim, monitor: &Monitor, checked_at: Timestamp, report: Report) -> Outcome {
+        let (verdict, reason) = match judge(&report, &monitor.settings.expectation) {
+            Judgement::Unknown => match &report.ending {
+                Ending::CutOff { detail } if self.answered_lately() => {
+                    (Verdict::Down, Some(Reason::new(ReasonKind::Connect, detail.as_str())))
+                }
+                _ => return Outcome::Unknown,
+            },
+            Judgement::Down(reason) if may_be_ours(reason.kind) && self.is_cut_off().await => return Outcome::Unknown,
+            Judgement::Down(reason) => (Verdict::Down, Some(reason)),
+            Judgement::Degraded(reason) => (Verdict::Degraded, Some(reason)),
+            Judgement::Up => (Verdict::Up, None),
+        };
+        let http_status = match report.ending {
+            Ending::Answered { http_status } => Some(http_status),
+            Ending::Failed { http_status, .. } => http_status,
+            Ending::CutOff { .. } => None,
+        };
+        if http_status.is_some() {
+            let answered_at = checked_at.plus(report.latency).as_micros();
+            self.memory.last_answer.fetch_max(answered_at, Ordering::Relaxed);
+        }
+        Outcome::Checked(Box::new(Check {
+            monitor: claim.monitor,
+            region: claim.region.clone(),
+            slot: claim.slot,
+            origin: claim.origin,
+            checked_at,
+            verdict,
+            reason,
+            latency: report.latency,
+            timings: report.timings,
+            http_status,
+            evidence: (verdict != Verdict::Up).then_some(report.evidence),
+        }))
+    }
+
+    /// Whether a target has answered so lately that we surely have a network.
+    fn answered_lately(&self) -> bool {
+        let last = Timestamp::from_micros(self.memory.last_answer.load(Ordering::Relaxed));
+        last.plus(SUCCESS_PROVES_NETWORK_FOR) > self.clock.now()
+    }
+
+    /// Whether the addresses that the operator named cannot be reached either.
+    async fn is_cut_off(&self) -> bool {
+        match &self.connectivity {
+            Some(connectivity) if !self.answered_lately() => !connectivity.has_network().await,
+            _ => false,
+        }
+    }
+}
+
+/// Whether a failure of this kind can come from our own lack of network.
+fn may_be_ours(kind: ReasonKind) -> bool {
+    matches!(kind, ReasonKind::Dns | ReasonKind::Connect | ReasonKind::Timeout)
+}
