@@ -1,1 +1,3 @@
-//! x
+//! The Watchkeeper program: configuration, the HTTP side, the engine side, and the wiring between them and the adapters.
+
+pub mod config;

@@ -1,0 +1,227 @@
+//! Configuration: one struct that is the command line, the environment and the manual at once.
+//!
+//! Every value is parsed into its type here and nowhere else. A value that cannot be right stops the start with one line
+//! that names it; a secret is never part of that line, nor of any other.
+
+mod database;
+mod network;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use secrecy::SecretString;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+use watchkeeper_domain::account::SignUpPolicy;
+use watchkeeper_domain::address::AddressGuard;
+use watchkeeper_domain::monitor::Interval;
+
+pub use database::Database;
+pub use network::{HostPort, HostPorts, Networks};
+
+/// The fewest bytes of the secret that tokens are signed with: as many as the hash has (RFC 7518, section 3.2).
+pub const MIN_JWT_SECRET_BYTES: usize = 32;
+/// The most probes that one node may make at once.
+pub const MAX_WORKERS: u32 = 20_000;
+/// The longest that an operator may demand between two checks.
+pub const MAX_MIN_INTERVAL_SECONDS: u32 = 3_600;
+/// The most monitors that an operator may grant to one workspace.
+pub const MAX_MAX_MONITORS: u32 = 10_000_000;
+
+/// Watchkeeper, the uptime monitor that you can audit.
+///
+/// Without a command it serves: the API, the dashboard and the engine in one process, on an embedded SQLite file.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "watchkeeper", version, max_term_width = 100)]
+pub struct Config {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// What can be set.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Serve the API and the dashboard, and watch (the default)
+    Serve {
+        /// Do not watch: other nodes on the same database do. Checks on request still work
+        #[arg(long)]
+        no_engine: bool,
+    },
+    /// Watch only: no API, no dashboard
+    Work,
+    /// Do one pass of everything that is due, print a summary and exit: for cron and serverless
+    Tick,
+    /// Bring the database to the newest schema and exit
+    Migrate,
+    /// Print the OpenAPI document and exit
+    Openapi,
+}
+
+/// What can be set, each as a flag or in the environment.
+#[derive(Args, Clone, Debug)]
+pub struct Settings {
+    /// Address and port to listen on
+    #[arg(long, env = "WATCHKEEPER_LISTEN", global = true, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = parse_listen)]
+    pub listen: SocketAddr,
+
+    /// Where to store: sqlite://FILE, or postgres://USER:PASSWORD@HOST/NAME. By default the file watchkeeper.db in the data
+    /// directory
+    #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = Database::parse)]
+    pub database_url: Option<Database>,
+
+    /// Directory for the SQLite file and the generated secret; made when it is not there
+    #[arg(long, env = "WATCHKEEPER_DATA_DIR", global = true, value_name = "DIRECTORY", default_value = "./data")]
+    pub data_dir: PathBuf,
+
+    /// Secret that access tokens are signed with, at least 32 bytes; shared by all nodes on one database. By default it is
+    /// made once and kept in the data directory
+    #[arg(long, env = "WATCHKEEPER_JWT_SECRET", global = true, value_name = "SECRET", hide_env_values = true, value_parser = parse_jwt_secret)]
+    pub jwt_secret: Option<SecretString>,
+
+    /// Networks in private or special ranges that may be monitored: comma-separated CIDRs, or `all`. By default none
+    #[arg(long, env = "WATCHKEEPER_ALLOW_TARGETS", global = true, value_name = "CIDRS", default_value = "", hide_default_value = true, value_parser = network::parse_guard)]
+    pub allow_targets: AddressGuard,
+
+    /// Who may sign up: `open`, `first-user` or `closed`
+    #[arg(long, env = "WATCHKEEPER_SIGNUP", global = true, value_name = "POLICY", default_value = "open", value_parser = parse_sign_up)]
+    pub signup: SignUpPolicy,
+
+    /// Where people reach the dashboard, such as https://watch.example.org; with https, cookies are only sent over it
+    #[arg(long, env = "WATCHKEEPER_PUBLIC_URL", global = true, value_name = "URL", value_parser = network::parse_public_url)]
+    pub public_url: Option<Url>,
+
+    /// Proxies whose forwarding headers are believed: comma-separated CIDRs. By default none
+    #[arg(long, env = "WATCHKEEPER_TRUSTED_PROXIES", global = true, value_name = "CIDRS", default_value = "", hide_default_value = true, value_parser = Networks::parse)]
+    pub trusted_proxies: Networks,
+
+    /// How many probes this node makes at once
+    #[arg(long, env = "WATCHKEEPER_WORKERS", global = true, value_name = "COUNT", default_value = "512", value_parser = parse_workers)]
+    pub workers: u32,
+
+    /// The shortest interval that a monitor may have, in seconds (1 to 3600)
+    #[arg(long, env = "WATCHKEEPER_MIN_INTERVAL_SECONDS", global = true, value_name = "SECONDS", default_value = "5", value_parser = parse_min_interval)]
+    pub min_interval_seconds: Interval,
+
+    /// How many monitors a workspace may have
+    #[arg(long, env = "WATCHKEEPER_MAX_MONITORS", global = true, value_name = "COUNT", default_value = "10000", value_parser = parse_max_monitors)]
+    pub max_monitors: u32,
+
+    /// Addresses that tell whether this node itself has a network: comma-separated host:port. By default none
+    #[arg(long, env = "WATCHKEEPER_NETWORK_CHECKS", global = true, value_name = "HOST:PORT", default_value = "", hide_default_value = true, value_parser = HostPorts::parse)]
+    pub network_checks: HostPorts,
+
+    /// What is logged: a level, or a filter such as info,watchkeeper=debug
+    #[arg(long, env = "WATCHKEEPER_LOG", global = true, value_name = "FILTER", default_value = "info", value_parser = parse_log)]
+    pub log: String,
+
+    /// How the log is written
+    #[arg(long, env = "WATCHKEEPER_LOG_FORMAT", global = true, value_name = "FORMAT", default_value = "text", value_parser = parse_log_format)]
+    pub log_format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A line of JSON.
+    Json,
+}
+
+impl Config {
+    /// Reads the configuration from command-line arguments (the first being the program's name) and the environment.
+    ///
+    /// # Errors
+    /// What is to be printed instead of going on: help, the version, or one line that names a value that cannot be right.
+    pub fn read(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
+        Self::command()
+            .try_get_matches_from(args)
+            .and_then(|matches| Self::from_arg_matches(&matches))
+            .map_err(one_line)
+    }
+
+    /// What to do.
+    pub fn subcommand(&self) -> Command {
+        self.command.unwrap_or(Command::Serve { no_engine: false })
+    }
+}
+
+impl Settings {
+    /// Where to store: what was named, or a file in the data directory.
+    pub fn database(&self) -> Database {
+        self.database_url.clone().unwrap_or_else(|| Database::Sqlite { file: self.data_dir.join("watchkeeper.db") })
+    }
+}
+
+/// Brings an error about a value into one line that names its variable and flag; others stay as they are.
+fn one_line(error: clap::Error) -> clap::Error {
+    let is_about_a_value = matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidUtf8);
+    let (true, Some(ContextValue::String(shown))) = (is_about_a_value, error.get(ContextKind::InvalidArg)) else {
+        return error;
+    };
+    let flag = shown.split_whitespace().next().unwrap_or(shown);
+    let command = Config::command();
+    let argument = command.get_arguments().find(|argument| argument.get_long() == flag.strip_prefix("--"));
+    let name = match argument.and_then(clap::Arg::get_env) {
+        Some(variable) => format!("{} ({flag})", variable.to_string_lossy()),
+        None => flag.to_owned(),
+    };
+    let rule =
+        std::error::Error::source(&error).map_or_else(|| "the value cannot be read".to_owned(), ToString::to_string);
+    clap::Error::raw(ErrorKind::ValueValidation, format!("{name}: {rule}\n"))
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("{text:?} is no address and port such as 127.0.0.1:8080 or [::]:8080"))
+}
+
+fn parse_jwt_secret(text: &str) -> Result<SecretString, String> {
+    match text.len() {
+        MIN_JWT_SECRET_BYTES.. => Ok(SecretString::from(text)),
+        length => Err(format!("the secret must have at least {MIN_JWT_SECRET_BYTES} bytes, this one has {length}")),
+    }
+}
+
+fn parse_sign_up(text: &str) -> Result<SignUpPolicy, String> {
+    match text {
+        "open" => Ok(SignUpPolicy::Open),
+        "first-user" => Ok(SignUpPolicy::FirstUser),
+        "closed" => Ok(SignUpPolicy::Closed),
+        _ => Err(format!("{text:?} is none of open, first-user, closed")),
+    }
+}
+
+fn parse_log_format(text: &str) -> Result<LogFormat, String> {
+    LogFormat::from_str(text, false).map_err(|_| format!("{text:?} is neither text nor json"))
+}
+
+fn parse_log(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| format!("{text:?} is no log filter: {error}"))
+}
+
+fn parse_workers(text: &str) -> Result<u32, String> {
+    parse_count(text, MAX_WORKERS)
+}
+
+fn parse_max_monitors(text: &str) -> Result<u32, String> {
+    parse_count(text, MAX_MAX_MONITORS)
+}
+
+fn parse_min_interval(text: &str) -> Result<Interval, String> {
+    let seconds = parse_count(text, MAX_MIN_INTERVAL_SECONDS)?;
+    Interval::from_secs(seconds).ok_or_else(|| format!("{text:?} is no interval"))
+}
+
+fn parse_count(text: &str, most: u32) -> Result<u32, String> {
+    let count = text.parse().ok().filter(|count| (1..=most).contains(count));
+    count.ok_or_else(|| format!("{text:?} is no whole number from 1 to {most}"))
+}
+
+#[cfg(test)]
+mod tests;
