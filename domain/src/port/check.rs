@@ -70,7 +70,8 @@ pub trait CheckRepo: Send + Sync {
     /// - A claim whose lease has ended (`lease_until <= now`) and that may still start (`now < start_before`) MUST be
     ///   given anew, with the new token; the former holder's result is then stale.
     /// - One that may no longer start MUST be dropped, and recorded as a `Missed` gap where it was scheduled.
-    ///   Manual ones are only ever dropped.
+    ///   Manual ones are only ever dropped, and so is what was claimed of a monitor that is paused now: it MUST be in
+    ///   the record as `Missed` at the latest when it may no longer start.
     /// - A waiting confirmation MUST be given once its instant is at or before the horizon; its monitor's `start_before`
     ///   is the next grid slot.
     ///
@@ -78,8 +79,9 @@ pub trait CheckRepo: Send + Sync {
     async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>>;
 
     /// Takes a manual check of a monitor, paused or not: a claim for the present instant, moved on by a microsecond
-    /// while that is taken by a claim or check of the monitor. It may not be taken over. `None` where the workspace has
-    /// no such monitor.
+    /// while that is taken by a claim or check of the monitor, is an instant of its grid or its next slot (which may
+    /// still be claimed: both MUST find room in the log). It MUST NOT be taken over. `None` where the workspace has no
+    /// such monitor.
     async fn claim_manual(&self, request: &ManualClaim) -> RepoResult<Option<Claim>>;
 
     /// Records a batch in one step, oldest slot first, and answers for each in the order given.

@@ -58,8 +58,8 @@ pub struct Change {
 /// stale); other claims stay, and their results are kept without changing the status.
 ///
 /// `at` is the caller's now; where the newest epoch began at or after it, a microsecond after that beginning is taken
-/// instead, so that epochs never overlap. An opening slot that is taken (by a confirmation or manual check) moves on by
-/// a microsecond.
+/// instead, and where it ended after it, its end, so that epochs never overlap. An opening slot that is taken (by a
+/// confirmation or manual check) moves on by a microsecond.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait MonitorRepo: Send + Sync {

@@ -33,7 +33,8 @@ pub trait Upkeep: Send + Sync {
     /// no claim of it is open. Doing it again MUST change nothing.
     async fn roll_up(&self, now: Timestamp) -> RepoResult<Option<Timestamp>>;
 
-    /// Removes a bounded number of rows that nobody can see any more: history of deleted monitors, refresh tokens that
-    /// expired more than a day ago.
+    /// Removes rows that nobody can see any more, at most `limit` of each kind: history of deleted monitors (what a
+    /// store retires by its age may be left to that), refresh tokens that expired more than a day ago. Repeating it
+    /// until there is no more to do MUST end.
     async fn purge(&self, now: Timestamp, limit: u32) -> RepoResult<Purged>;
 }
