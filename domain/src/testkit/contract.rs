@@ -1,0 +1,188 @@
+//! The contract suite: a case for every MUST of the ports, which every store passes.
+//!
+//! ```text
+//! watchkeeper_domain::store_contract!(#[tokio::test] my_fresh_store());
+//! ```
+//!
+//! The macro takes the attribute that makes an `async fn` a test, and an expression whose future yields a [`Subject`]: an
+//! empty store, with what keeps it alive. It expands to one test for each case, in modules by subject.
+//!
+//! # Slots, leases, pause, edit, gap and restart
+//!
+//! The rules that a store holds, and the cases that hold it to them. They come first; stores are written to them.
+//!
+//! | rule | case |
+//! |---|---|
+//! | An epoch opens with one slot, at once | [`slots::the_opening_slot_is_due_at_once`] |
+//! | Grid slots follow from half an interval later | [`slots::the_grid_follows_from_half_an_interval_later`] |
+//! | A slot is given to one claimer | [`slots::a_slot_is_given_once`], [`slots::claimers_at_once_share_the_slots_between_them`] |
+//! | A slot may start until the next slot; a late run does not shift it | [`slots::a_late_claim_does_not_shift_the_next_slot`] |
+//! | The newest slot that may start is given, older ones are missed | [`slots::slots_that_can_no_longer_start_are_missed`] |
+//! | After an outage slots are recorded as missed, not replayed | [`gaps::an_outage_is_one_gap_however_long_it_was`] |
+//! | Slots ahead are given up to the horizon | [`slots::a_slot_ahead_is_given_within_the_horizon`] |
+//! | The next slot never moves back | [`slots::the_next_slot_never_moves_back_with_the_clock`] |
+//! | At most `limit`, the longest due first | [`slots::the_limit_is_kept_and_the_longest_due_come_first`] |
+//! | Regions are apart | [`slots::another_region_gets_nothing`] |
+//! | A claim carries the version of the settings | [`slots::a_claim_carries_the_version_of_the_settings`] |
+//! | A lease that ended is taken over; the former holder is stale | [`leases::a_slot_whose_lease_has_ended_is_given_anew`] |
+//! | A lease lasts for timeout and margin | [`leases::a_lease_lasts_from_its_slot_for_the_timeout_and_a_margin`] |
+//! | A lease that ended but was not taken over holds | [`leases::a_result_is_kept_after_its_lease_until_somebody_takes_over`] |
+//! | A lost slot that may no longer start is missed | [`leases::a_lost_slot_that_may_no_longer_start_is_missed`] |
+//! | At the start of the one holder leases are void | [`leases::voided_leases_are_given_anew_at_once`], [`leases::voided_leases_that_may_no_longer_start_are_missed`] |
+//! | Only `scheduled` checks are slots | [`audit::confirmations_and_manual_checks_are_no_slots`] |
+//! | A surprise is confirmed soon | [`confirmation::a_failure_is_confirmed_soon`] |
+//! | A confirmation is given from its own instant on, to one holder | [`confirmation::a_confirmation_is_given_once_and_not_before_its_instant`] |
+//! | None where the next slot comes as soon | [`confirmation::none_is_made_where_the_next_slot_comes_as_soon`] |
+//! | One that may no longer start is dropped and is no gap | [`confirmation::one_that_may_no_longer_start_is_dropped`] |
+//! | One that is lost in time is given anew | [`confirmation::a_lost_one_is_given_anew`] |
+//! | Instants that are taken move on by a microsecond | [`manual::instants_that_are_taken_move_on_by_a_microsecond`], [`manual::a_manual_check_keeps_clear_of_the_slots`], [`pause::an_opening_slot_that_is_taken_moves_on_by_a_microsecond`] |
+//! | Manual checks move the status | [`manual::a_manual_check_moves_the_status`] |
+//! | ... and not while paused | [`manual::a_manual_check_of_a_paused_monitor_is_kept_and_changes_nothing`] |
+//! | Manual claims are not taken over | [`manual::a_manual_claim_is_not_taken_over`] |
+//! | An older result changes no status | [`recording::an_older_result_is_logged_and_changes_no_status`], [`recording::a_healthy_newer_result_makes_an_older_one_powerless`] |
+//! | Pausing ends the epoch: nothing is due | [`pause::a_paused_monitor_is_not_due`] |
+//! | Unclaimed slots that were due are missed | [`pause::what_was_due_and_unclaimed_is_missed`] |
+//! | A probe under way is recorded without changing status | [`pause::a_probe_under_way_is_kept_and_changes_no_status`] |
+//! | Claims at or after the end, and waiting confirmations, are dropped | [`pause::claims_ahead_are_dropped`], [`pause::a_waiting_confirmation_is_dropped`] |
+//! | An open incident closes as paused | [`pause::an_open_incident_closes_as_paused`] |
+//! | Resuming starts at pending, with an opening slot | [`pause::resuming_starts_at_pending_with_a_slot_at_once`] |
+//! | Epochs never overlap | [`pause::changes_at_the_same_instant_leave_epochs_apart`] |
+//! | A changed interval opens an epoch, the status stays | [`edit::a_changed_interval_opens_an_epoch_and_keeps_the_status`] |
+//! | A changed target resets the streak | [`edit::a_changed_target_opens_an_epoch_and_resets_the_streak`] |
+//! | Any other change leaves the schedule alone | [`edit::a_changed_name_leaves_schedule_and_state_alone`], [`edit::a_changed_timeout_counts_from_the_next_claim_on`] |
+//! | A change while paused opens no epoch | [`edit::a_change_while_paused_opens_no_epoch`] |
+//! | A change decided upon an older version changes nothing | [`edit::a_change_decided_upon_an_older_version_changes_nothing`] |
+//! | Deleting hides everything, and makes results under way stale | [`deletion::a_deleted_monitor_is_hidden_and_not_due`], [`deletion::results_under_way_are_stale`] |
+//! | History is purged in bounded steps | [`deletion::history_is_purged_in_bounded_steps`] |
+//! | A missed or unknown slot extends the gap before it | [`gaps::a_gap_that_follows_upon_one_of_its_kind_extends_it`] |
+//! | A slot at which we had no network is unknown, and no flip | [`gaps::a_slot_without_a_network_is_unknown_and_no_flip`] |
+//! | Three in a row and the monitor is unknown, until the next result | [`gaps::three_silent_slots_are_unknown_until_the_next_result`] |
+//! | A flip to down is dated at the first failing slot | [`status::down_is_dated_at_the_first_failing_slot`] |
+//! | Every due slot is accounted for, whatever happens | [`audit::every_slot_is_accounted_for_whatever_happens`] |
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a case of the contract fails by panicking, as every test does")]
+
+mod stage;
+
+pub mod confirmation;
+pub mod deletion;
+pub mod edit;
+pub mod leases;
+pub mod manual;
+pub mod pause;
+pub mod recording;
+pub mod slots;
+pub mod status;
+
+pub use stage::{Specimen, Stage, Subject};
+
+/// Makes a test of every case of the contract: `store_contract!(#[tokio::test] fresh_store())`, where the expression's
+/// future yields a [`Subject`](crate::testkit::contract::Subject) whose store is empty.
+#[macro_export]
+macro_rules! store_contract {
+    (#[$attribute:meta] $fixture:expr) => {
+        $crate::store_contract! { @cases (#[$attribute] $fixture)
+            slots {
+                the_opening_slot_is_due_at_once
+                the_grid_follows_from_half_an_interval_later
+                a_slot_is_given_once
+                claimers_at_once_share_the_slots_between_them
+                a_late_claim_does_not_shift_the_next_slot
+                slots_that_can_no_longer_start_are_missed
+                a_slot_ahead_is_given_within_the_horizon
+                the_next_slot_never_moves_back_with_the_clock
+                the_limit_is_kept_and_the_longest_due_come_first
+                another_region_gets_nothing
+                a_claim_carries_the_version_of_the_settings
+            }
+            leases {
+                a_lease_lasts_from_its_slot_for_the_timeout_and_a_margin
+                a_slot_whose_lease_has_ended_is_given_anew
+                a_result_is_kept_after_its_lease_until_somebody_takes_over
+                a_lost_slot_that_may_no_longer_start_is_missed
+                a_long_lease_does_not_hold_up_the_next_slot
+                voided_leases_are_given_anew_at_once
+                voided_leases_that_may_no_longer_start_are_missed
+            }
+            confirmation {
+                a_failure_is_confirmed_soon
+                a_confirmation_is_given_once_and_not_before_its_instant
+                none_is_made_where_the_next_slot_comes_as_soon
+                one_that_may_no_longer_start_is_dropped
+                a_lost_one_is_given_anew
+                a_recovery_is_confirmed_where_the_policy_asks_for_it
+            }
+            manual {
+                a_manual_check_is_claimed_for_the_present_instant
+                instants_that_are_taken_move_on_by_a_microsecond
+                a_manual_check_keeps_clear_of_the_slots
+                a_manual_check_moves_the_status
+                a_manual_check_of_a_paused_monitor_is_kept_and_changes_nothing
+                a_manual_claim_is_not_taken_over
+                there_is_none_of_what_is_not_there
+            }
+            pause {
+                a_paused_monitor_is_not_due
+                what_was_due_and_unclaimed_is_missed
+                a_probe_under_way_is_kept_and_changes_no_status
+                a_probe_under_way_that_is_lost_is_missed
+                claims_ahead_are_dropped
+                a_waiting_confirmation_is_dropped
+                an_open_incident_closes_as_paused
+                resuming_starts_at_pending_with_a_slot_at_once
+                an_opening_slot_that_is_taken_moves_on_by_a_microsecond
+                changes_at_the_same_instant_leave_epochs_apart
+            }
+            edit {
+                a_changed_interval_opens_an_epoch_and_keeps_the_status
+                a_changed_target_opens_an_epoch_and_resets_the_streak
+                an_edit_misses_what_was_due_and_keeps_what_is_under_way
+                a_changed_name_leaves_schedule_and_state_alone
+                a_changed_timeout_counts_from_the_next_claim_on
+                a_change_while_paused_opens_no_epoch
+                a_change_decided_upon_an_older_version_changes_nothing
+                there_is_nothing_to_change_of_what_is_not_there
+            }
+            deletion {
+                a_deleted_monitor_is_hidden_and_not_due
+                results_under_way_are_stale
+                an_incident_of_a_deleted_monitor_is_hidden
+                history_is_purged_in_bounded_steps
+                another_monitor_keeps_its_history
+            }
+            recording {
+                a_check_is_in_the_log_to_the_microsecond
+                evidence_is_kept_for_what_is_not_up_and_for_no_other
+                recording_twice_is_harmless
+                a_stale_result_leaves_the_others_of_its_batch_alone
+                a_batch_is_applied_in_the_order_of_its_slots
+                an_older_result_is_logged_and_changes_no_status
+                a_healthy_newer_result_makes_an_older_one_powerless
+                a_large_batch_is_recorded_whole
+            }
+            status {
+                the_first_result_ends_pending
+                down_is_dated_at_the_first_failing_slot
+                a_failure_that_is_not_confirmed_leaves_no_trace
+                going_down_opens_an_incident_with_cause_and_evidence
+                every_enabled_channel_is_owed_a_notice_of_going_down_and_coming_back
+                a_recovery_ends_the_incident
+                being_degraded_is_a_span_and_no_news
+            }
+        }
+    };
+    (@cases $how:tt $($module:ident { $($case:ident)+ })+) => {
+        $(mod $module {
+            #[allow(unused_imports, reason = "the expression may name what lies around the macro")]
+            use super::*;
+            $($crate::store_contract! { @case $how $module $case })+
+        })+
+    };
+    (@case (#[$attribute:meta] $fixture:expr) $module:ident $case:ident) => {
+        #[$attribute]
+        async fn $case() {
+            let subject: $crate::testkit::contract::Subject = $fixture.await;
+            let stage = $crate::testkit::contract::Stage::open(&subject).await;
+            $crate::testkit::contract::$module::$case(&stage).await;
+        }
+    };
+}

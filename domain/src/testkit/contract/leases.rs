@@ -1,0 +1,92 @@
+//! Leases: what becomes of work whose holder is not heard of again.
+
+use super::Stage;
+use crate::check::Region;
+use crate::port::Recorded;
+use crate::schedule::SlotRun;
+use crate::testkit::fixture::{down, seconds, up};
+use crate::uptime::{Gap, GapOutcome};
+
+/// The timeout is 10 s and the margin 2 s; a late start counts from its claim.
+pub async fn a_lease_lasts_from_its_slot_for_the_timeout_and_a_margin(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    let on_time = stage.check_up(m.slot(0)).await;
+    assert_eq!(on_time.lease_until, m.slot(0).plus(seconds(12)));
+    let late = stage.claim_one(m.slot(1).plus(seconds(30))).await;
+    assert_eq!(late.lease_until, m.slot(1).plus(seconds(42)));
+}
+
+/// Somebody else takes the slot over, with a token of their own; the former holder comes too late.
+pub async fn a_slot_whose_lease_has_ended_is_given_anew(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    let lost = stage.claim_one(m.slot(0)).await;
+    stage.assert_nothing_due(lost.lease_until.minus(seconds(1))).await;
+    let taken_over = stage.claim_one(lost.lease_until).await;
+    assert_eq!((taken_over.slot, taken_over.origin), (lost.slot, lost.origin));
+    assert_eq!(taken_over.start_before, lost.start_before);
+    assert_ne!(taken_over.token, lost.token);
+    assert_eq!(taken_over.lease_until, lost.lease_until.plus(seconds(12)));
+    assert_eq!(stage.settle_at(taken_over.lease_until, down(&lost)).await, Recorded::Stale);
+    assert!(stage.log(m.id()).await.is_empty());
+    assert_eq!(stage.view(&m.monitor).await.state.streak, None);
+    assert_ne!(stage.settle(up(&taken_over)).await, Recorded::Stale);
+    assert_eq!(stage.log(m.id()).await.len(), 1);
+}
+
+/// While a store is away, results are kept; they are recorded when it is back, however long that took.
+pub async fn a_result_is_kept_after_its_lease_until_somebody_takes_over(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    let claim = stage.claim_one(m.slot(0)).await;
+    let recorded = stage.settle_at(claim.lease_until.plus(seconds(600)), up(&claim)).await;
+    assert_ne!(recorded, Recorded::Stale);
+    assert_eq!(stage.log(m.id()).await.len(), 1);
+}
+
+/// When the next slot has come, nobody starts the lost one any more.
+pub async fn a_lost_slot_that_may_no_longer_start_is_missed(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.check_up(m.slot(0)).await;
+    let lost = stage.claim_one(m.slot(1)).await;
+    let next = stage.claim_one(m.slot(2)).await;
+    assert_eq!(next.slot, m.slot(2));
+    let run = SlotRun { first: m.slot(1), last: m.slot(1), count: 1 };
+    assert_eq!(stage.gaps(m.id()).await, [Gap { run, outcome: GapOutcome::Missed }]);
+    assert_eq!(stage.view(&m.monitor).await.state.silence.map(|silence| silence.count), Some(1));
+    assert_eq!(stage.settle_at(m.slot(2), up(&lost)).await, Recorded::Stale, "it is in the record already");
+    assert_eq!(stage.log(m.id()).await.len(), 1);
+}
+
+/// With a timeout as long as the interval, a slot is due while the one before is still being probed.
+pub async fn a_long_lease_does_not_hold_up_the_next_slot(stage: &Stage) {
+    let m = stage.monitor_with(|settings| settings.timeout = crate::monitor::Timeout::from_secs(60)).await;
+    let slow = stage.claim_one(m.slot(0)).await;
+    let next = stage.claim_one(m.slot(1)).await;
+    assert_eq!(next.slot, m.slot(1));
+    assert_ne!(stage.settle_at(m.slot(1), up(&slow)).await, Recorded::Stale);
+    assert_ne!(stage.settle(up(&next)).await, Recorded::Stale);
+    assert_eq!(stage.account(m.id(), m.slot(1)).await.up, 2);
+}
+
+/// The one holder of a store knows at its start that nobody else holds anything.
+pub async fn voided_leases_are_given_anew_at_once(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    let lost = stage.claim_one(m.slot(0)).await;
+    let now = m.slot(0).plus(seconds(1));
+    stage.store().void_leases(&Region::parse("elsewhere").unwrap(), now).await.unwrap();
+    stage.assert_nothing_due(now).await;
+    stage.store().void_leases(&Region::default(), now).await.unwrap();
+    let taken_over = stage.claim_one(now).await;
+    assert_eq!(taken_over.slot, lost.slot);
+    assert_eq!(stage.settle_at(now, up(&lost)).await, Recorded::Stale);
+}
+
+/// After a longer stop, what was claimed before it is missed like all the rest.
+pub async fn voided_leases_that_may_no_longer_start_are_missed(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.claim_one(m.slot(0)).await;
+    let now = m.slot(3).plus(seconds(5));
+    stage.store().void_leases(&Region::default(), now).await.unwrap();
+    assert_eq!(stage.claim_one(now).await.slot, m.slot(3));
+    let missed: u64 = stage.gaps(m.id()).await.iter().map(|gap| gap.run.count).sum();
+    assert_eq!(missed, 3);
+}

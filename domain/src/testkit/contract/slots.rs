@@ -1,0 +1,151 @@
+//! Slots: what is due, to whom it is given, and what becomes of what was not.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::Stage;
+use super::stage::{Step, at_once};
+use crate::check::{Claim, Origin, Region};
+use crate::port::ClaimRequest;
+use crate::schedule::{Schedule, SlotRun};
+use crate::testkit::fixture::{self, T0, seconds, up};
+use crate::time::Timestamp;
+use crate::uptime::{Gap, GapOutcome};
+
+/// A monitor that has just been made is checked at once.
+pub async fn the_opening_slot_is_due_at_once(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.assert_nothing_due(Timestamp::from_micros(m.slot(0).as_micros() - 1)).await;
+    let claim = stage.claim_one(m.slot(0)).await;
+    assert_eq!((claim.monitor, claim.slot, claim.origin), (m.id(), m.slot(0), Origin::Scheduled));
+    assert_eq!((claim.region, claim.start_before), (Region::default(), m.slot(1)));
+}
+
+/// The second slot is the first grid slot that is at least half an interval away from the opening one.
+pub async fn the_grid_follows_from_half_an_interval_later(stage: &Stage) {
+    let workspace = stage.workspace().await;
+    for micros in [1, 29_999_999, 30_000_000, 30_000_001, 59_999_999] {
+        let id = stage.monitor_id();
+        let schedule = Schedule::of(id, fixture::settings(60).interval);
+        let opening = Timestamp::from_micros(schedule.at_or_after(T0).as_micros() + micros);
+        let monitor = fixture::monitor(id, workspace, 60, opening);
+        stage.create(&monitor).await;
+        let claim = stage.claim_one(opening).await;
+        let half_later = opening.plus(seconds(30));
+        assert_eq!(claim.start_before, schedule.at_or_after(half_later), "{micros} us after a grid slot");
+        assert_eq!(stage.next_slot(&monitor).await, Some(claim.start_before));
+        stage.settle(up(&claim)).await;
+        stage.pause(&monitor, opening.plus(seconds(1))).await;
+    }
+}
+
+/// Whoever comes second gets nothing.
+pub async fn a_slot_is_given_once(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.claim_one(m.slot(0)).await;
+    stage.assert_nothing_due(m.slot(0)).await;
+    stage.assert_nothing_due(m.slot(0).plus(seconds(5))).await;
+}
+
+/// Eight claimers at once get all that is due between them, and nothing twice.
+pub async fn claimers_at_once_share_the_slots_between_them(stage: &Stage) {
+    let mut expected = HashSet::new();
+    for _ in 0..40 {
+        expected.insert(stage.monitor_every(60).await.id());
+    }
+    let now = T0.plus(seconds(60)).minus(Duration::from_micros(1));
+    let claimers = (0..8).map(|_| Box::pin(stage.claim_some(now, 10)) as Step<'_, Vec<Claim>>).collect();
+    let claims: Vec<_> = at_once(claimers).await.into_iter().flatten().collect();
+    let mut given: HashSet<_> = claims.iter().map(|claim| claim.monitor).collect();
+    assert_eq!(given.len(), claims.len(), "no slot is given twice");
+    let mut rest = stage.claim(now).await;
+    rest.retain(|claim| !given.insert(claim.monitor));
+    assert!(rest.is_empty(), "no slot is given twice");
+    assert_eq!(given, expected, "every slot is given");
+}
+
+/// The next slot is where the grid has it, however late the one before was taken.
+pub async fn a_late_claim_does_not_shift_the_next_slot(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    let claim = stage.claim_one(m.slot(0).plus(seconds(50))).await;
+    assert_eq!((claim.slot, claim.start_before), (m.slot(0), m.slot(1)));
+    stage.settle_at(m.slot(0).plus(seconds(51)), up(&claim)).await;
+    assert_eq!(stage.claim_one(m.slot(1)).await.slot, m.slot(1));
+}
+
+/// A slot may start until the next one. The newest that may is given; the others are a gap.
+pub async fn slots_that_can_no_longer_start_are_missed(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.check_up(m.slot(0)).await;
+    let claim = stage.claim_one(m.slot(4).plus(seconds(10))).await;
+    assert_eq!((claim.slot, claim.start_before), (m.slot(4), m.slot(5)));
+    let run = SlotRun { first: m.slot(1), last: m.slot(3), count: 3 };
+    assert_eq!(stage.gaps(m.id()).await, [Gap { run, outcome: GapOutcome::Missed }]);
+    assert_eq!(stage.view(&m.monitor).await.state.silence.map(|silence| silence.count), Some(3));
+}
+
+/// Who waits for the instant themselves may take a slot a little before it.
+pub async fn a_slot_ahead_is_given_within_the_horizon(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.check_up(m.slot(0)).await;
+    let now = m.slot(1).minus(seconds(2));
+    assert!(stage.claim_ahead(now, now.plus(seconds(1)), 10).await.is_empty());
+    let claims = stage.claim_ahead(now, m.slot(1), 10).await;
+    assert_eq!(claims.iter().map(|claim| claim.slot).collect::<Vec<_>>(), [m.slot(1)]);
+    assert_eq!(claims[0].lease_until, m.slot(1).plus(seconds(12)), "the lease counts from the slot");
+    stage.assert_nothing_due(m.slot(1)).await;
+}
+
+/// A clock that falls behind gives nothing anew.
+pub async fn the_next_slot_never_moves_back_with_the_clock(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.check_up(m.slot(0)).await;
+    stage.check_up(m.slot(5)).await;
+    for now in [m.slot(0), m.slot(2), m.slot(5)] {
+        stage.assert_nothing_due(now).await;
+        assert_eq!(stage.next_slot(&m.monitor).await, Some(m.slot(6)));
+    }
+    assert_eq!(stage.claim_one(m.slot(6)).await.slot, m.slot(6));
+}
+
+/// A claimer with little room gets what has waited longest.
+pub async fn the_limit_is_kept_and_the_longest_due_come_first(stage: &Stage) {
+    let mut waiting = Vec::new();
+    for _ in 0..6 {
+        let m = stage.monitor_every(60).await;
+        waiting.push((m.slot(0), m.id()));
+    }
+    waiting.sort();
+    let now = T0.plus(seconds(60));
+    for expected in waiting.chunks(2) {
+        let claims = stage.claim_some(now, 2).await;
+        let mut given: Vec<_> = claims.iter().map(|claim| (claim.slot, claim.monitor)).collect();
+        given.sort();
+        assert_eq!(given, expected);
+    }
+    stage.assert_nothing_due(now).await;
+}
+
+/// What is checked from one region is not given to another.
+pub async fn another_region_gets_nothing(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    let region = Region::parse("elsewhere").unwrap();
+    let request = ClaimRequest { region, now: m.slot(0), horizon: m.slot(0), limit: 10, token: stage.token() };
+    assert!(stage.store().claim(&request).await.unwrap().is_empty());
+    stage.claim_one(m.slot(0)).await;
+    let later = ClaimRequest { now: m.slot(0).plus(seconds(30)), token: stage.token(), ..request };
+    assert!(stage.store().claim(&later).await.unwrap().is_empty(), "nor is it taken over from there");
+}
+
+/// Those who keep settings see from the claim whether theirs are the newest.
+pub async fn a_claim_carries_the_version_of_the_settings(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    assert_eq!(stage.check_up(m.slot(0)).await.version, 1);
+    let view = stage
+        .change(&m.monitor, m.slot(0).plus(seconds(1)), |change| {
+            change.settings.timeout = crate::monitor::Timeout::from_secs(3)
+        })
+        .await;
+    assert_eq!(view.monitor.version, 2);
+    assert_eq!(stage.claim_one(m.slot(1)).await.version, 2);
+}

@@ -1,0 +1,155 @@
+//! Reading what happened.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::watched::Watched;
+use super::{MemoryStore, World};
+use crate::audit::AuditFacts;
+use crate::check::{Check, Region};
+use crate::histogram::Histogram;
+use crate::id::MonitorId;
+use crate::port::{CheckPage, CheckQuery, HistoryRepo, LatencyBucket, RepoResult};
+use crate::schedule::Epoch;
+use crate::settle::is_slot;
+use crate::time::{Timestamp, Window};
+use crate::uptime::{Gap, StatusSpan, TimeFacts};
+use crate::verdict::Verdict;
+
+#[async_trait]
+impl HistoryRepo for MemoryStore {
+    async fn checks(&self, query: &CheckQuery) -> RepoResult<CheckPage> {
+        let world = self.world();
+        let Some(watched) = world.watched_from(query.monitor, &query.region) else { return Ok(CheckPage::default()) };
+        let mut matching =
+            watched.checks_in(query.window).rev().filter(|c| query.verdict.is_none_or(|v| c.verdict == v));
+        let checks: Vec<Check> = matching.by_ref().take(query.limit as usize).cloned().collect();
+        let last = checks.last().map_or(query.window.to(), |check| check.slot);
+        let more_before = matching.next().map(|_| last);
+        Ok(CheckPage { checks, more_before })
+    }
+
+    async fn recent_checks(
+        &self,
+        monitors: &[MonitorId],
+        region: &Region,
+        limit: u32,
+        _now: Timestamp,
+    ) -> RepoResult<Vec<Vec<Check>>> {
+        let world = self.world();
+        let newest = |watched: &Watched| watched.checks.values().rev().take(limit as usize).cloned().collect();
+        Ok(monitors.iter().map(|id| world.watched_from(*id, region).map_or_else(Vec::new, newest)).collect())
+    }
+
+    async fn time_facts(&self, monitors: &[MonitorId], region: &Region, window: Window) -> RepoResult<Vec<TimeFacts>> {
+        let world = self.world();
+        let facts = |id: &MonitorId| {
+            let Some(watched) = world.watched_from(*id, region) else { return TimeFacts::default() };
+            TimeFacts {
+                spans: watched.spans.iter().filter(|span| span_touches(span, window)).copied().collect(),
+                epochs: watched.epochs().filter(|epoch| epoch_touches(epoch, window)).cloned().collect(),
+                gaps: watched.gaps_up_to_the_slot_after(window).copied().collect(),
+                next_due_at: watched.next_due_at,
+            }
+        };
+        Ok(monitors.iter().map(facts).collect())
+    }
+
+    async fn audit_facts(
+        &self,
+        monitor: MonitorId,
+        region: &Region,
+        window: Window,
+        now: Timestamp,
+    ) -> RepoResult<AuditFacts> {
+        let world = self.world();
+        let Some(watched) = world.watched_from(monitor, region) else { return Ok(AuditFacts::default()) };
+        let claimed = watched.open.iter().filter(|(_, work)| is_slot(work.origin)).map(|(slot, _)| *slot);
+        let facts = AuditFacts {
+            epochs: watched.epochs().filter(|epoch| epoch_touches(epoch, window)).cloned().collect(),
+            gaps: watched.gaps.values().filter(|gap| gap_touches(gap, window)).copied().collect(),
+            claimed: claimed.collect(),
+            next_due_at: watched.next_due_at,
+            ..AuditFacts::default()
+        };
+        let settled = facts.settled(window, now);
+        let found = |verdict| {
+            let slots = watched.checks_in(settled).filter(|check| is_slot(check.origin) && check.verdict == verdict);
+            u64::try_from(slots.count()).unwrap_or(u64::MAX)
+        };
+        Ok(AuditFacts {
+            up: found(Verdict::Up),
+            degraded: found(Verdict::Degraded),
+            down: found(Verdict::Down),
+            ..facts
+        })
+    }
+
+    async fn gaps(
+        &self,
+        monitor: MonitorId,
+        region: &Region,
+        window: Window,
+        before: Option<Timestamp>,
+        limit: u32,
+    ) -> RepoResult<Vec<Gap>> {
+        let world = self.world();
+        let Some(watched) = world.watched_from(monitor, region) else { return Ok(Vec::new()) };
+        let asked = |gap: &&Gap| gap_touches(gap, window) && before.is_none_or(|before| gap.run.first < before);
+        Ok(watched.gaps.values().rev().filter(asked).take(limit as usize).copied().collect())
+    }
+
+    async fn latencies(
+        &self,
+        monitor: MonitorId,
+        region: &Region,
+        window: Window,
+        step: Duration,
+    ) -> RepoResult<Vec<LatencyBucket>> {
+        let world = self.world();
+        let Some(watched) = world.watched_from(monitor, region) else { return Ok(Vec::new()) };
+        let step = step.max(Duration::from_micros(1));
+        let mut buckets: BTreeMap<Timestamp, Histogram> = BTreeMap::new();
+        for check in watched.checks_in(window).filter(|check| check.verdict != Verdict::Down) {
+            let steps = check.slot.since(window.from()).as_micros() / step.as_micros();
+            let at = window.from().plus(step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX)));
+            buckets.entry(at).or_default().add(check.latency);
+        }
+        Ok(buckets.into_iter().map(|(at, latencies)| LatencyBucket { at, latencies }).collect())
+    }
+}
+
+impl World {
+    /// A monitor that is checked from a region.
+    fn watched_from(&self, id: MonitorId, region: &Region) -> Option<&Watched> {
+        self.watched(id).filter(|watched| watched.epoch.region == *region)
+    }
+}
+
+impl Watched {
+    /// The checks whose slots lie in a window, the oldest first.
+    fn checks_in(&self, window: Window) -> impl DoubleEndedIterator<Item = &Check> {
+        self.checks.range(window.from()..window.to()).map(|(_, check)| check)
+    }
+
+    /// The gaps that blind some of a window: each lasts up to the slot after it.
+    fn gaps_up_to_the_slot_after(&self, window: Window) -> impl Iterator<Item = &Gap> {
+        self.gaps.values().filter(move |gap| {
+            gap.run.first < window.to() && self.epoch_of(gap.run.first).after(gap.run.last) > window.from()
+        })
+    }
+}
+
+fn span_touches(span: &StatusSpan, window: Window) -> bool {
+    span.from < window.to() && span.to.is_none_or(|to| to > window.from())
+}
+
+fn epoch_touches(epoch: &Epoch, window: Window) -> bool {
+    epoch.began_at < window.to() && epoch.end() > window.from()
+}
+
+fn gap_touches(gap: &Gap, window: Window) -> bool {
+    gap.run.first < window.to() && gap.run.last >= window.from()
+}

@@ -1,0 +1,103 @@
+//! Keeping the store in order.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::watched::Watched;
+use super::{MemoryStore, World};
+use crate::port::{Purged, RepoResult, Upkeep};
+use crate::time::Timestamp;
+
+const HOUR: Duration = Duration::from_secs(3600);
+/// How long an hour must have been over before it is rolled up.
+const SETTLING_TIME: Duration = Duration::from_secs(900);
+/// How long expired refresh tokens are kept.
+const EXPIRED_TOKENS_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+#[async_trait]
+impl Upkeep for MemoryStore {
+    async fn ping(&self) -> RepoResult<()> {
+        Ok(())
+    }
+
+    async fn adopt_fingerprint(&self, fingerprint: &str) -> RepoResult<String> {
+        Ok(self.world().fingerprint.get_or_insert_with(|| fingerprint.to_owned()).clone())
+    }
+
+    async fn prepare(&self, _now: Timestamp) -> RepoResult<()> {
+        Ok(())
+    }
+
+    /// The log is kept whole here and read as fast as any rollup, so rolling up is to remember how far it has come.
+    async fn roll_up(&self, now: Timestamp) -> RepoResult<Option<Timestamp>> {
+        let mut world = self.world();
+        let Some(hour) = world.rolled_up_to.or_else(|| world.first_hour()) else { return Ok(None) };
+        let end = hour.plus(HOUR);
+        let is_open = |watched: &Watched| watched.open.range(..end).next().is_some();
+        if end.plus(SETTLING_TIME) > now || world.monitors.values().any(is_open) {
+            return Ok(None);
+        }
+        world.rolled_up_to = Some(end);
+        Ok(Some(hour))
+    }
+
+    async fn purge(&self, now: Timestamp, limit: u32) -> RepoResult<Purged> {
+        let mut world = self.world();
+        let sessions = world.purge_tokens(now, limit);
+        let history_rows = world.purge_deleted(limit);
+        let has_deleted = world.monitors.values().any(|watched| watched.is_deleted);
+        let has_expired = world.tokens.values().any(|token| is_long_expired(token.expires_at, now));
+        Ok(Purged { history_rows, sessions, has_more: has_deleted || has_expired })
+    }
+}
+
+fn is_long_expired(expires_at: Timestamp, now: Timestamp) -> bool {
+    expires_at.plus(EXPIRED_TOKENS_KEPT) < now
+}
+
+impl World {
+    /// The beginning of the hour in which the first check lies.
+    fn first_hour(&self) -> Option<Timestamp> {
+        let first = self.monitors.values().filter_map(|watched| watched.checks.keys().next()).min()?;
+        let into_the_hour = first.since(Timestamp::EPOCH).as_micros() % HOUR.as_micros();
+        Some(first.minus(Duration::from_micros(u64::try_from(into_the_hour).unwrap_or(0))))
+    }
+
+    fn purge_tokens(&mut self, now: Timestamp, limit: u32) -> u64 {
+        let expired = self.tokens.iter().filter(|(_, token)| is_long_expired(token.expires_at, now));
+        let expired: Vec<_> = expired.map(|(hash, _)| *hash).take(limit as usize).collect();
+        for hash in &expired {
+            self.tokens.remove(hash);
+        }
+        expired.len() as u64
+    }
+
+    /// Removes rows of deleted monitors, and a monitor itself once nothing is left of it.
+    fn purge_deleted(&mut self, limit: u32) -> u64 {
+        let mut room = limit as usize;
+        for watched in self.monitors.values_mut().filter(|watched| watched.is_deleted) {
+            while room > 0 && watched.forget_one() {
+                room -= 1;
+            }
+        }
+        let forgotten: Vec<_> =
+            self.monitors.values().filter(|w| w.is_deleted && w.is_forgotten()).map(|w| w.monitor.id).collect();
+        for id in forgotten {
+            self.monitors.remove(&id);
+            self.incidents.retain(|_, incident| incident.monitor != id);
+        }
+        (limit as usize - room) as u64
+    }
+}
+
+impl Watched {
+    /// Removes one row of history; `false` where there is none left.
+    fn forget_one(&mut self) -> bool {
+        self.checks.pop_first().is_some() || self.gaps.pop_first().is_some() || self.spans.pop().is_some()
+    }
+
+    fn is_forgotten(&self) -> bool {
+        self.checks.is_empty() && self.gaps.is_empty() && self.spans.is_empty()
+    }
+}
