@@ -1,1 +1,3 @@
-//! x
+//! Watchkeeper's ports on real things.
+
+mod row;

@@ -1,0 +1,30 @@
+//! What both stores have in common: how domain values become columns and come back.
+//!
+//! Enumerations are small numbers ([`Code`]), instants and durations whole microseconds, and evidence is JSON. The row
+//! types read by column name, so that a query of either store can be read by them as long as its columns are named so.
+
+mod code;
+mod evidence;
+mod fault;
+mod log;
+mod monitor;
+mod notice;
+
+pub(crate) use code::{Code, NoticeState};
+pub(crate) use evidence::EvidenceJson;
+pub(crate) use fault::{Fault, Unreadable};
+pub(crate) use log::{CheckRow, EpochRow, GapRow, SpanRow};
+pub(crate) use monitor::{MonitorRow, SettingsRow, StateRow};
+pub(crate) use notice::{DeliveryRow, IncidentRow, NoticeRow};
+
+use std::time::Duration;
+
+/// A duration as a column keeps it.
+pub(crate) fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A duration out of its column.
+pub(crate) fn duration(micros: i64) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+}

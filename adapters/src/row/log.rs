@@ -1,0 +1,157 @@
+//! The record as rows: checks, epochs, gaps and status spans.
+
+use sqlx::FromRow;
+use uuid::Uuid;
+use watchkeeper_domain::check::{Check, Region};
+use watchkeeper_domain::id::MonitorId;
+use watchkeeper_domain::report::{Reason, Timings};
+use watchkeeper_domain::schedule::{Epoch, Schedule, SlotRun};
+use watchkeeper_domain::time::Timestamp;
+use watchkeeper_domain::uptime::{Gap, StatusSpan};
+
+use super::{Code, EvidenceJson, Unreadable, duration, micros};
+
+/// A check as a row, without whose it is: that was asked for.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct CheckRow {
+    pub(crate) slot: i64,
+    pub(crate) origin: i16,
+    pub(crate) checked_at: i64,
+    pub(crate) verdict: i16,
+    pub(crate) reason_kind: Option<i16>,
+    pub(crate) reason_detail: Option<String>,
+    pub(crate) latency_us: i64,
+    pub(crate) dns_us: Option<i64>,
+    pub(crate) connect_us: Option<i64>,
+    pub(crate) tls_us: Option<i64>,
+    pub(crate) first_byte_us: Option<i64>,
+    pub(crate) transfer_us: Option<i64>,
+    pub(crate) http_status: Option<i32>,
+    /// Evidence as JSON text.
+    pub(crate) evidence: Option<String>,
+}
+
+impl CheckRow {
+    /// The columns of a check; evidence only where it is not up.
+    pub(crate) fn of(check: &Check) -> Result<Self, Unreadable> {
+        let evidence = check.evidence.as_ref().filter(|_| check.verdict != watchkeeper_domain::verdict::Verdict::Up);
+        Ok(Self {
+            slot: check.slot.as_micros(),
+            origin: check.origin.code(),
+            checked_at: check.checked_at.as_micros(),
+            verdict: check.verdict.code(),
+            reason_kind: check.reason.as_ref().map(|reason| reason.kind.code()),
+            reason_detail: check.reason.as_ref().map(|reason| reason.detail.clone()),
+            latency_us: micros(check.latency),
+            dns_us: check.timings.dns.map(micros),
+            connect_us: check.timings.connect.map(micros),
+            tls_us: check.timings.tls.map(micros),
+            first_byte_us: check.timings.first_byte.map(micros),
+            transfer_us: check.timings.transfer.map(micros),
+            http_status: check.http_status.map(i32::from),
+            evidence: evidence.map(EvidenceJson::text).transpose()?,
+        })
+    }
+
+    /// The check of this monitor, made from this region.
+    pub(crate) fn check(self, monitor: MonitorId, region: &Region) -> Result<Check, Unreadable> {
+        let http_status = |status| u16::try_from(status).map_err(|_| Unreadable::new("HTTP status", status));
+        Ok(Check {
+            monitor,
+            region: region.clone(),
+            slot: Timestamp::from_micros(self.slot),
+            origin: Code::of_code(self.origin)?,
+            checked_at: Timestamp::from_micros(self.checked_at),
+            verdict: Code::of_code(self.verdict)?,
+            reason: reason(self.reason_kind, self.reason_detail)?,
+            latency: duration(self.latency_us),
+            timings: Timings {
+                dns: self.dns_us.map(duration),
+                connect: self.connect_us.map(duration),
+                tls: self.tls_us.map(duration),
+                first_byte: self.first_byte_us.map(duration),
+                transfer: self.transfer_us.map(duration),
+            },
+            http_status: self.http_status.map(http_status).transpose()?,
+            evidence: self.evidence.as_deref().map(EvidenceJson::read).transpose()?,
+        })
+    }
+}
+
+/// A reason out of its two columns.
+pub(crate) fn reason(kind: Option<i16>, detail: Option<String>) -> Result<Option<Reason>, Unreadable> {
+    kind.map(|kind| Ok(Reason { kind: Code::of_code(kind)?, detail: detail.unwrap_or_default() })).transpose()
+}
+
+/// An epoch as a row.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct EpochRow {
+    pub(crate) began_at: i64,
+    pub(crate) ended_at: Option<i64>,
+    pub(crate) opening_slot: i64,
+    pub(crate) interval_ms: i64,
+    pub(crate) phase_ms: i64,
+}
+
+impl EpochRow {
+    /// The epoch of this monitor, checked from this region.
+    pub(crate) fn epoch(&self, monitor: Uuid, region: &Region) -> Epoch {
+        Epoch {
+            monitor: MonitorId::new(monitor),
+            region: region.clone(),
+            began_at: Timestamp::from_micros(self.began_at),
+            ended_at: self.ended_at.map(Timestamp::from_micros),
+            opening_slot: Timestamp::from_micros(self.opening_slot),
+            schedule: schedule(self.interval_ms, self.phase_ms),
+        }
+    }
+}
+
+/// A grid out of its two columns.
+pub(crate) fn schedule(interval_ms: i64, phase_ms: i64) -> Schedule {
+    Schedule::from_millis(u64::try_from(interval_ms).unwrap_or(0), u64::try_from(phase_ms).unwrap_or(0))
+}
+
+/// A gap as a row.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub(crate) struct GapRow {
+    pub(crate) first_slot: i64,
+    pub(crate) last_slot: i64,
+    pub(crate) count: i64,
+    pub(crate) outcome: i16,
+}
+
+impl TryFrom<GapRow> for Gap {
+    type Error = Unreadable;
+
+    fn try_from(row: GapRow) -> Result<Self, Unreadable> {
+        Ok(Self {
+            run: SlotRun {
+                first: Timestamp::from_micros(row.first_slot),
+                last: Timestamp::from_micros(row.last_slot),
+                count: u64::try_from(row.count).map_err(|_| Unreadable::new("count of slots", row.count))?,
+            },
+            outcome: Code::of_code(row.outcome)?,
+        })
+    }
+}
+
+/// A status span as a row.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub(crate) struct SpanRow {
+    pub(crate) status: i16,
+    pub(crate) began_at: i64,
+    pub(crate) ended_at: Option<i64>,
+}
+
+impl TryFrom<SpanRow> for StatusSpan {
+    type Error = Unreadable;
+
+    fn try_from(row: SpanRow) -> Result<Self, Unreadable> {
+        Ok(Self {
+            status: Code::of_code(row.status)?,
+            from: Timestamp::from_micros(row.began_at),
+            to: row.ended_at.map(Timestamp::from_micros),
+        })
+    }
+}
