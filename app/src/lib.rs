@@ -1,3 +1,4 @@
-//! The Watchkeeper program: configuration, the HTTP side, the engine side, and the wiring between them and the adapters.
+//! Watchkeeper, the program: configuration, the HTTP API and the engine, all on the domain's use cases.
 
 pub mod config;
+pub mod engine;

@@ -1,0 +1,162 @@
+//! The worker pool: starts every claim at its very slot, with a bound on how many probes run at once and another on how
+//! many claims are held in all.
+//!
+//! A check costs one spawned task. It waits for its instant on the monotonic clock, takes a worker's permit, probes,
+//! and hands the result to the recorder. A probe that panics costs its own slot only, which is missed when its lease
+//! ends.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::FutureExt;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::task::TaskTracker;
+use watchkeeper_domain::check::Settled;
+use watchkeeper_domain::usecase::{Assignment, Watch};
+
+use super::metrics::{Counted, Metrics};
+use super::network::Network;
+use super::recorder::Backlog;
+
+/// How many claims are held for each worker: those that are probed, those that wait for their instant, and a few that
+/// wait for a worker.
+const CLAIMS_PER_WORKER: usize = 4;
+
+/// The worker pool.
+pub struct Pool {
+    shared: Arc<Shared>,
+    tasks: TaskTracker,
+}
+
+struct Shared {
+    watch: Watch,
+    workers: Semaphore,
+    most_held: usize,
+    most_waiting: usize,
+    held: AtomicUsize,
+    waiting: AtomicUsize,
+    results: mpsc::Sender<Settled>,
+    backlog: Arc<Backlog>,
+    network: Network,
+    metrics: Metrics,
+}
+
+impl Pool {
+    /// A pool of so many workers, and what it finds. It never finds more at once than the channel holds.
+    pub fn new(watch: Watch, workers: usize, backlog: Arc<Backlog>, metrics: Metrics) -> (Self, mpsc::Receiver<Settled>) {
+        let most_held = workers * CLAIMS_PER_WORKER;
+        let (results, found) = mpsc::channel(most_held);
+        let shared = Shared {
+            watch,
+            workers: Semaphore::new(workers),
+            most_held,
+            most_waiting: workers,
+            held: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            results,
+            backlog,
+            network: Network::new(metrics.is_cut_off.clone()),
+            metrics,
+        };
+        (Self { shared: Arc::new(shared), tasks: TaskTracker::new() }, found)
+    }
+
+    /// How many more claims may be handed in now. None while too many wait for a worker: other nodes may have room.
+    pub fn room(&self) -> usize {
+        if self.shared.waiting.load(Ordering::Relaxed) >= self.shared.most_waiting {
+            return 0;
+        }
+        self.shared.most_held.saturating_sub(self.shared.held.load(Ordering::Relaxed))
+    }
+
+    /// Takes claims over, each to be started at its slot, or at once where that has passed.
+    pub fn start(&self, assignments: Vec<Assignment>) {
+        let (now, instant) = (self.shared.watch.clock.now(), Instant::now());
+        for assignment in assignments {
+            let wait = assignment.claim.slot.since(now);
+            let start_at = (!wait.is_zero()).then(|| instant + wait);
+            let seat = Seat::take(&self.shared);
+            self.tasks.spawn(check(seat, assignment, start_at));
+        }
+    }
+
+    /// Waits until everything that was handed in is finished.
+    pub async fn finish(self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// A place among the claims that are held; given back when dropped, also by a panic.
+struct Seat(Arc<Shared>);
+
+impl Seat {
+    fn take(shared: &Arc<Shared>) -> Self {
+        shared.held.fetch_add(1, Ordering::Relaxed);
+        shared.metrics.claims_held.inc();
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.claims_held.dec();
+    }
+}
+
+/// One claim from its instant to its result.
+async fn check(seat: Seat, assignment: Assignment, start_at: Option<Instant>) {
+    let shared = &*seat.0;
+    if let Some(start_at) = start_at {
+        sleep_until(start_at).await;
+    }
+    let permit = match shared.workers.try_acquire() {
+        Ok(permit) => permit,
+        Err(_) => {
+            shared.waiting.fetch_add(1, Ordering::Relaxed);
+            let permit = shared.workers.acquire().await;
+            shared.waiting.fetch_sub(1, Ordering::Relaxed);
+            // The semaphore is never closed.
+            let Ok(permit) = permit else { return };
+            permit
+        }
+    };
+    let settled = {
+        let _in_flight = Counted::one(&shared.metrics.probes_in_flight);
+        probe(&shared.watch, &assignment, &shared.metrics).await
+    };
+    drop(permit);
+    let Some(settled) = settled else { return };
+    shared.network.saw(&settled);
+    shared.backlog.add(1);
+    if shared.results.send(settled).await.is_err() {
+        shared.backlog.sub(1);
+    }
+}
+
+/// Probes one claim. `None` where nothing can be said, and the slot is left to end as missed: it is too late to start,
+/// others may have taken over, or the probe panicked.
+pub(crate) async fn probe(watch: &Watch, assignment: &Assignment, metrics: &Metrics) -> Option<Settled> {
+    if watch.clock.now() >= assignment.claim.lease_until {
+        metrics.probes_too_late.inc();
+        return None;
+    }
+    match AssertUnwindSafe(watch.probe(assignment)).catch_unwind().await {
+        Ok(Some(settled)) => {
+            metrics.probed(&settled);
+            Some(settled)
+        }
+        Ok(None) => {
+            metrics.probes_too_late.inc();
+            None
+        }
+        Err(_) => {
+            metrics.probes_panicked.inc();
+            tracing::error!(monitor = %assignment.claim.monitor, slot = ?assignment.claim.slot, "a probe panicked; its slot is missed");
+            None
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The scheduler: claims what the pool has room for, a little ahead of time, so that batches are large and each check
+//! still starts at its very slot.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use watchkeeper_domain::time::Timestamp;
+use watchkeeper_domain::usecase::Watch;
+
+use super::metrics::{Metrics, millis};
+use super::outage::{Outage, patiently};
+use super::pool::Pool;
+use super::recorder::Backlog;
+
+/// How often work is claimed.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How far ahead of its slot a check may be claimed: more than the time between two polls, so that every slot is in
+/// hand before its instant, also when a claim takes a while.
+pub const LOOK_AHEAD: Duration = Duration::from_millis(250);
+
+/// The most that is claimed in one transaction.
+pub const MAX_CLAIMS: usize = 500;
+
+/// How soon the next claim follows where the last one left work over.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
+
+/// A clock that is this far behind is worth a warning; less is the play of following the database's time.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
+
+/// The scheduler.
+pub struct Scheduler {
+    watch: Watch,
+    pool: Pool,
+    backlog: Arc<Backlog>,
+    outage: Outage,
+    newest: Timestamp,
+    is_clock_behind: bool,
+}
+
+impl Scheduler {
+    /// A scheduler that feeds a pool.
+    pub fn new(watch: Watch, pool: Pool, backlog: Arc<Backlog>, metrics: &Metrics) -> Self {
+        let outage = Outage::new("scheduler", metrics, Arc::clone(&watch.ids));
+        Self { watch, pool, backlog, outage, newest: Timestamp::from_micros(i64::MIN), is_clock_behind: false }
+    }
+
+    /// Claims until told to stop, then waits until what was claimed is finished.
+    pub async fn run(mut self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let pause = self.step().await;
+            // A claim that is under way is awaited, so that nothing is claimed that nobody holds.
+            let _ = stop.run_until_cancelled(sleep(pause)).await;
+        }
+        self.pool.finish().await;
+    }
+
+    /// Claims once and hands the claims to the pool. Answers how long to wait before the next step.
+    pub async fn step(&mut self) -> Duration {
+        if let Some(behind) = self.clock_behind() {
+            return behind.min(POLL_INTERVAL);
+        }
+        // A claim ends leases that are over. What was found before an outage must be in the record first, or its slots
+        // would be given anew although they have been checked.
+        if self.backlog.is_held_up() || (self.outage.lasts() && !self.backlog.is_empty()) {
+            return POLL_INTERVAL;
+        }
+        let limit = self.pool.room().min(MAX_CLAIMS);
+        if limit == 0 {
+            return BUSY_PAUSE;
+        }
+        let most = u32::try_from(limit).unwrap_or(u32::MAX);
+        let answer = patiently(self.watch.claim(most, LOOK_AHEAD)).await;
+        match self.outage.note(answer) {
+            Ok(assignments) => {
+                let is_work_left = assignments.len() >= limit;
+                self.pool.start(assignments);
+                if is_work_left { BUSY_PAUSE } else { POLL_INTERVAL }
+            }
+            Err(pause) => pause,
+        }
+    }
+
+    /// By how much the clock is behind what it has shown before. Nothing is claimed until it has caught up.
+    fn clock_behind(&mut self) -> Option<Duration> {
+        let now = self.watch.clock.now();
+        if now >= self.newest {
+            self.newest = now;
+            if std::mem::take(&mut self.is_clock_behind) {
+                tracing::info!("the clock has caught up; checking goes on");
+            }
+            return None;
+        }
+        let behind = self.newest.since(now);
+        if behind > CLOCK_TOLERANCE && !std::mem::replace(&mut self.is_clock_behind, true) {
+            tracing::warn!(behind_ms = millis(behind), "the clock has fallen back; checking waits until it has caught up");
+        }
+        Some(behind)
+    }
+}
