@@ -1,0 +1,127 @@
+# The front door: `make run` starts Watchkeeper, `make test` runs every test. `make` alone lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+CARGO ?= cargo
+NPM := npm --prefix frontend
+
+# The program that the browser and client tests start. The tests' own build is the same code as the released one.
+WATCHKEEPER_BIN ?= $(CURDIR)/target/debug/watchkeeper
+
+# npm writes this file at the end of every installation, so it is the stamp to compare the lock file with.
+NODE_MODULES := frontend/node_modules/.package-lock.json
+DASHBOARD := frontend/dist/index.html
+DASHBOARD_SOURCES := $(shell find frontend/src frontend/public frontend/index.html frontend/*.ts frontend/*.json -type f 2>/dev/null)
+
+ifeq ($(wildcard frontend/package.json),)
+NPM := true
+NODE_MODULES :=
+DASHBOARD :=
+endif
+
+##@ Use
+
+.PHONY: run
+run: build ## Start Watchkeeper on 127.0.0.1:8080 with an SQLite file in ./data
+	@exec ./target/release/watchkeeper serve
+
+.PHONY: build
+build: $(DASHBOARD) ## Build the released binary, with the dashboard inside, as target/release/watchkeeper
+	$(CARGO) build --locked --release --package watchkeeper
+
+##@ Test
+
+.PHONY: test
+test: test-rust test-frontend e2e ## Run every test; installs what they need
+	@echo "make test: everything passed"
+
+.PHONY: test-packages
+test-packages: # Installs PostgreSQL's server binaries and Chromium where they are missing
+	@scripts/install-test-packages.sh
+
+# One build of everything serves the Rust tests, the browser test and the generated client: the same packages with the
+# same features, so that nothing is compiled twice.
+.PHONY: test-build
+test-build: $(DASHBOARD)
+	$(CARGO) build --locked --workspace --all-targets
+
+.PHONY: test-rust
+test-rust: test-packages test-build ## Run the Rust tests, with the contract suites on memory, SQLite and PostgreSQL
+	$(CARGO) test --locked --workspace
+
+.PHONY: test-frontend
+test-frontend: $(NODE_MODULES) ## Run the dashboard's unit tests
+	$(NPM) test
+
+.PHONY: e2e
+e2e: test-packages test-build ## Drive the real binary with a real browser
+	WATCHKEEPER_BIN='$(WATCHKEEPER_BIN)' $(NPM) run e2e
+
+##@ Keep in order
+
+.PHONY: check
+check: check-format check-architecture check-domain check-lints check-docs check-frontend ## Check format, lints, types, documents and architecture
+	@echo "make check: everything in order"
+
+.PHONY: check-format
+check-format:
+	$(CARGO) fmt --all --check
+
+.PHONY: check-architecture
+check-architecture:
+	scripts/check-architecture.sh
+
+# Built without its neighbours: in a workspace build their features would hide what the domain lacks.
+.PHONY: check-domain
+check-domain:
+	$(CARGO) build --locked --package watchkeeper-domain --no-default-features
+	$(CARGO) test --locked --package watchkeeper-domain
+	$(CARGO) package --locked --package watchkeeper-domain --allow-dirty --quiet
+
+.PHONY: check-lints
+check-lints: $(DASHBOARD)
+	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+
+# With the examples, dependencies have the features that the lints built them with, and are not checked anew.
+.PHONY: check-docs
+check-docs: $(DASHBOARD)
+	RUSTDOCFLAGS='--deny warnings' $(CARGO) doc --locked --workspace --no-deps --lib --examples
+
+.PHONY: check-frontend
+check-frontend: $(NODE_MODULES)
+	$(NPM) run check
+
+.PHONY: format
+format: ## Format the Rust code
+	$(CARGO) fmt --all
+
+.PHONY: openapi
+openapi: $(DASHBOARD) $(NODE_MODULES) ## Write openapi.yaml and the dashboard's types anew from the code
+	$(CARGO) run --locked --quiet --package watchkeeper -- openapi > openapi.yaml.new
+	mv openapi.yaml.new openapi.yaml
+	$(NPM) run openapi
+
+##@ Measure
+
+.PHONY: bench
+bench: build test-packages ## Measure speed, within ten minutes, and write docs/performance.md
+	$(CARGO) run --locked --release --package watchkeeper-bench
+
+##@ Help
+
+.PHONY: help
+help: ## List what there is
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+$(NODE_MODULES): frontend/package.json frontend/package-lock.json
+	$(NPM) ci
+	@touch $@
+
+$(DASHBOARD): $(NODE_MODULES) $(DASHBOARD_SOURCES)
+	$(NPM) run build
+	@touch $@

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Sees to it that the programs which the tests start are on the machine: PostgreSQL's server binaries and a Chromium.
+# As root on Debian (or a relative) it installs what is missing; elsewhere it names what is missing and fails.
+set -euo pipefail
+
+has_postgres() {
+    # A database that the caller names, or a Docker engine that answers, does as well.
+    [[ -n "${TEST_DATABASE_URL:-}" ]] \
+        || command -v initdb >/dev/null \
+        || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null \
+        || docker info >/dev/null 2>&1
+}
+
+has_chromium() {
+    [[ -n "${CHROMIUM_BIN:-}" ]] || command -v chromium >/dev/null
+}
+
+missing=()
+has_postgres || missing+=(postgresql)
+has_chromium || missing+=(chromium)
+[[ ${#missing[@]} -eq 0 ]] && exit 0
+
+if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
+    echo "The tests need these packages, please install them: ${missing[*]} (Debian's names)" >&2
+    exit 1
+fi
+
+echo "Installing what the tests need: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+if [[ " ${missing[*]} " == *" postgresql "* ]]; then
+    # The tests make clusters of their own: the package needs to make none, and to start no server.
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null
+    mkdir -p /etc/postgresql-common/createcluster.d
+    echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/no-main-cluster.conf
+fi
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
