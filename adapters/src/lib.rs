@@ -1,3 +1,9 @@
-//! Watchkeeper's ports on real things.
+//! Watchkeeper's ports on real things. Each module keeps one promise of [`watchkeeper_domain::port`] with one library,
+//! and nothing here decides: policy is the domain's, configuration the application's.
 
+pub mod clock;
+pub mod id;
+pub mod password;
+pub mod rfc3339;
 mod row;
+pub mod token;
