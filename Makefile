@@ -63,7 +63,7 @@ e2e: test-packages test-build ## Drive the real binary with a real browser
 ##@ Keep in order
 
 .PHONY: check
-check: check-format check-architecture check-domain check-lints check-docs check-frontend ## Check format, lints, types, documents and architecture
+check: check-format check-architecture check-domain check-lints check-docs check-frontend check-compose ## Check format, lints, types, documents and architecture
 	@echo "make check: everything in order"
 
 .PHONY: check-format
@@ -94,6 +94,15 @@ check-docs: $(DASHBOARD)
 check-frontend: $(NODE_MODULES)
 	$(NPM) run check
 
+.PHONY: check-compose
+check-compose:
+	@for compose in 'docker compose' 'docker-compose'; do \
+	  if $$compose version >/dev/null 2>&1; then \
+	    POSTGRES_PASSWORD=x WATCHKEEPER_JWT_SECRET=x $$compose config --quiet; echo 'compose.yaml: valid'; exit; \
+	  fi; \
+	done; \
+	echo 'compose.yaml: not checked, since there is no docker compose here'
+
 .PHONY: format
 format: ## Format the Rust code
 	$(CARGO) fmt --all
@@ -102,7 +111,7 @@ format: ## Format the Rust code
 openapi: $(DASHBOARD) $(NODE_MODULES) ## Write openapi.yaml and the dashboard's types anew from the code
 	$(CARGO) run --locked --quiet --package watchkeeper -- openapi > openapi.yaml.new
 	mv openapi.yaml.new openapi.yaml
-	$(NPM) run openapi
+	$(NPM) run generate
 
 ##@ Measure
 

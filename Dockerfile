@@ -1,0 +1,38 @@
+# syntax=docker/dockerfile:1
+
+FROM node:20-bookworm-slim AS dashboard
+WORKDIR /src
+COPY frontend/package.json frontend/package-lock.json frontend/
+RUN --mount=type=cache,target=/root/.npm npm --prefix frontend ci
+COPY openapi.yaml .
+COPY frontend frontend
+RUN npm --prefix frontend run build
+
+FROM rust:1.95-slim-bookworm AS program
+WORKDIR /src
+COPY . .
+COPY --from=dashboard /src/frontend/dist frontend/dist
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
+    cargo build --locked --release --package watchkeeper \
+    && cp target/release/watchkeeper /watchkeeper
+
+FROM debian:bookworm-slim
+# The certificates are what targets over https are judged by.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /data --no-create-home watchkeeper \
+    && install --directory --owner watchkeeper --group watchkeeper --mode 0700 /data
+COPY --from=program /watchkeeper /usr/local/bin/watchkeeper
+
+USER watchkeeper
+ENV WATCHKEEPER_LISTEN=0.0.0.0:8080 WATCHKEEPER_DATA_DIR=/data
+VOLUME /data
+EXPOSE 8080
+
+# Alive, not ready: a database that is away is no reason to restart. The image has no HTTP client but the shell.
+HEALTHCHECK --interval=15s --timeout=3s --start-period=10s CMD ["bash", "-c", \
+    "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3 && grep -q ' 200 ' <&3"]
+
+ENTRYPOINT ["watchkeeper"]
+CMD ["serve"]
