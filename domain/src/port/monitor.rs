@@ -58,8 +58,9 @@ pub struct Change {
 /// stale); other claims stay, and their results are kept without changing the status.
 ///
 /// `at` is the caller's now; where the newest epoch began at or after it, a microsecond after that beginning is taken
-/// instead, and where it ended after it, its end, so that epochs never overlap. An opening slot that is taken (by a
-/// confirmation or manual check) moves on by a microsecond.
+/// instead, and where it ended after it, its end, so that epochs never overlap. Where the record holds a check or gap
+/// of the monitor at or after it (the clock fell back), a microsecond after the last of them is taken, so that no epoch
+/// ends before its slots. An opening slot that is taken (by a confirmation or manual check) moves on by a microsecond.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait MonitorRepo: Send + Sync {
