@@ -58,20 +58,31 @@
 //! | A slot at which we had no network is unknown, and no flip | [`gaps::a_slot_without_a_network_is_unknown_and_no_flip`] |
 //! | Three in a row and the monitor is unknown, until the next result | [`gaps::three_silent_slots_are_unknown_until_the_next_result`] |
 //! | A flip to down is dated at the first failing slot | [`status::down_is_dated_at_the_first_failing_slot`] |
+//! | A change is dated after what is in the record | [`audit::a_change_is_dated_after_the_slots_in_the_record`] |
 //! | Every due slot is accounted for, whatever happens | [`audit::every_slot_is_accounted_for_whatever_happens`] |
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a case of the contract fails by panicking, as every test does")]
 
 mod stage;
 
+pub mod accounts;
+pub mod audit;
 pub mod confirmation;
 pub mod deletion;
 pub mod edit;
+pub mod gaps;
+pub mod history;
+pub mod incidents;
+pub mod latency;
 pub mod leases;
 pub mod manual;
+pub mod monitors;
+pub mod notices;
 pub mod pause;
 pub mod recording;
+pub mod sessions;
 pub mod slots;
 pub mod status;
+pub mod upkeep;
 
 pub use stage::{Specimen, Stage, Subject};
 
@@ -81,6 +92,32 @@ pub use stage::{Specimen, Stage, Subject};
 macro_rules! store_contract {
     (#[$attribute:meta] $fixture:expr) => {
         $crate::store_contract! { @cases (#[$attribute] $fixture)
+            accounts {
+                signing_up_makes_all_that_somebody_begins_with
+                an_email_that_is_taken_changes_nothing
+                an_email_is_given_once_however_many_ask_at_once
+                the_first_user_policy_lets_one_in
+                the_first_user_policy_lets_one_in_however_many_come_at_once
+                the_closed_policy_lets_nobody_in
+                a_refusal_does_not_tell_whether_an_email_is_taken
+                who_has_no_account_is_not_found
+            }
+            sessions {
+                tokens_rotate
+                a_used_token_ends_its_family
+                a_token_works_once_however_many_show_it_at_once
+                a_token_whose_time_is_up_is_unknown
+                a_token_that_never_was_is_unknown
+                a_family_is_ended_by_any_of_its_tokens
+            }
+            monitors {
+                a_monitor_comes_back_as_it_was_made
+                another_workspaces_monitor_is_not_there
+                monitors_are_listed_page_by_page
+                the_limit_of_a_workspace_is_kept
+                monitors_are_found_by_their_identifiers
+                the_list_shows_what_each_monitor_shows
+            }
             slots {
                 the_opening_slot_is_due_at_once
                 the_grid_follows_from_half_an_interval_later
@@ -167,6 +204,58 @@ macro_rules! store_contract {
                 every_enabled_channel_is_owed_a_notice_of_going_down_and_coming_back
                 a_recovery_ends_the_incident
                 being_degraded_is_a_span_and_no_news
+            }
+            gaps {
+                an_outage_is_one_gap_however_long_it_was
+                a_gap_that_follows_upon_one_of_its_kind_extends_it
+                slots_lost_one_by_one_are_one_run
+                a_slot_without_a_network_is_unknown_and_no_flip
+                a_manual_check_without_a_network_leaves_no_gap
+                three_silent_slots_are_unknown_until_the_next_result
+                blind_time_counts_neither_as_up_nor_as_down
+                gaps_are_listed_page_by_page
+            }
+            history {
+                every_check_is_read_exactly_once_page_by_page
+                a_window_bounds_what_is_read
+                checks_are_read_by_their_verdict
+                the_log_of_one_monitor_is_its_own
+                the_newest_checks_of_several_monitors_come_in_their_order
+                the_newest_checks_are_found_however_old
+                time_facts_come_in_the_order_asked_for
+            }
+            latency {
+                latencies_come_in_stretches_of_the_window
+                an_hour_is_rolled_up_when_it_is_closed
+                an_hour_with_an_open_claim_is_not_rolled_up
+                what_is_rolled_up_reads_as_the_log_does
+            }
+            audit {
+                the_account_tells_what_became_of_each_slot
+                confirmations_and_manual_checks_are_no_slots
+                a_change_is_dated_after_the_slots_in_the_record
+                every_slot_is_accounted_for_whatever_happens
+            }
+            incidents {
+                incidents_are_listed_page_by_page
+                another_workspaces_incident_is_not_there
+                the_timeline_tells_all_that_happened_in_its_order
+                an_incident_keeps_the_names_of_its_time
+            }
+            notices {
+                a_notice_is_given_anew_when_its_lease_ends
+                a_notice_is_given_to_one_of_many_at_once
+                a_delivered_notice_is_not_given_again
+                a_failed_notice_is_given_again_when_its_time_comes
+                a_dead_notice_is_not_given_again
+                a_stale_delivery_changes_nothing
+                the_oldest_notices_come_first
+            }
+            upkeep {
+                the_store_answers
+                preparing_twice_is_harmless
+                the_first_fingerprint_stays
+                expired_refresh_tokens_are_purged
             }
         }
     };

@@ -1,0 +1,127 @@
+//! Reading the log.
+
+use std::time::Duration;
+
+use super::Stage;
+use super::stage::era;
+use crate::check::{Origin, Region};
+use crate::id::MonitorId;
+use crate::port::CheckQuery;
+use crate::testkit::fixture::{degraded, down, seconds, up};
+use crate::time::{Timestamp, Window};
+use crate::verdict::Verdict;
+
+fn query(monitor: MonitorId, window: Window, verdict: Option<Verdict>, limit: u32) -> CheckQuery {
+    CheckQuery { monitor, region: Region::default(), window, verdict, limit }
+}
+
+/// A monitor with scheduled, manual and confirming checks over more than one epoch, and all their instants, the oldest
+/// first.
+async fn lively(stage: &Stage) -> (crate::testkit::contract::Specimen, Vec<Timestamp>) {
+    let m = stage.monitor_every(60).await;
+    let mut instants = Vec::new();
+    for number in 0..4 {
+        instants.push(stage.check_up(m.slot(number)).await.slot);
+        let manual = stage.claim_manual(&m.monitor, m.slot(number).plus(Duration::from_micros(12_345_678))).await;
+        stage.settle(degraded(&manual)).await;
+        instants.push(manual.slot);
+    }
+    instants.push(stage.check_down(m.slot(4)).await.slot);
+    let confirmation = stage.claim_one(m.slot(4).plus(seconds(15))).await;
+    assert_eq!(confirmation.origin, Origin::Confirmation);
+    stage.settle(up(&confirmation)).await;
+    instants.push(confirmation.slot);
+    stage.pause(&m.monitor, m.slot(5)).await;
+    stage.resume(&m.monitor, m.slot(7).plus(seconds(13))).await;
+    instants.push(stage.check_up(m.slot(7).plus(seconds(13))).await.slot);
+    let next = stage.next_slot(&m.monitor).await.unwrap();
+    instants.push(stage.check_up(next).await.slot);
+    (m, instants)
+}
+
+/// All origins, on the grid and off it, the newest first.
+pub async fn every_check_is_read_exactly_once_page_by_page(stage: &Stage) {
+    let (m, instants) = lively(stage).await;
+    let newest_first: Vec<_> = instants.into_iter().rev().collect();
+    for limit in [1, 2, 3, 5, 12, 500] {
+        let read = stage.read_through(query(m.id(), era(), None, limit)).await;
+        assert_eq!(read.iter().map(|check| check.slot).collect::<Vec<_>>(), newest_first, "in pages of {limit}");
+    }
+}
+
+/// The instant at its beginning belongs to it, the one at its end does not.
+pub async fn a_window_bounds_what_is_read(stage: &Stage) {
+    let (m, instants) = lively(stage).await;
+    let window = Window::new(instants[2], instants[7]).unwrap();
+    let read = stage.read_through(query(m.id(), window, None, 2)).await;
+    let expected: Vec<_> = instants[2..7].iter().rev().copied().collect();
+    assert_eq!(read.iter().map(|check| check.slot).collect::<Vec<_>>(), expected);
+    let empty = Window::new(instants[2], instants[2]).unwrap();
+    assert_eq!(stage.read_through(query(m.id(), empty, None, 10)).await, []);
+}
+
+/// However rare what is asked for is among the rest.
+pub async fn checks_are_read_by_their_verdict(stage: &Stage) {
+    let (m, instants) = lively(stage).await;
+    let expected =
+        [(Verdict::Down, vec![8]), (Verdict::Degraded, vec![7, 5, 3, 1]), (Verdict::Up, vec![11, 10, 9, 6, 4, 2, 0])];
+    for (verdict, positions) in expected {
+        for limit in [1, 3, 100] {
+            let read = stage.read_through(query(m.id(), era(), Some(verdict), limit)).await;
+            assert!(read.iter().all(|check| check.verdict == verdict));
+            let slots: Vec<_> = positions.iter().map(|position| instants[*position]).collect();
+            assert_eq!(read.iter().map(|check| check.slot).collect::<Vec<_>>(), slots, "{verdict:?} by {limit}");
+        }
+    }
+}
+
+/// Nothing of another monitor, nor of another region.
+pub async fn the_log_of_one_monitor_is_its_own(stage: &Stage) {
+    let (m, other) = (stage.monitor_every(60).await, stage.monitor_every(60).await);
+    for claim in stage.claim(m.slot(0).max(other.slot(0))).await {
+        stage.settle(up(&claim)).await;
+    }
+    let log = stage.log(m.id()).await;
+    assert_eq!(log.iter().map(|check| check.monitor).collect::<Vec<_>>(), [m.id()]);
+    let elsewhere = CheckQuery { region: Region::parse("elsewhere").unwrap(), ..query(m.id(), era(), None, 10) };
+    assert_eq!(stage.read_through(elsewhere).await, []);
+    assert_eq!(stage.log(stage.monitor_id()).await, []);
+}
+
+/// For a list of monitors, in its order, those without any included.
+pub async fn the_newest_checks_of_several_monitors_come_in_their_order(stage: &Stage) {
+    let (m, instants) = lively(stage).await;
+    let (quiet, nobody) = (stage.monitor_every(300).await, stage.monitor_id());
+    let now = instants[11].max(quiet.slot(0)).plus(seconds(1));
+    let region = Region::default();
+    let recent = stage.store().recent_checks(&[quiet.id(), m.id(), nobody], &region, 5, now).await.unwrap();
+    let slots: Vec<Vec<_>> = recent.iter().map(|checks| checks.iter().map(|check| check.slot).collect()).collect();
+    let newest: Vec<_> = instants.iter().rev().take(5).copied().collect();
+    assert_eq!(slots, [vec![], newest, vec![]]);
+    let all = stage.store().recent_checks(&[m.id()], &region, 100, now).await.unwrap();
+    assert_eq!(all[0], stage.log(m.id()).await, "as the log has them, whole");
+    assert_eq!(stage.store().recent_checks(&[], &region, 5, now).await.unwrap(), Vec::<Vec<_>>::new());
+}
+
+/// Also where nobody has checked for long: the last word is what is asked for.
+pub async fn the_newest_checks_are_found_however_old(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.check_up(m.slot(0)).await;
+    let claim = stage.claim_one(m.slot(1)).await;
+    stage.settle(down(&claim)).await;
+    let days_later = m.slot(0).plus(Duration::from_secs(3 * 24 * 3600));
+    let recent = stage.store().recent_checks(&[m.id()], &Region::default(), 10, days_later).await.unwrap();
+    assert_eq!(recent[0].iter().map(|check| check.slot).collect::<Vec<_>>(), [m.slot(1), m.slot(0)]);
+}
+
+/// In the order asked for, with nothing of a monitor that is not there.
+pub async fn time_facts_come_in_the_order_asked_for(stage: &Stage) {
+    let (one, two) = (stage.monitor_every(60).await, stage.monitor_every(120).await);
+    let asked = [two.id(), stage.monitor_id(), one.id()];
+    let facts = stage.store().time_facts(&asked, &Region::default(), era()).await.unwrap();
+    let schedules: Vec<_> = facts.iter().map(|facts| facts.epochs.first().map(|epoch| epoch.schedule)).collect();
+    assert_eq!(schedules, [Some(two.schedule()), None, Some(one.schedule())]);
+    let next: Vec<_> = facts.iter().map(|facts| facts.next_due_at).collect();
+    assert_eq!(next, [Some(two.slot(0)), None, Some(one.slot(0))]);
+    assert!(facts[1].spans.is_empty() && facts[1].gaps.is_empty());
+}
