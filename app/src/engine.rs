@@ -52,47 +52,71 @@ pub struct Engine {
     pub metrics: Metrics,
 }
 
+/// A loop of the engine ended although nobody told it to: a fault of the program, so that the process had better begin anew.
+#[derive(Debug, thiserror::Error)]
+#[error("a loop of the engine broke off")]
+pub struct BrokeOff;
+
 impl Engine {
     /// Runs until told to stop; then claims nothing more, finishes what runs, records it, and leaves, within [`GRACE`].
-    pub async fn run(self, stop: CancellationToken) {
+    ///
+    /// # Errors
+    /// [`BrokeOff`], after leaving in the same way as far as that is possible.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), BrokeOff> {
         let backlog = Arc::new(Backlog::default());
         let news = Arc::new(Notify::new());
         let Self { watch, dispatch, upkeep, workers, metrics } = self;
         let (clock, ids) = (Arc::clone(&watch.clock), Arc::clone(&watch.ids));
 
         let (pool, found) = Pool::new(watch.clone(), workers.max(1), Arc::clone(&backlog), metrics.clone());
-        let recorder =
-            Recorder::new(watch.clone(), found, Arc::clone(&backlog), Arc::clone(&news), metrics.clone());
+        let recorder = Recorder::new(watch.clone(), found, Arc::clone(&backlog), Arc::clone(&news), metrics.clone());
         let scheduler = Scheduler::new(watch, pool, Arc::clone(&backlog), &metrics);
         let dispatcher = Dispatcher::new(dispatch, news, Arc::clone(&ids), metrics.clone());
         let janitor = Janitor::new(upkeep, clock, ids, &metrics);
 
-        // The dispatcher outlives the recorder, so that what the last checks brought about is still told.
-        let all_recorded = CancellationToken::new();
-        let janitor = AbortOnDropHandle::new(tokio::spawn(janitor.run(stop.clone())));
-        let dispatcher = AbortOnDropHandle::new(tokio::spawn(dispatcher.run(all_recorded.clone())));
-        let recorder = AbortOnDropHandle::new(tokio::spawn(recorder.run()));
-        let scheduler = AbortOnDropHandle::new(tokio::spawn(scheduler.run(stop.clone())));
+        let (claim_no_more, all_is_recorded, one_ended) =
+            (stop.child_token(), CancellationToken::new(), CancellationToken::new());
+        let janitor = start(janitor.run(claim_no_more.clone()), &one_ended);
+        let dispatcher = start(dispatcher.run(all_is_recorded.clone()), &one_ended);
+        let recorder = start(recorder.run(), &one_ended);
+        let scheduler = start(scheduler.run(claim_no_more.clone()), &one_ended);
 
-        stop.cancelled().await;
-        let leave = async {
-            ended("scheduler", scheduler.await);
-            ended("recorder", recorder.await);
-            all_recorded.cancel();
-            ended("dispatcher", dispatcher.await);
-            ended("janitor", janitor.await);
+        let broke_off = tokio::select! {
+            // Being told to stop comes first: the loops then end one by one, as they should.
+            biased;
+            () = stop.cancelled() => false,
+            () = one_ended.cancelled() => true,
         };
-        if timeout(GRACE, leave).await.is_err() {
-            tracing::warn!(
-                unrecorded = backlog.len(),
-                "the engine could not finish in time; what is not recorded will show as missed"
-            );
+        claim_no_more.cancel();
+        let leave = async {
+            let scheduler = scheduler.await;
+            let recorder = recorder.await;
+            // The dispatcher outlives the recorder, so that what the last checks brought about is still told.
+            all_is_recorded.cancel();
+            [scheduler, recorder, dispatcher.await, janitor.await].into_iter().all(|ended| ended.is_ok())
+        };
+        match timeout(GRACE, leave).await {
+            Ok(true) if !broke_off => Ok(()),
+            Ok(_) => Err(BrokeOff),
+            Err(_) => {
+                tracing::warn!(
+                    unrecorded = backlog.len(),
+                    "the engine could not finish in time; what is not recorded will show as missed"
+                );
+                if broke_off { Err(BrokeOff) } else { Ok(()) }
+            }
         }
     }
 }
 
-fn ended(of: &'static str, result: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = result {
-        tracing::error!(of, %error, "a loop of the engine ended badly");
-    }
+/// Starts a loop that says when it has ended, be it by a panic, and that does not outlive whoever holds the handle.
+fn start(run: impl Future<Output = ()> + Send + 'static, ended: &CancellationToken) -> AbortOnDropHandle<()> {
+    let ended = ended.clone().drop_guard();
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        let _ended = ended;
+        run.await;
+    }))
 }
+
+#[cfg(test)]
+mod tests;

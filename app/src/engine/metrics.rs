@@ -83,10 +83,22 @@ impl Metrics {
         );
         of_engine.register("checks", "Recorded checks by verdict", checks);
         of_engine.register("probes_in_flight", "Probes under way", metrics.probes_in_flight.clone());
-        of_engine.register("claims_held", "Claims that wait for their instant or are probed", metrics.claims_held.clone());
+        of_engine.register(
+            "claims_held",
+            "Claims that wait for their instant or are probed",
+            metrics.claims_held.clone(),
+        );
         of_engine.register("results_kept", "Finished checks that are not recorded yet", metrics.results_kept.clone());
-        of_engine.register("results_dropped", "Finished checks that could not be kept", metrics.results_dropped.clone());
-        of_engine.register("results_stale", "Finished checks whose slot somebody else holds", metrics.results_stale.clone());
+        of_engine.register(
+            "results_dropped",
+            "Finished checks that could not be kept",
+            metrics.results_dropped.clone(),
+        );
+        of_engine.register(
+            "results_stale",
+            "Finished checks whose slot somebody else holds",
+            metrics.results_stale.clone(),
+        );
         of_engine.register("probes_too_late", "Claims that could no longer start", metrics.probes_too_late.clone());
         of_engine.register("probes_panicked", "Probes that panicked", metrics.probes_panicked.clone());
         of_engine.register("record_batch_size", "Results recorded in one transaction", metrics.batch_size.clone());

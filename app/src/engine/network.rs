@@ -23,7 +23,9 @@ impl Network {
         match &settled.outcome {
             Outcome::Unknown if !self.is_cut_off.swap(true, Ordering::Relaxed) => {
                 self.gauge.set(1);
-                tracing::error!("this node has no network: slots are recorded as unknown and nobody is told about targets");
+                tracing::error!(
+                    "this node has no network: slots are recorded as unknown and nobody is told about targets"
+                );
             }
             Outcome::Checked(check)
                 if check.http_status.is_some()

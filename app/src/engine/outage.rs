@@ -1,7 +1,6 @@
 //! A store that is away: each loop waits longer and longer, says so once, and says once when it is back.
 
 use std::error::Error;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,7 +61,12 @@ impl Outage {
         if self.attempts == 1 {
             tracing::warn!(of = self.of, error = error as &dyn Error, "the store fails; trying again until it is back");
         } else {
-            tracing::debug!(of = self.of, attempts = self.attempts, error = error as &dyn Error, "the store still fails");
+            tracing::debug!(
+                of = self.of,
+                attempts = self.attempts,
+                error = error as &dyn Error,
+                "the store still fails"
+            );
         }
         STORE_BACKOFF.wait(self.attempts, self.ids.chance()).unwrap_or(STORE_BACKOFF.longest)
     }

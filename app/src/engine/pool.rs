@@ -45,7 +45,12 @@ struct Shared {
 
 impl Pool {
     /// A pool of so many workers, and what it finds. It never finds more at once than the channel holds.
-    pub fn new(watch: Watch, workers: usize, backlog: Arc<Backlog>, metrics: Metrics) -> (Self, mpsc::Receiver<Settled>) {
+    pub fn new(
+        watch: Watch,
+        workers: usize,
+        backlog: Arc<Backlog>,
+        metrics: Metrics,
+    ) -> (Self, mpsc::Receiver<Settled>) {
         let most_held = workers * CLAIMS_PER_WORKER;
         let (results, found) = mpsc::channel(most_held);
         let shared = Shared {

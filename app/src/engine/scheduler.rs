@@ -95,7 +95,10 @@ impl Scheduler {
         }
         let behind = self.newest.since(now);
         if behind > CLOCK_TOLERANCE && !std::mem::replace(&mut self.is_clock_behind, true) {
-            tracing::warn!(behind_ms = millis(behind), "the clock has fallen back; checking waits until it has caught up");
+            tracing::warn!(
+                behind_ms = millis(behind),
+                "the clock has fallen back; checking waits until it has caught up"
+            );
         }
         Some(behind)
     }

@@ -1,0 +1,78 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use watchkeeper_domain::port::{Purged, RepoResult, Upkeep};
+use watchkeeper_domain::testkit::CountingIds;
+use watchkeeper_domain::testkit::fixture::T0;
+use watchkeeper_domain::time::Timestamp;
+
+use super::stage::{Stage, TokioClock};
+use crate::engine::janitor::{Janitor, MAX_HOURS, MAX_PURGED_ROWS, MAX_PURGES, Tidied};
+
+/// A store with so much to do.
+#[derive(Default)]
+struct Untidy {
+    hours: AtomicU64,
+    rows: AtomicU64,
+    prepared: AtomicU64,
+}
+
+fn take(from: &AtomicU64, most: u64) -> u64 {
+    let left = from.load(Ordering::SeqCst);
+    let taken = left.min(most);
+    from.store(left - taken, Ordering::SeqCst);
+    taken
+}
+
+#[async_trait]
+impl Upkeep for Untidy {
+    async fn ping(&self) -> RepoResult<()> {
+        Ok(())
+    }
+
+    async fn adopt_fingerprint(&self, fingerprint: &str) -> RepoResult<String> {
+        Ok(fingerprint.to_owned())
+    }
+
+    async fn prepare(&self, now: Timestamp) -> RepoResult<()> {
+        assert_eq!(now, T0);
+        self.prepared.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    async fn roll_up(&self, now: Timestamp) -> RepoResult<Option<Timestamp>> {
+        Ok((take(&self.hours, 1) == 1).then_some(now))
+    }
+
+    async fn purge(&self, _now: Timestamp, limit: u32) -> RepoResult<Purged> {
+        let history_rows = take(&self.rows, u64::from(limit));
+        Ok(Purged { history_rows, sessions: 0, has_more: self.rows.load(Ordering::SeqCst) > 0 })
+    }
+}
+
+fn janitor(stage: &Stage, store: &Arc<Untidy>) -> Janitor {
+    let clock = Arc::<TokioClock>::clone(&stage.clock);
+    Janitor::new(Arc::<Untidy>::clone(store), clock, Arc::<CountingIds>::clone(&stage.ids), &stage.metrics)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_makes_room_rolls_up_and_purges_until_nothing_is_left() {
+    let stage = Stage::open().await;
+    let store =
+        Arc::new(Untidy { hours: 3.into(), rows: (u64::from(MAX_PURGED_ROWS) + 1).into(), ..Untidy::default() });
+    let tidied = janitor(&stage, &store).step().await.unwrap();
+    let rows = u64::from(MAX_PURGED_ROWS) + 1;
+    assert_eq!(tidied, Tidied { hours: 3, history_rows: rows, sessions: 0, has_more: false });
+    assert_eq!(store.prepared.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_is_bounded_and_says_that_there_is_more() {
+    let stage = Stage::open().await;
+    let store = Arc::new(Untidy { hours: (MAX_HOURS as u64 + 5).into(), rows: u64::MAX.into(), ..Untidy::default() });
+    let tidied = janitor(&stage, &store).step().await.unwrap();
+    assert!(tidied.has_more);
+    assert_eq!(tidied.hours, MAX_HOURS);
+    assert_eq!(tidied.history_rows, MAX_PURGES as u64 * u64::from(MAX_PURGED_ROWS));
+}

@@ -1,0 +1,132 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::{advance, sleep};
+use watchkeeper_domain::testkit::SteppingClock;
+use watchkeeper_domain::testkit::fixture::T0;
+
+use super::stage::{Manner, Stage};
+use crate::engine::pool::Pool;
+use crate::engine::recorder::Backlog;
+use crate::engine::scheduler::{MAX_CLAIMS, POLL_INTERVAL, Scheduler};
+
+const URL: &str = "https://example.org/health";
+
+/// A scheduler over a pool whose results nobody fetches.
+fn scheduler(stage: &Stage, workers: usize) -> Scheduler {
+    let (watch, backlog) = (stage.watch(), Arc::new(Backlog::default()));
+    let (pool, found) = Pool::new(watch.clone(), workers, Arc::clone(&backlog), stage.metrics.clone());
+    std::mem::forget(found);
+    Scheduler::new(watch, pool, backlog, &stage.metrics)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_finds_nothing_waits_for_the_next_poll() {
+    let stage = Stage::open().await;
+    assert_eq!(scheduler(&stage, 4).step().await, POLL_INTERVAL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_leaves_work_over_is_soon_followed_by_another() {
+    let stage = Stage::open().await;
+    for _ in 0..=MAX_CLAIMS {
+        stage.monitor(60).await;
+    }
+    let mut scheduler = scheduler(&stage, MAX_CLAIMS);
+    assert!(scheduler.step().await < POLL_INTERVAL);
+    assert_eq!(scheduler.step().await, POLL_INTERVAL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_probes_run_at_once_than_there_are_workers() {
+    let stage = Stage::open().await;
+    for _ in 0..10 {
+        stage.monitor(60).await;
+    }
+    stage.prober.let_it(URL, Manner::Answers { http_status: 200, after: Duration::from_secs(1) });
+    scheduler(&stage, 3).step().await;
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(stage.prober.most_at_once.load(Ordering::SeqCst), 3);
+    assert_eq!(stage.prober.probes.load(Ordering::SeqCst), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_pool_claims_nothing() {
+    let stage = Stage::open().await;
+    for _ in 0..20 {
+        stage.monitor(60).await;
+    }
+    stage.prober.let_it(URL, Manner::Answers { http_status: 200, after: Duration::from_secs(5) });
+    let mut scheduler = scheduler(&stage, 2);
+    scheduler.step().await;
+    sleep(Duration::from_millis(1)).await;
+    scheduler.step().await;
+    assert_eq!(stage.checks.claims.load(Ordering::SeqCst), 1, "six claims wait for a worker: others may have room");
+    sleep(Duration::from_secs(60)).await;
+    scheduler.step().await;
+    assert_eq!(stage.checks.claims.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_waited_beyond_its_lease_is_let_go() {
+    let stage = Stage::open().await;
+    for _ in 0..3 {
+        stage.monitor(60).await;
+    }
+    // The timeout is 10 s and the lease 12 s: the third would begin after 20 s, when others may have taken over.
+    stage.prober.let_it(URL, Manner::Answers { http_status: 200, after: Duration::from_secs(10) });
+    scheduler(&stage, 1).step().await;
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(stage.prober.probes.load(Ordering::SeqCst), 2);
+    assert_eq!(stage.metrics.probes_too_late.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_falls_back_waits_until_it_has_caught_up() {
+    let stage = Stage::open().await;
+    let clock = Arc::new(SteppingClock::at(T0.plus(Duration::from_secs(100))));
+    let watch = watchkeeper_domain::usecase::Watch { clock: Arc::<SteppingClock>::clone(&clock), ..stage.watch() };
+    let backlog = Arc::new(Backlog::default());
+    let (pool, _found) = Pool::new(watch.clone(), 4, Arc::clone(&backlog), stage.metrics.clone());
+    let mut scheduler = Scheduler::new(watch, pool, backlog, &stage.metrics);
+    scheduler.step().await;
+    clock.set(T0);
+    assert_eq!(scheduler.step().await, POLL_INTERVAL);
+    assert_eq!(stage.checks.claims.load(Ordering::SeqCst), 1);
+    clock.set(T0.plus(Duration::from_secs(100)));
+    scheduler.step().await;
+    assert_eq!(stage.checks.claims.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_is_asked_less_and_less_often() {
+    let stage = Stage::open().await;
+    stage.checks.set_away(true);
+    let mut scheduler = scheduler(&stage, 4);
+    let first = scheduler.step().await;
+    for _ in 0..10 {
+        scheduler.step().await;
+    }
+    assert!(scheduler.step().await > first * 4);
+    stage.checks.set_away(false);
+    assert_eq!(scheduler.step().await, POLL_INTERVAL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_is_claimed_ahead_and_starts_at_its_instant() {
+    let stage = Stage::open().await;
+    let monitor = stage.monitor(60).await;
+    let mut scheduler = scheduler(&stage, 4);
+    scheduler.step().await;
+    sleep(Duration::from_millis(1)).await;
+    let view = watchkeeper_domain::port::MonitorRepo::monitor(&*stage.store, stage.workspace, monitor.id).await;
+    let (next, _) = view.unwrap().unwrap().next_slot.unwrap();
+    let now = watchkeeper_domain::port::Clock::now(&*stage.clock);
+    advance(next.since(now) - Duration::from_millis(200)).await;
+    scheduler.step().await;
+    sleep(Duration::from_millis(150)).await;
+    assert_eq!(stage.prober.probes.load(Ordering::SeqCst), 1, "claimed, and not before its time");
+    sleep(Duration::from_millis(52)).await;
+    assert_eq!(stage.prober.probes.load(Ordering::SeqCst), 2);
+}

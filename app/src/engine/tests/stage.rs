@@ -1,0 +1,239 @@
+//! What the tests of the engine play on: the memory store behind a switch, a clock that follows tokio's paused time, and
+//! a prober that takes its time.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use prometheus_client::registry::Registry;
+use tokio::time::{Instant, sleep};
+use watchkeeper_domain::account::SignUpPolicy;
+use watchkeeper_domain::audit::SlotAccount;
+use watchkeeper_domain::check::{Check, Claim, Region, Settled};
+use watchkeeper_domain::id::{MonitorId, WorkspaceId};
+use watchkeeper_domain::monitor::Monitor;
+use watchkeeper_domain::port::{
+    CheckPage, CheckQuery, CheckRepo, ClaimRequest, Clock, HistoryRepo, IdGenerator, ManualClaim, MonitorRepo,
+    Notifier, ProbeRequest, Prober, Recorded, RepoError, RepoResult, UserRepo,
+};
+use watchkeeper_domain::report::Report;
+use watchkeeper_domain::status::Status;
+use watchkeeper_domain::testkit::fixture::{self, T0};
+use watchkeeper_domain::testkit::{CountingIds, MemoryFeed, MemoryStore, RecordingNotifier};
+use watchkeeper_domain::time::{Timestamp, Window};
+use watchkeeper_domain::usecase::{Dispatch, Memory, Watch};
+use watchkeeper_domain::{audit, monitor};
+
+use crate::engine::metrics::Metrics;
+
+pub(super) struct Stage {
+    pub(super) store: Arc<MemoryStore>,
+    pub(super) checks: Arc<SwitchedChecks>,
+    pub(super) prober: Arc<PatientProber>,
+    pub(super) notifier: Arc<RecordingNotifier>,
+    pub(super) clock: Arc<TokioClock>,
+    pub(super) ids: Arc<CountingIds>,
+    pub(super) metrics: Metrics,
+    pub(super) workspace: WorkspaceId,
+}
+
+impl Stage {
+    /// A store with one workspace, at the instant `T0`.
+    pub(super) async fn open() -> Self {
+        let ids = Arc::new(CountingIds::new());
+        let store = Arc::new(MemoryStore::new(Arc::new(CountingIds::in_lane(1))));
+        let account = fixture::account("ada@example.org");
+        let workspace = account.user.workspace;
+        store.sign_up(&account, SignUpPolicy::Open).await.unwrap();
+        Self {
+            checks: Arc::new(SwitchedChecks::new(Arc::clone(&store))),
+            prober: Arc::default(),
+            notifier: Arc::default(),
+            clock: Arc::new(TokioClock { start: Instant::now() }),
+            metrics: Metrics::register(&mut Registry::default()),
+            store,
+            ids,
+            workspace,
+        }
+    }
+
+    /// A monitor that is made now and confirms nothing.
+    pub(super) async fn monitor(&self, interval_secs: u32) -> Monitor {
+        self.monitor_at(interval_secs, "https://example.org/health").await
+    }
+
+    /// A monitor of this URL that is made now and confirms nothing.
+    pub(super) async fn monitor_at(&self, interval_secs: u32, url: &str) -> Monitor {
+        let id = MonitorId::new(self.ids.uuid());
+        let mut made = fixture::monitor(id, self.workspace, interval_secs, self.clock.now());
+        made.settings.target = fixture::target(url);
+        made.settings.confirmation = watchkeeper_domain::status::Confirmation { before_down: 0, before_up: 0 };
+        self.store.create_monitor(&made, u32::MAX).await.unwrap();
+        made
+    }
+
+    pub(super) fn watch(&self) -> Watch {
+        Watch {
+            checks: Arc::<SwitchedChecks>::clone(&self.checks),
+            monitors: Arc::<MemoryStore>::clone(&self.store),
+            prober: Arc::<PatientProber>::clone(&self.prober),
+            connectivity: None,
+            feed: Arc::new(MemoryFeed::default()),
+            clock: Arc::<TokioClock>::clone(&self.clock),
+            ids: Arc::<CountingIds>::clone(&self.ids),
+            region: Region::default(),
+            memory: Arc::new(Memory::default()),
+        }
+    }
+
+    pub(super) fn dispatch(&self) -> Dispatch {
+        self.dispatch_by(Arc::<RecordingNotifier>::clone(&self.notifier))
+    }
+
+    pub(super) fn dispatch_by(&self, notifier: Arc<dyn Notifier>) -> Dispatch {
+        Dispatch::new(
+            Arc::<MemoryStore>::clone(&self.store),
+            [notifier],
+            Arc::<TokioClock>::clone(&self.clock),
+            Arc::<CountingIds>::clone(&self.ids),
+        )
+    }
+
+    /// Claims everything that is due now.
+    pub(super) async fn claim(&self) -> Vec<Claim> {
+        let assignments = self.watch().claim(u32::MAX, Duration::ZERO).await.unwrap();
+        assignments.into_iter().map(|assignment| assignment.claim).collect()
+    }
+
+    /// The log of a monitor, the newest first.
+    pub(super) async fn log(&self, monitor: &Monitor) -> Vec<Check> {
+        let (region, window) = (Region::default(), self.era());
+        let query = CheckQuery { monitor: monitor.id, region, window, verdict: None, limit: 10_000 };
+        let CheckPage { checks, more_before } = self.store.checks(&query).await.unwrap();
+        assert_eq!(more_before, None);
+        checks
+    }
+
+    pub(super) async fn account(&self, monitor: &Monitor) -> SlotAccount {
+        let (now, window) = (self.clock.now(), self.era());
+        let facts = self.store.audit_facts(monitor.id, &Region::default(), window, now).await.unwrap();
+        audit::account(&facts, window, now)
+    }
+
+    pub(super) async fn status(&self, monitor: &monitor::Monitor) -> Status {
+        let view = self.store.monitor(self.workspace, monitor.id).await.unwrap().unwrap();
+        view.state.shown(view.next_slot, self.clock.now()).0
+    }
+
+    fn era(&self) -> Window {
+        Window::new(T0, self.clock.now().next()).unwrap()
+    }
+}
+
+/// Time as tokio's timers see it, beginning at `T0`.
+pub(super) struct TokioClock {
+    start: Instant,
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> Timestamp {
+        T0.plus(self.start.elapsed())
+    }
+}
+
+/// The store's open work behind a switch: it can be away, and it can refuse results of one monitor.
+pub(super) struct SwitchedChecks {
+    inner: Arc<MemoryStore>,
+    pub(super) is_away: AtomicBool,
+    pub(super) refused: Mutex<Option<MonitorId>>,
+    /// How many claims were asked for.
+    pub(super) claims: AtomicUsize,
+    /// How many results each call of `record` brought.
+    pub(super) batches: Mutex<Vec<usize>>,
+}
+
+impl SwitchedChecks {
+    fn new(inner: Arc<MemoryStore>) -> Self {
+        Self { inner, is_away: false.into(), refused: Mutex::default(), claims: 0.into(), batches: Mutex::default() }
+    }
+
+    pub(super) fn set_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::SeqCst);
+    }
+
+    fn answer(&self) -> RepoResult<()> {
+        if self.is_away.load(Ordering::SeqCst) { Err(RepoError::Unavailable("switched off".into())) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl CheckRepo for SwitchedChecks {
+    async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>> {
+        self.answer()?;
+        self.claims.fetch_add(1, Ordering::SeqCst);
+        self.inner.claim(request).await
+    }
+
+    async fn claim_manual(&self, request: &ManualClaim) -> RepoResult<Option<Claim>> {
+        self.answer()?;
+        self.inner.claim_manual(request).await
+    }
+
+    async fn record(&self, now: Timestamp, batch: &[Settled]) -> RepoResult<Vec<Recorded>> {
+        self.answer()?;
+        let refused = *self.refused.lock().unwrap();
+        if batch.iter().any(|settled| Some(settled.claim.monitor) == refused) {
+            return Err(RepoError::Conflict("a result that cannot be stored".into()));
+        }
+        self.batches.lock().unwrap().push(batch.len());
+        self.inner.record(now, batch).await
+    }
+
+    async fn void_leases(&self, region: &Region, now: Timestamp) -> RepoResult<()> {
+        self.inner.void_leases(region, now).await
+    }
+}
+
+/// What a target does when it is asked.
+#[derive(Clone, Copy)]
+pub(super) enum Manner {
+    Answers { http_status: u16, after: Duration },
+    Panics,
+}
+
+/// A prober whose targets answer after a while, and that counts how many are asked at once.
+#[derive(Default)]
+pub(super) struct PatientProber {
+    manners: Mutex<HashMap<String, Manner>>,
+    at_once: AtomicUsize,
+    pub(super) most_at_once: AtomicUsize,
+    pub(super) probes: AtomicUsize,
+}
+
+impl PatientProber {
+    pub(super) fn let_it(&self, url: &str, manner: Manner) {
+        self.manners.lock().unwrap().insert(url.to_owned(), manner);
+    }
+}
+
+#[async_trait]
+impl Prober for PatientProber {
+    async fn probe<'a>(&self, request: ProbeRequest<'a>) -> Report {
+        let manner = self.manners.lock().unwrap().get(request.target.url()).copied();
+        let at_once = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_at_once.fetch_max(at_once, Ordering::SeqCst);
+        self.probes.fetch_add(1, Ordering::SeqCst);
+        let report = match manner {
+            None => fixture::answer(200),
+            Some(Manner::Panics) => panic!("a fault in a prober"),
+            Some(Manner::Answers { http_status, after }) => {
+                sleep(after).await;
+                Report { latency: after, ..fixture::answer(http_status) }
+            }
+        };
+        self.at_once.fetch_sub(1, Ordering::SeqCst);
+        report
+    }
+}
