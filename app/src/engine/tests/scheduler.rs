@@ -2,22 +2,24 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{advance, sleep};
+use tokio::time::sleep;
+use watchkeeper_domain::port::{Clock, MonitorRepo};
 use watchkeeper_domain::testkit::SteppingClock;
 use watchkeeper_domain::testkit::fixture::T0;
 
 use super::stage::{Manner, Stage};
 use crate::engine::pool::Pool;
-use crate::engine::recorder::Backlog;
+use crate::engine::recorder::{Backlog, Recorder};
 use crate::engine::scheduler::{MAX_CLAIMS, POLL_INTERVAL, Scheduler};
 
 const URL: &str = "https://example.org/health";
 
-/// A scheduler over a pool whose results nobody fetches.
+/// A scheduler over a pool whose results are recorded.
 fn scheduler(stage: &Stage, workers: usize) -> Scheduler {
     let (watch, backlog) = (stage.watch(), Arc::new(Backlog::default()));
     let (pool, found) = Pool::new(watch.clone(), workers, Arc::clone(&backlog), stage.metrics.clone());
-    std::mem::forget(found);
+    let recorder = Recorder::new(watch.clone(), found, Arc::clone(&backlog), Arc::default(), stage.metrics.clone());
+    tokio::spawn(recorder.run());
     Scheduler::new(watch, pool, backlog, &stage.metrics)
 }
 
@@ -62,7 +64,11 @@ async fn a_full_pool_claims_nothing() {
     scheduler.step().await;
     sleep(Duration::from_millis(1)).await;
     scheduler.step().await;
-    assert_eq!(stage.checks.claims.load(Ordering::SeqCst), 1, "six claims wait for a worker: others may have room");
+    assert_eq!(
+        stage.checks.claims.load(Ordering::SeqCst),
+        1,
+        "as many wait for a worker as there are: others may have room"
+    );
     sleep(Duration::from_secs(60)).await;
     scheduler.step().await;
     assert_eq!(stage.checks.claims.load(Ordering::SeqCst), 2);
@@ -119,14 +125,12 @@ async fn a_slot_is_claimed_ahead_and_starts_at_its_instant() {
     let monitor = stage.monitor(60).await;
     let mut scheduler = scheduler(&stage, 4);
     scheduler.step().await;
-    sleep(Duration::from_millis(1)).await;
-    let view = watchkeeper_domain::port::MonitorRepo::monitor(&*stage.store, stage.workspace, monitor.id).await;
-    let (next, _) = view.unwrap().unwrap().next_slot.unwrap();
-    let now = watchkeeper_domain::port::Clock::now(&*stage.clock);
-    advance(next.since(now) - Duration::from_millis(200)).await;
+    let (next, _) = stage.store.monitor(stage.workspace, monitor.id).await.unwrap().unwrap().next_slot.unwrap();
+    sleep(next.since(stage.clock.now()) - Duration::from_millis(200)).await;
+    assert_eq!(stage.prober.probes.load(Ordering::SeqCst), 1, "the opening slot");
     scheduler.step().await;
-    sleep(Duration::from_millis(150)).await;
+    sleep(Duration::from_millis(195)).await;
     assert_eq!(stage.prober.probes.load(Ordering::SeqCst), 1, "claimed, and not before its time");
-    sleep(Duration::from_millis(52)).await;
+    sleep(Duration::from_millis(7)).await;
     assert_eq!(stage.prober.probes.load(Ordering::SeqCst), 2);
 }
