@@ -1,4 +1,5 @@
-//! Watchkeeper, the program: configuration, the HTTP API and the engine, all on the domain's use cases.
+//! The Watchkeeper program: configuration, the HTTP side, the engine side, and the wiring between them and the adapters.
 
 pub mod config;
 pub mod engine;
+pub mod http;

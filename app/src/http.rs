@@ -1,0 +1,110 @@
+//! The HTTP side: the API under `/api/v1`, what operators ask (`/healthz`, `/readyz`, `/metrics`), the documentation, and
+//! the dashboard on every other path.
+//!
+//! It drives the domain's use cases and knows neither the engine nor the adapters: the wiring hands in all that it needs.
+
+mod auth;
+mod caller;
+mod check;
+mod client;
+mod cursor;
+mod document;
+mod event;
+mod history;
+mod incident;
+mod json;
+mod limit;
+mod monitor;
+mod parameter;
+mod problem;
+mod status;
+mod value;
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use poem::endpoint::BoxEndpoint;
+use poem::{EndpointExt, IntoEndpoint, Response, Route};
+use poem_openapi::Tags;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use watchkeeper_domain::port::{Clock, EventFeed, Upkeep};
+use watchkeeper_domain::usecase::{Accounts, History, Monitors, Watch};
+
+pub use document::{openapi_json, openapi_yaml};
+
+/// What the HTTP side is made of.
+pub struct Parts {
+    /// Accounts and sessions.
+    pub accounts: Accounts,
+    /// Monitors.
+    pub monitors: Monitors,
+    /// What happened.
+    pub history: History,
+    /// Checks on request.
+    pub watch: Watch,
+    /// Who looks on.
+    pub feed: Arc<dyn EventFeed>,
+    /// Whether the store is there.
+    pub upkeep: Arc<dyn Upkeep>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Ends streams when the server stops.
+    pub stop: CancellationToken,
+}
+
+/// How the HTTP side is to behave.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Where people reach the dashboard, where it is known.
+    pub public_url: Option<Url>,
+    /// Proxies whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl Settings {
+    fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+    }
+}
+
+/// What every request can reach.
+struct Shared {
+    accounts: Accounts,
+    monitors: Monitors,
+    history: History,
+    watch: Watch,
+    feed: Arc<dyn EventFeed>,
+    upkeep: Arc<dyn Upkeep>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+    settings: Settings,
+    limits: limit::Limits,
+    slots: event::Slots,
+}
+
+type Api = Arc<Shared>;
+
+/// The parts of the API.
+#[derive(Tags)]
+enum Tag {
+    /// Signing up, logging in, staying logged in, logging out.
+    Auth,
+    /// What is watched.
+    Monitors,
+    /// What happened: checks, uptime, latency, the account of slots.
+    History,
+    /// When monitors were down.
+    Incidents,
+    /// What happens right now.
+    Events,
+}
+
+/// Everything that is served.
+pub fn router(parts: Parts, settings: Settings) -> BoxEndpoint<'static, Response> {
+    let Parts { accounts, monitors, history, watch, feed, upkeep, clock, stop } = parts;
+    let (limits, slots) = (limit::Limits::new(), event::Slots::default());
+    let api: Api =
+        Arc::new(Shared { accounts, monitors, history, watch, feed, upkeep, clock, stop, settings, limits, slots });
+    Route::new().nest("/api/v1", document::service().into_endpoint()).data(api).boxed()
+}

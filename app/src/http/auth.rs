@@ -1,0 +1,152 @@
+//! Operations on accounts and sessions.
+
+mod cookie;
+mod view;
+
+use poem::http::HeaderMap;
+use poem::web::Data;
+use poem_openapi::{ApiResponse, OpenApi};
+use watchkeeper_domain::session::RefreshToken;
+use watchkeeper_domain::usecase::{AccountError, LoggedIn};
+
+use super::caller::Caller;
+use super::client::{self, ClientAddress};
+use super::json::Json;
+use super::problem::{Kind, Problem, Refusal, refusals};
+use super::{Api, Tag};
+use view::{Credentials, Session, User};
+
+refusals! {
+    SignUp: 400, 403, 409, 413, 415, 422, 429, 503;
+    LogIn: 400, 401, 413, 415, 422, 429, 503;
+    Refresh: 401, 403, 429, 503;
+    LogOut: 403, 429, 503;
+    Me: 401, 503;
+}
+
+/// The operations.
+pub(super) struct AuthApi;
+
+#[derive(ApiResponse)]
+enum SignedUp {
+    /// The account, and a first session: logged in at once.
+    #[oai(status = 201)]
+    Created(
+        Json<Session>,
+        /// The refresh token, in the cookie `refresh_token`.
+        #[oai(header = "Set-Cookie")]
+        String,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum LoggedInAgain {
+    /// A session.
+    #[oai(status = 200)]
+    Ok(
+        Json<Session>,
+        /// The refresh token, in the cookie `refresh_token`.
+        #[oai(header = "Set-Cookie")]
+        String,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum LoggedOut {
+    /// The session has ended, if there was one.
+    #[oai(status = 204)]
+    Done(
+        /// Takes the cookie away.
+        #[oai(header = "Set-Cookie")]
+        String,
+    ),
+}
+
+#[OpenApi(tag = "Tag::Auth")]
+impl AuthApi {
+    /// Sign up
+    ///
+    /// Makes a user with a personal workspace, and logs in. The refresh token comes as a cookie that only `/api/v1/auth` sees.
+    #[oai(path = "/auth/signup", method = "post", operation_id = "signUp")]
+    async fn sign_up(
+        &self,
+        api: Data<&Api>,
+        client: ClientAddress,
+        credentials: Json<Credentials>,
+    ) -> Result<SignedUp, Refusal<SignUp>> {
+        api.limits.admit(client)?;
+        let logged_in = api.accounts.sign_up(&credentials.0.email, &credentials.0.password).await?;
+        let (session, cookie) = session(&api, logged_in);
+        Ok(SignedUp::Created(session, cookie))
+    }
+
+    /// Log in
+    ///
+    /// Begins a session. It takes the same time whether or not the e-mail address is known.
+    #[oai(path = "/auth/login", method = "post", operation_id = "logIn")]
+    async fn log_in(
+        &self,
+        api: Data<&Api>,
+        client: ClientAddress,
+        credentials: Json<Credentials>,
+    ) -> Result<LoggedInAgain, Refusal<LogIn>> {
+        api.limits.admit(client)?;
+        let attempt = api.limits.begin_log_in(&credentials.0.email)?;
+        let logged_in = api.accounts.log_in(&credentials.0.email, &credentials.0.password).await;
+        if !matches!(logged_in, Err(AccountError::InvalidCredentials)) {
+            attempt.forgive();
+        }
+        let (session, cookie) = session(&api, logged_in?);
+        Ok(LoggedInAgain::Ok(session, cookie))
+    }
+
+    /// Stay logged in
+    ///
+    /// Exchanges the refresh token in the cookie for a new one and an access token. A refresh token works once: whoever shows a
+    /// used one ends the whole session, since it has been copied.
+    #[oai(path = "/auth/refresh", method = "post", operation_id = "refreshSession")]
+    async fn refresh(
+        &self,
+        api: Data<&Api>,
+        client: ClientAddress,
+        headers: &HeaderMap,
+    ) -> Result<LoggedInAgain, Refusal<Refresh>> {
+        api.limits.admit(client)?;
+        client::refuse_foreign_origin(headers, api.settings.public_url.as_ref())?;
+        let shown = cookie::read(headers).ok_or(Problem::new(Kind::SessionEnded))?;
+        let logged_in = api.accounts.refresh(&RefreshToken::new(shown)).await?;
+        let (session, cookie) = session(&api, logged_in);
+        Ok(LoggedInAgain::Ok(session, cookie))
+    }
+
+    /// Log out
+    ///
+    /// Ends the session of the cookie; without one nothing happens.
+    #[oai(path = "/auth/logout", method = "post", operation_id = "logOut")]
+    async fn log_out(
+        &self,
+        api: Data<&Api>,
+        client: ClientAddress,
+        headers: &HeaderMap,
+    ) -> Result<LoggedOut, Refusal<LogOut>> {
+        api.limits.admit(client)?;
+        client::refuse_foreign_origin(headers, api.settings.public_url.as_ref())?;
+        if let Some(shown) = cookie::read(headers) {
+            api.accounts.log_out(&RefreshToken::new(shown)).await?;
+        }
+        Ok(LoggedOut::Done(cookie::removal(api.settings.is_https())))
+    }
+
+    /// The user
+    ///
+    /// Who the access token speaks for.
+    #[oai(path = "/auth/me", method = "get", operation_id = "getMe")]
+    async fn me(&self, api: Data<&Api>, caller: Caller) -> Result<Json<User>, Refusal<Me>> {
+        Ok(Json(User::from(&api.accounts.user(caller.user()).await?)))
+    }
+}
+
+fn session(api: &Api, logged_in: LoggedIn) -> (Json<Session>, String) {
+    let cookie = cookie::of(&logged_in.refresh_token, logged_in.refresh_expires_in, api.settings.is_https());
+    (Json(Session::from(&logged_in)), cookie)
+}

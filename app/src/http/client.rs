@@ -1,0 +1,130 @@
+//! Where a request comes from: the address behind trusted proxies, and whether a foreign page sent it.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::IpNet;
+use poem::http::header::{HOST, ORIGIN};
+use poem::http::{HeaderMap, HeaderName};
+use poem::{FromRequest, Request, RequestBody, Result};
+use url::Url;
+
+use super::Api;
+use super::problem::{Kind, Problem};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The address of a client, as far as it can be told apart from others: IPv6 by its /64, which one customer has whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ClientAddress(pub IpAddr);
+
+impl<'a> FromRequest<'a> for ClientAddress {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
+        let peer = request.remote_addr().as_socket_addr().map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.ip());
+        let trusted = request.data::<Api>().map_or(&[][..], |api| &api.settings.trusted_proxies);
+        Ok(Self::behind(peer, request.headers(), trusted))
+    }
+}
+
+impl ClientAddress {
+    /// The nearest hop that is no trusted proxy. Whatever stands further left in `X-Forwarded-For` was written by it, and
+    /// may be made up.
+    fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
+        let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+        let mut nearest = peer.to_canonical();
+        let hops = headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
+        let mut hops: Vec<&str> = hops.flat_map(|value| value.split(',')).collect();
+        while is_trusted(&nearest) {
+            let Some(hop) = hops.pop().and_then(parse_hop) else { break };
+            nearest = hop;
+        }
+        Self(match nearest {
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+            v4 => v4,
+        })
+    }
+}
+
+/// An address as proxies write it: bare, or with a port, IPv6 perhaps in brackets.
+fn parse_hop(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse().ok().or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|socket| socket.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
+}
+
+/// Refuses a request that a page of another origin sent. Programs send no `Origin`, and may.
+///
+/// # Errors
+/// `ForeignOrigin`.
+pub(super) fn refuse_foreign_origin(headers: &HeaderMap, public_url: Option<&Url>) -> Result<(), Problem> {
+    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().ok().and_then(|origin| Url::parse(origin).ok());
+    let is_ours = origin.is_some_and(|origin| {
+        let is_public = public_url.is_some_and(|public_url| public_url.origin() == origin.origin());
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        is_public || host.is_some_and(|host| authority(&origin).is_some_and(|own| own.eq_ignore_ascii_case(host)))
+    });
+    if is_ours { Ok(()) } else { Err(Problem::new(Kind::ForeignOrigin)) }
+}
+
+/// Host and port as a browser writes them into `Host`.
+fn authority(origin: &Url) -> Option<String> {
+    let host = origin.host_str()?;
+    Some(origin.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::http::HeaderValue;
+
+    use super::*;
+
+    fn behind(peer: &str, forwarded: &'static str, trusted: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        headers.append(X_FORWARDED_FOR, HeaderValue::from_static(forwarded));
+        let trusted: Vec<IpNet> = trusted.iter().map(|network| network.parse().unwrap()).collect();
+        ClientAddress::behind(peer.parse().unwrap(), &headers, &trusted).0.to_string()
+    }
+
+    #[test]
+    fn a_stranger_is_not_believed() {
+        assert_eq!(behind("198.51.100.7", "1.2.3.4", &[]), "198.51.100.7");
+        assert_eq!(behind("198.51.100.7", "1.2.3.4", &["10.0.0.0/8"]), "198.51.100.7");
+    }
+
+    #[test]
+    fn behind_trusted_proxies_the_nearest_stranger_counts() {
+        let trusted = ["10.0.0.0/8", "::1"];
+        assert_eq!(behind("10.0.0.1", "6.6.6.6, 1.2.3.4, 10.0.0.2", &trusted), "1.2.3.4");
+        assert_eq!(behind("::ffff:10.0.0.1", "1.2.3.4:5678", &trusted), "1.2.3.4");
+        assert_eq!(behind("10.0.0.1", "nonsense", &trusted), "10.0.0.1");
+        assert_eq!(behind("::1", "", &trusted), "::");
+    }
+
+    #[test]
+    fn ipv6_counts_by_its_network() {
+        assert_eq!(behind("10.0.0.1", "2001:db8:1:2:3:4:5:6", &["10.0.0.0/8"]), "2001:db8:1:2::");
+        assert_eq!(behind("10.0.0.1", "[2001:db8:1:2::9]:443", &["10.0.0.0/8"]), "2001:db8:1:2::");
+    }
+
+    #[test]
+    fn only_our_own_origin_may_use_the_cookie() {
+        let public = Url::parse("https://watch.example.org").unwrap();
+        for (origin, host, allowed) in [
+            (None, "127.0.0.1:8080", true),
+            (Some("http://127.0.0.1:8080"), "127.0.0.1:8080", true),
+            (Some("http://localhost:8080"), "127.0.0.1:8080", false),
+            (Some("https://watch.example.org"), "10.0.0.5:8080", true),
+            (Some("http://watch.example.org"), "10.0.0.5:8080", false),
+            (Some("https://evil.example"), "127.0.0.1:8080", false),
+            (Some("null"), "127.0.0.1:8080", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static(host));
+            if let Some(origin) = origin {
+                headers.insert(ORIGIN, HeaderValue::from_static(origin));
+            }
+            assert_eq!(refuse_foreign_origin(&headers, Some(&public)).is_ok(), allowed, "{origin:?} at {host}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The live stream: what has just been recorded in a workspace, as server-sent events.
+//!
+//! Each listener hears through a bounded buffer of the feed, which drops the oldest events for one that is too slow. A
+//! stream ends when its access token does, so that the page comes back with a fresh one, and when the server stops.
+
+mod slot;
+mod view;
+
+use std::time::Duration;
+
+use poem::http::header::{CACHE_CONTROL, HeaderName};
+use poem::web::Data;
+use poem::{Body, IntoResponse, Response};
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiResponse, OpenApi};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use watchkeeper_domain::port::EventStream;
+
+use super::caller::Caller;
+use super::problem::{Refusal, refusals};
+use super::{Api, Tag};
+use slot::Slot;
+pub(super) use slot::Slots;
+use view::{CheckEvent, FlipEvent};
+
+/// How often a sign of life is sent, so that proxies keep the connection and dead ones are noticed.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Tells nginx and its kin not to hold events back.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+const MEDIA_TYPE: &str = "text/event-stream";
+
+refusals! {
+    Listen: 401, 429, 503;
+}
+
+/// The operation.
+pub(super) struct EventApi;
+
+#[OpenApi(tag = "Tag::Events")]
+impl EventApi {
+    /// Listen
+    ///
+    /// Server-sent events of the workspace, whichever node recorded them: `check` with a `CheckEvent`, `flip` with a `FlipEvent`.
+    /// A comment is sent every 15 seconds. The stream ends when the access token does. It is a hint to look, not the record:
+    /// events are dropped for a listener that falls behind. A user may have 32 streams at once.
+    #[oai(path = "/events", method = "get", operation_id = "streamEvents")]
+    async fn listen(&self, api: Data<&Api>, caller: Caller) -> Result<Events, Refusal<Listen>> {
+        let slot = api.slots.take(caller.user())?;
+        let feed = api.feed.listen(caller.workspace()).await;
+        Ok(Events(Listener::new(&api, &caller, feed, slot)))
+    }
+}
+
+/// One who listens.
+struct Listener {
+    api: Api,
+    token: String,
+    feed: Box<dyn EventStream>,
+    heartbeat: Interval,
+    _slot: Slot,
+}
+
+impl Listener {
+    fn new(api: &Api, caller: &Caller, feed: Box<dyn EventStream>, slot: Slot) -> Self {
+        // The first tick comes at once, so that the client knows that it is heard.
+        let mut heartbeat = interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { api: api.clone(), token: caller.token().to_owned(), feed, heartbeat, _slot: slot }
+    }
+
+    /// The next piece of the stream; `None` at its end.
+    async fn next(&mut self) -> Option<String> {
+        tokio::select! {
+            biased;
+            () = self.api.stop.cancelled() => None,
+            _ = self.heartbeat.tick() => {
+                self.api.accounts.authenticate(&self.token).map(|_| ": heartbeat\n\n".to_owned())
+            }
+            event = self.feed.next() => event.map(|event| view::frame(&event)),
+        }
+    }
+}
+
+/// The answer.
+struct Events(Listener);
+
+impl IntoResponse for Events {
+    fn into_response(self) -> Response {
+        let pieces = futures_util::stream::unfold(self.0, |mut listener| async move {
+            let piece = listener.next().await?;
+            Some((Ok::<_, std::io::Error>(piece), listener))
+        });
+        Response::builder()
+            .content_type(MEDIA_TYPE)
+            .header(CACHE_CONTROL, "no-store")
+            .header(X_ACCEL_BUFFERING, "no")
+            .body(Body::from_bytes_stream(pieces))
+    }
+}
+
+impl ApiResponse for Events {
+    fn meta() -> MetaResponses {
+        let data = MetaSchema {
+            one_of: vec![CheckEvent::schema_ref(), FlipEvent::schema_ref()],
+            description: Some("The data of each event, as JSON."),
+            ..MetaSchema::ANY
+        };
+        let schema = MetaSchemaRef::Inline(Box::new(data));
+        let response = MetaResponse {
+            description: "Events, until the access token ends.",
+            status: Some(200),
+            status_range: None,
+            content: vec![MetaMediaType { content_type: MEDIA_TYPE, schema }],
+            headers: vec![],
+        };
+        MetaResponses { responses: vec![response] }
+    }
+
+    fn register(registry: &mut Registry) {
+        CheckEvent::register(registry);
+        FlipEvent::register(registry);
+    }
+}

@@ -1,0 +1,182 @@
+//! Operations on monitors.
+
+mod draft;
+mod view;
+
+use poem::web::Data;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::{ApiResponse, OpenApi};
+use uuid::Uuid;
+use watchkeeper_domain::check::Outcome;
+use watchkeeper_domain::id::MonitorId;
+use watchkeeper_domain::port::MonitorView;
+
+use super::caller::Caller;
+use super::check;
+use super::json::Json;
+use super::parameter::default_limit;
+use super::problem::{Kind, Problem, Refusal, refusals};
+use super::{Api, Tag, cursor};
+use draft::{MonitorChange, NewMonitor};
+use view::{Monitor, MonitorList};
+
+refusals! {
+    List: 401, 422, 503;
+    Create: 400, 401, 409, 413, 415, 422, 503;
+    Get: 401, 404, 503;
+    Change: 400, 401, 404, 409, 413, 415, 422, 503;
+    Delete: 401, 404, 503;
+    CheckNow: 401, 404, 429, 503;
+}
+
+/// When it is worth trying again after we had no network ourselves.
+const NETWORK_RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// The operations.
+pub(super) struct MonitorApi;
+
+#[derive(ApiResponse)]
+enum Created {
+    /// The monitor; its first check is due at once.
+    #[oai(status = 201)]
+    Created(
+        Json<Monitor>,
+        /// Where the monitor is found.
+        #[oai(header = "Location")]
+        String,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum Deleted {
+    /// It is gone, and its history with it.
+    #[oai(status = 204)]
+    Done,
+}
+
+#[OpenApi(tag = "Tag::Monitors")]
+impl MonitorApi {
+    /// The monitors
+    ///
+    /// In the order in which they were made.
+    #[oai(path = "/monitors", method = "get", operation_id = "listMonitors")]
+    async fn list(
+        &self,
+        api: Data<&Api>,
+        caller: Caller,
+        /// How many of its newest checks each monitor brings along in `recent_checks`.
+        #[oai(default, validator(maximum(value = "100")))]
+        recent: Query<u32>,
+        /// How many monitors a page has.
+        #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "500")))]
+        limit: Query<u32>,
+        /// Where to go on reading: `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<MonitorList>, Refusal<List>> {
+        let after = cursor::read::<MonitorId>(cursor.0.as_deref())?;
+        let views = api.monitors.list(caller.workspace(), after, limit.0 + 1).await?;
+        let (views, next_cursor) = cursor::page(views, limit.0, |view| view.monitor.id);
+        let items = api.shown(&views, recent.0).await?;
+        Ok(Json(MonitorList::new(items, next_cursor)))
+    }
+
+    /// Add a monitor
+    ///
+    /// It is checked at once, and then once an interval. The same URL may be watched twice.
+    #[oai(path = "/monitors", method = "post", operation_id = "createMonitor")]
+    async fn create(
+        &self,
+        api: Data<&Api>,
+        caller: Caller,
+        monitor: Json<NewMonitor>,
+    ) -> Result<Created, Refusal<Create>> {
+        let view = api.monitors.create(caller.workspace(), &monitor.0.into()).await?;
+        let location = format!("/api/v1/monitors/{}", view.monitor.id);
+        Ok(Created::Created(Json(Monitor::just_made(&view, api.clock.now())), location))
+    }
+
+    /// A monitor
+    #[oai(path = "/monitors/:id", method = "get", operation_id = "getMonitor")]
+    async fn get(
+        &self,
+        api: Data<&Api>,
+        caller: Caller,
+        /// Which monitor.
+        id: Path<Uuid>,
+    ) -> Result<Json<Monitor>, Refusal<Get>> {
+        let view = api.monitors.get(caller.workspace(), MonitorId::new(id.0)).await?;
+        Ok(Json(api.shown_one(view).await?))
+    }
+
+    /// Change a monitor
+    ///
+    /// What is left out stays as it is; `is_active: false` pauses. A new interval or target is due at once. Where the timeout is
+    /// left out and would exceed a new interval, it becomes the interval.
+    #[oai(path = "/monitors/:id", method = "patch", operation_id = "updateMonitor")]
+    async fn change(
+        &self,
+        api: Data<&Api>,
+        caller: Caller,
+        /// Which monitor.
+        id: Path<Uuid>,
+        change: Json<MonitorChange>,
+    ) -> Result<Json<Monitor>, Refusal<Change>> {
+        let view = api.monitors.change(caller.workspace(), MonitorId::new(id.0), &change.0.into()).await?;
+        Ok(Json(api.shown_one(view).await?))
+    }
+
+    /// Delete a monitor
+    ///
+    /// With its history, at once.
+    #[oai(path = "/monitors/:id", method = "delete", operation_id = "deleteMonitor")]
+    async fn delete(
+        &self,
+        api: Data<&Api>,
+        caller: Caller,
+        /// Which monitor.
+        id: Path<Uuid>,
+    ) -> Result<Deleted, Refusal<Delete>> {
+        api.monitors.delete(caller.workspace(), MonitorId::new(id.0)).await?;
+        Ok(Deleted::Done)
+    }
+
+    /// Check a monitor now
+    ///
+    /// Answers when the check is made and recorded. A paused monitor is checked as well, without changing its status. A monitor
+    /// may be checked on request five times at once, then once in ten seconds.
+    #[oai(path = "/monitors/:id/check", method = "post", operation_id = "checkMonitor")]
+    async fn check_now(
+        &self,
+        api: Data<&Api>,
+        caller: Caller,
+        /// Which monitor.
+        id: Path<Uuid>,
+    ) -> Result<Json<check::Check>, Refusal<CheckNow>> {
+        let id = MonitorId::new(id.0);
+        api.monitors.get(caller.workspace(), id).await?;
+        api.limits.admit_manual_check(id)?;
+        match api.watch.check_now(caller.workspace(), id).await? {
+            Some(Outcome::Checked(check)) => Ok(Json(check::Check::from(&*check))),
+            Some(Outcome::Unknown) => Err(Problem::new(Kind::NetworkUnavailable)
+                .detail("This server has no network of its own just now: nothing can be said about the target.")
+                .retry_after(NETWORK_RETRY_AFTER)
+                .into()),
+            None => Err(Problem::new(Kind::NotFound).into()),
+        }
+    }
+}
+
+impl super::Shared {
+    /// Monitors with all that is shown of them.
+    async fn shown(&self, views: &[MonitorView], recent: u32) -> Result<Vec<Monitor>, Problem> {
+        let now = self.clock.now();
+        let (checks, days) =
+            futures_util::try_join!(self.history.recent_checks(views, recent.max(1)), self.history.last_day(views))?;
+        let each = views.iter().zip(&checks).zip(&days);
+        Ok(each.map(|((view, checks), day)| Monitor::new(view, checks, day, recent, now)).collect())
+    }
+
+    async fn shown_one(&self, view: MonitorView) -> Result<Monitor, Problem> {
+        self.shown(&[view], 0).await?.pop().ok_or_else(|| Problem::new(Kind::NotFound))
+    }
+}

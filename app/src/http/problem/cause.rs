@@ -1,0 +1,149 @@
+//! Turning what went wrong inside into what is told outside. What the client cannot help is logged here, once, with all
+//! its causes, and never told.
+
+use std::error::Error;
+use std::time::Duration;
+
+use poem::error::{
+    MethodNotAllowedError, NotFoundError, ParseJsonError, ParsePathError, ParseQueryError, ReadBodyError,
+    SizedLimitError,
+};
+use poem::http::StatusCode;
+use poem_openapi::error::{
+    AuthorizationError, ContentTypeError, ParseParamError, ParsePathError as ParsePathParamError,
+    ParseRequestPayloadError,
+};
+use watchkeeper_domain::port::RepoError;
+use watchkeeper_domain::usecase::{AccountError, HistoryError, MonitorError};
+
+use super::{FieldError, Kind, Problem};
+
+/// When it is worth asking a store again that did not answer.
+const STORE_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+impl From<RepoError> for Problem {
+    fn from(error: RepoError) -> Self {
+        match error {
+            RepoError::Unavailable(_) => {
+                tracing::warn!(error = %chain(&error), "the store did not answer a request");
+                Self::new(Kind::StoreUnavailable).retry_after(STORE_RETRY_AFTER)
+            }
+            RepoError::Stale => Self::new(Kind::Conflict).detail("Somebody else keeps changing it. Try again."),
+            RepoError::Conflict(_) | RepoError::Corrupt(_) => internal(&error),
+        }
+    }
+}
+
+impl From<AccountError> for Problem {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Invalid(invalid) => Self::broken_rules(invalid),
+            AccountError::EmailTaken => Self::new(Kind::EmailTaken),
+            AccountError::SignUpClosed => Self::new(Kind::SignUpClosed),
+            AccountError::InvalidCredentials => Self::new(Kind::InvalidCredentials),
+            AccountError::SessionEnded => Self::new(Kind::SessionEnded),
+            AccountError::Repo(error) => error.into(),
+        }
+    }
+}
+
+impl From<MonitorError> for Problem {
+    fn from(error: MonitorError) -> Self {
+        match error {
+            MonitorError::Invalid(invalid) => Self::broken_rules(invalid),
+            MonitorError::NotFound => Self::new(Kind::NotFound),
+            MonitorError::LimitReached(most) => {
+                Self::new(Kind::LimitReached).detail(format!("A workspace has at most {most} monitors."))
+            }
+            MonitorError::Repo(error) => error.into(),
+        }
+    }
+}
+
+impl From<HistoryError> for Problem {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::Invalid(invalid) => Self::broken_rules(invalid),
+            HistoryError::NotFound => Self::new(Kind::NotFound),
+            HistoryError::Repo(error) => error.into(),
+        }
+    }
+}
+
+/// The problem that an error of an operation or of the framework is.
+pub(in crate::http) fn of_error(error: &poem::Error) -> Problem {
+    if let Some(problem) = error.downcast_ref::<Problem>() {
+        return problem.clone();
+    }
+    if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
+        let message = sentence(reason);
+        return Problem::invalid(vec![FieldError {
+            field: (*name).to_owned(),
+            code: "invalid_parameter".into(),
+            message,
+        }]);
+    }
+    if let Some(ParseRequestPayloadError { reason }) = error.downcast_ref() {
+        return Problem::new(Kind::MalformedJson).detail(sentence(reason));
+    }
+    if error.is::<NotFoundError>() || error.is::<ParsePathParamError>() || error.is::<ParsePathError>() {
+        return Problem::new(Kind::NotFound);
+    }
+    if error.is::<MethodNotAllowedError>() {
+        return Problem::new(Kind::MethodNotAllowed);
+    }
+    if error.is::<AuthorizationError>() {
+        return Problem::new(Kind::Unauthenticated);
+    }
+    if error.is::<ContentTypeError>() {
+        return Problem::new(Kind::UnsupportedMediaType);
+    }
+    if error.is::<SizedLimitError>() || matches!(error.downcast_ref(), Some(ReadBodyError::PayloadTooLarge)) {
+        return Problem::new(Kind::BodyTooLarge);
+    }
+    if error.is::<ParseJsonError>() || error.is::<ParseQueryError>() {
+        return Problem::new(Kind::BadRequest);
+    }
+    of_status(error.status()).unwrap_or_else(|| {
+        tracing::error!(error = %error, "a request failed");
+        Problem::new(Kind::Internal)
+    })
+}
+
+/// The problem that a bare status stands for; `None` where it is a fault of ours.
+pub(in crate::http) fn of_status(status: StatusCode) -> Option<Problem> {
+    let kind = match status {
+        StatusCode::UNAUTHORIZED => Kind::Unauthenticated,
+        StatusCode::NOT_FOUND => Kind::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => Kind::MethodNotAllowed,
+        StatusCode::PAYLOAD_TOO_LARGE => Kind::BodyTooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Kind::UnsupportedMediaType,
+        status if status.is_client_error() => Kind::BadRequest,
+        _ => return None,
+    };
+    Some(Problem::new(kind))
+}
+
+fn internal(error: &(dyn Error + 'static)) -> Problem {
+    tracing::error!(error = %chain(error), "a request failed");
+    Problem::new(Kind::Internal)
+}
+
+/// An error and all its causes in one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// The framework's reason as a sentence.
+fn sentence(reason: &str) -> String {
+    let mut sentence = reason.trim().to_owned();
+    if let Some(first) = sentence.get(..1) {
+        let first = first.to_uppercase();
+        sentence.replace_range(..1, &first);
+    }
+    if !sentence.ends_with('.') {
+        sentence.push('.');
+    }
+    sentence
+}
