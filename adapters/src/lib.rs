@@ -2,6 +2,7 @@
 //! and nothing here decides: policy is the domain's, configuration the application's.
 
 pub mod clock;
+pub mod http;
 pub mod id;
 pub mod password;
 pub mod rfc3339;
