@@ -119,4 +119,4 @@ fn start(run: impl Future<Output = ()> + Send + 'static, ended: &CancellationTok
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,4 +2,8 @@
 
 pub mod config;
 pub mod engine;
+pub mod failure;
 pub mod http;
+pub mod logging;
+pub mod secret;
+pub mod tick;

@@ -4,5 +4,5 @@ mod dispatcher;
 mod janitor;
 mod recorder;
 mod scheduler;
-mod stage;
+pub(crate) mod stage;
 mod whole;

@@ -32,10 +32,9 @@ async fn what_is_owed_is_delivered_once() {
     let stage = Stage::open().await;
     owe(&stage, "https://example.org/").await;
     let mut dispatcher = dispatcher(&stage, stage.dispatch(), &Arc::default());
-    dispatcher.step().await;
+    dispatcher.step().await.unwrap();
     sleep(Duration::from_secs(3600)).await;
-    dispatcher.step().await;
-    assert!(dispatcher.is_idle());
+    dispatcher.step().await.unwrap();
     assert_eq!(stage.notifier.delivered().len(), 1);
     assert_eq!(stage.metrics.deliveries_made.get(), 1);
 }
@@ -46,11 +45,11 @@ async fn what_did_not_get_through_is_tried_again_later() {
     owe(&stage, "https://example.org/").await;
     stage.notifier.fail_next(NotDelivered { detail: "no".into(), is_final: false });
     let mut dispatcher = dispatcher(&stage, stage.dispatch(), &Arc::default());
-    dispatcher.step().await;
-    dispatcher.step().await;
+    dispatcher.step().await.unwrap();
+    dispatcher.step().await.unwrap();
     assert_eq!(stage.notifier.delivered(), []);
     sleep(Duration::from_secs(11)).await;
-    dispatcher.step().await;
+    dispatcher.step().await.unwrap();
     assert_eq!(stage.notifier.delivered().len(), 1);
     assert_eq!((stage.metrics.deliveries_failed.get(), stage.metrics.deliveries_made.get()), (1, 1));
 }
@@ -78,16 +77,14 @@ async fn a_slow_receiver_does_not_hold_up_the_others() {
     owe(&stage, "https://example.org/slow").await;
     let notifier = Arc::new(StuckOnSlow(Arc::<watchkeeper_domain::testkit::RecordingNotifier>::clone(&stage.notifier)));
     let mut dispatcher = dispatcher(&stage, stage.dispatch_by(notifier), &Arc::default());
-    dispatcher.step().await;
+    dispatcher.step().await.unwrap();
     owe(&stage, "https://example.org/quick").await;
-    dispatcher.step().await;
+    dispatcher.step().await.unwrap();
     let delivered = |stage: &Stage| -> Vec<String> {
         stage.notifier.delivered().into_iter().map(|notice| notice.target_url).collect()
     };
     assert_eq!(delivered(&stage), ["https://example.org/quick"]);
-    while !dispatcher.is_idle() {
-        dispatcher.step().await;
-    }
+    dispatcher.finish().await.unwrap();
     assert_eq!(delivered(&stage).len(), 2);
 }
 

@@ -28,20 +28,20 @@ use watchkeeper_domain::{audit, monitor};
 
 use crate::engine::metrics::Metrics;
 
-pub(super) struct Stage {
-    pub(super) store: Arc<MemoryStore>,
-    pub(super) checks: Arc<SwitchedChecks>,
-    pub(super) prober: Arc<PatientProber>,
-    pub(super) notifier: Arc<RecordingNotifier>,
-    pub(super) clock: Arc<TokioClock>,
-    pub(super) ids: Arc<CountingIds>,
-    pub(super) metrics: Metrics,
-    pub(super) workspace: WorkspaceId,
+pub(crate) struct Stage {
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) checks: Arc<SwitchedChecks>,
+    pub(crate) prober: Arc<PatientProber>,
+    pub(crate) notifier: Arc<RecordingNotifier>,
+    pub(crate) clock: Arc<TokioClock>,
+    pub(crate) ids: Arc<CountingIds>,
+    pub(crate) metrics: Metrics,
+    pub(crate) workspace: WorkspaceId,
 }
 
 impl Stage {
     /// A store with one workspace, at the instant `T0`.
-    pub(super) async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let ids = Arc::new(CountingIds::new());
         let store = Arc::new(MemoryStore::new(Arc::new(CountingIds::in_lane(1))));
         let account = fixture::account("ada@example.org");
@@ -60,21 +60,29 @@ impl Stage {
     }
 
     /// A monitor that is made now and confirms nothing.
-    pub(super) async fn monitor(&self, interval_secs: u32) -> Monitor {
+    pub(crate) async fn monitor(&self, interval_secs: u32) -> Monitor {
         self.monitor_at(interval_secs, "https://example.org/health").await
     }
 
     /// A monitor of this URL that is made now and confirms nothing.
-    pub(super) async fn monitor_at(&self, interval_secs: u32, url: &str) -> Monitor {
-        let id = MonitorId::new(self.ids.uuid());
-        let mut made = fixture::monitor(id, self.workspace, interval_secs, self.clock.now());
+    pub(crate) async fn monitor_at(&self, interval_secs: u32, url: &str) -> Monitor {
+        let mut made = fixture::monitor(self.next_monitor(), self.workspace, interval_secs, self.clock.now());
         made.settings.target = fixture::target(url);
         made.settings.confirmation = watchkeeper_domain::status::Confirmation { before_down: 0, before_up: 0 };
         self.store.create_monitor(&made, u32::MAX).await.unwrap();
         made
     }
 
-    pub(super) fn watch(&self) -> Watch {
+    /// An identifier for another monitor.
+    pub(crate) fn next_monitor(&self) -> MonitorId {
+        MonitorId::new(self.ids.uuid())
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn watch(&self) -> Watch {
         Watch {
             checks: Arc::<SwitchedChecks>::clone(&self.checks),
             monitors: Arc::<MemoryStore>::clone(&self.store),
@@ -88,11 +96,11 @@ impl Stage {
         }
     }
 
-    pub(super) fn dispatch(&self) -> Dispatch {
+    pub(crate) fn dispatch(&self) -> Dispatch {
         self.dispatch_by(Arc::<RecordingNotifier>::clone(&self.notifier))
     }
 
-    pub(super) fn dispatch_by(&self, notifier: Arc<dyn Notifier>) -> Dispatch {
+    pub(crate) fn dispatch_by(&self, notifier: Arc<dyn Notifier>) -> Dispatch {
         Dispatch::new(
             Arc::<MemoryStore>::clone(&self.store),
             [notifier],
@@ -102,13 +110,13 @@ impl Stage {
     }
 
     /// Claims everything that is due now.
-    pub(super) async fn claim(&self) -> Vec<Claim> {
+    pub(crate) async fn claim(&self) -> Vec<Claim> {
         let assignments = self.watch().claim(u32::MAX, Duration::ZERO).await.unwrap();
         assignments.into_iter().map(|assignment| assignment.claim).collect()
     }
 
     /// The log of a monitor, the newest first.
-    pub(super) async fn log(&self, monitor: &Monitor) -> Vec<Check> {
+    pub(crate) async fn log(&self, monitor: &Monitor) -> Vec<Check> {
         let (region, window) = (Region::default(), self.era());
         let query = CheckQuery { monitor: monitor.id, region, window, verdict: None, limit: 10_000 };
         let CheckPage { checks, more_before } = self.store.checks(&query).await.unwrap();
@@ -116,13 +124,13 @@ impl Stage {
         checks
     }
 
-    pub(super) async fn account(&self, monitor: &Monitor) -> SlotAccount {
+    pub(crate) async fn account(&self, monitor: &Monitor) -> SlotAccount {
         let (now, window) = (self.clock.now(), self.era());
         let facts = self.store.audit_facts(monitor.id, &Region::default(), window, now).await.unwrap();
         audit::account(&facts, window, now)
     }
 
-    pub(super) async fn status(&self, monitor: &monitor::Monitor) -> Status {
+    pub(crate) async fn status(&self, monitor: &monitor::Monitor) -> Status {
         let view = self.store.monitor(self.workspace, monitor.id).await.unwrap().unwrap();
         view.state.shown(view.next_slot, self.clock.now()).0
     }
@@ -133,7 +141,7 @@ impl Stage {
 }
 
 /// Time as tokio's timers see it, beginning at `T0`.
-pub(super) struct TokioClock {
+pub(crate) struct TokioClock {
     start: Instant,
 }
 
@@ -144,14 +152,14 @@ impl Clock for TokioClock {
 }
 
 /// The store's open work behind a switch: it can be away, and it can refuse results of one monitor.
-pub(super) struct SwitchedChecks {
+pub(crate) struct SwitchedChecks {
     inner: Arc<MemoryStore>,
-    pub(super) is_away: AtomicBool,
-    pub(super) refused: Mutex<Option<MonitorId>>,
+    pub(crate) is_away: AtomicBool,
+    pub(crate) refused: Mutex<Option<MonitorId>>,
     /// How many claims were asked for.
-    pub(super) claims: AtomicUsize,
+    pub(crate) claims: AtomicUsize,
     /// How many results each call of `record` brought.
-    pub(super) batches: Mutex<Vec<usize>>,
+    pub(crate) batches: Mutex<Vec<usize>>,
 }
 
 impl SwitchedChecks {
@@ -159,7 +167,7 @@ impl SwitchedChecks {
         Self { inner, is_away: false.into(), refused: Mutex::default(), claims: 0.into(), batches: Mutex::default() }
     }
 
-    pub(super) fn set_away(&self, is_away: bool) {
+    pub(crate) fn set_away(&self, is_away: bool) {
         self.is_away.store(is_away, Ordering::SeqCst);
     }
 
@@ -198,22 +206,22 @@ impl CheckRepo for SwitchedChecks {
 
 /// What a target does when it is asked.
 #[derive(Clone, Copy)]
-pub(super) enum Manner {
+pub(crate) enum Manner {
     Answers { http_status: u16, after: Duration },
     Panics,
 }
 
 /// A prober whose targets answer after a while, and that counts how many are asked at once.
 #[derive(Default)]
-pub(super) struct PatientProber {
+pub(crate) struct PatientProber {
     manners: Mutex<HashMap<String, Manner>>,
     at_once: AtomicUsize,
-    pub(super) most_at_once: AtomicUsize,
-    pub(super) probes: AtomicUsize,
+    pub(crate) most_at_once: AtomicUsize,
+    pub(crate) probes: AtomicUsize,
 }
 
 impl PatientProber {
-    pub(super) fn let_it(&self, url: &str, manner: Manner) {
+    pub(crate) fn let_it(&self, url: &str, manner: Manner) {
         self.manners.lock().unwrap().insert(url.to_owned(), manner);
     }
 }
