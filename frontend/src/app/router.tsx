@@ -1,0 +1,132 @@
+/** Every page, its address, and what its address holds. Pages are loaded when they are first gone to. */
+
+import type { QueryClient } from '@tanstack/react-query';
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from '@tanstack/react-router';
+import * as z from 'zod/mini';
+import { session } from '@/api/browser';
+import { safeTarget } from '@/features/auth/credentials';
+import { STATUSES } from '@/status/words';
+import { NotFound, NowhereFound, PageFailed, PagePending } from './page-states';
+import { Shell } from './shell';
+
+const optional = <Value,>(schema: z.ZodMiniType<Value>) => z.catch(z.optional(schema), undefined);
+
+const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({ notFoundComponent: NowhereFound });
+
+const next = z.object({ next: optional(z.string()) });
+
+/** Pages for strangers. Who is logged in is sent on to where they wanted to go. */
+const gate = createRoute({
+  getParentRoute: () => root,
+  id: 'gate',
+  validateSearch: next,
+  beforeLoad: async ({ search }) => {
+    if (await session.ensure()) throw redirect({ href: safeTarget(search.next), replace: true });
+  },
+});
+
+const login = createRoute({
+  getParentRoute: () => gate,
+  path: '/login',
+  component: lazyRouteComponent(() => import('./pages/login'), 'LoginPage'),
+});
+
+const signup = createRoute({
+  getParentRoute: () => gate,
+  path: '/signup',
+  component: lazyRouteComponent(() => import('./pages/signup'), 'SignupPage'),
+});
+
+/** Pages for who is logged in. Others are asked to, and come back to where they wanted to go. */
+const home = createRoute({
+  getParentRoute: () => root,
+  id: 'home',
+  beforeLoad: async ({ location }) => {
+    if (!(await session.ensure()))
+      throw redirect({ to: '/login', search: { next: location.href }, replace: true });
+  },
+  component: Shell,
+});
+
+const start = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/monitors', replace: true });
+  },
+});
+
+const monitors = createRoute({
+  getParentRoute: () => home,
+  path: '/monitors',
+  validateSearch: z.object({
+    status: optional(z.enum(STATUSES)),
+    q: optional(z.string()),
+    shown: optional(z.number().check(z.int(), z.positive())),
+  }),
+  component: lazyRouteComponent(() => import('./pages/monitors'), 'MonitorsPage'),
+});
+
+const newMonitor = createRoute({
+  getParentRoute: () => home,
+  path: '/monitors/new',
+  component: lazyRouteComponent(() => import('./pages/monitor-form'), 'NewMonitorPage'),
+});
+
+const monitor = createRoute({
+  getParentRoute: () => home,
+  path: '/monitors/$id',
+  validateSearch: z.object({
+    window: optional(z.enum(['1h', '24h', '7d', '30d'])),
+    status: optional(z.enum(['UP', 'DEGRADED', 'DOWN'])),
+  }),
+  component: lazyRouteComponent(() => import('./pages/monitor'), 'MonitorPage'),
+});
+
+const editMonitor = createRoute({
+  getParentRoute: () => home,
+  path: '/monitors/$id/edit',
+  component: lazyRouteComponent(() => import('./pages/monitor-form'), 'EditMonitorPage'),
+});
+
+const incidents = createRoute({
+  getParentRoute: () => home,
+  path: '/incidents',
+  component: lazyRouteComponent(() => import('./pages/incidents'), 'IncidentsPage'),
+});
+
+const incident = createRoute({
+  getParentRoute: () => home,
+  path: '/incidents/$id',
+  component: lazyRouteComponent(() => import('./pages/incident'), 'IncidentPage'),
+});
+
+const routeTree = root.addChildren([
+  start,
+  gate.addChildren([login, signup]),
+  home.addChildren([monitors, newMonitor, monitor, editMonitor, incidents, incident]),
+]);
+
+export const makeRouter = (queryClient: QueryClient) =>
+  createRouter({
+    routeTree,
+    context: { queryClient },
+    defaultPreload: 'intent',
+    defaultPendingMs: 300,
+    scrollRestoration: true,
+    defaultPendingComponent: PagePending,
+    defaultErrorComponent: PageFailed,
+    defaultNotFoundComponent: NotFound,
+  });
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}

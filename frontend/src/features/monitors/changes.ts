@@ -1,0 +1,93 @@
+/** What is done to monitors, and what has to be asked again because of it. */
+
+import { type QueryClient, useMutation, useQueryClient } from '@tanstack/react-query';
+import { api, data } from '@/api/client';
+import { problemOf } from '@/api/problem';
+import type { Check, Monitor, MonitorChange, NewMonitor } from '@/api/types';
+import { latency } from '@/format/duration';
+import { STATUS } from '@/status/words';
+import { note } from '@/ui/notes';
+import { monitorKeys, monitorQuery } from './queries';
+
+const askAgain = (client: QueryClient, id: string) =>
+  Promise.all([
+    client.invalidateQueries({ queryKey: monitorKeys.list }),
+    client.invalidateQueries({ queryKey: monitorKeys.one(id) }),
+    client.invalidateQueries({ queryKey: ['incidents'] }),
+  ]);
+
+function noteProblem(error: unknown): void {
+  const problem = problemOf(error);
+  note({ tone: 'bad', title: problem.title, text: problem.detail ?? undefined });
+}
+
+export function useAddMonitor() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: NewMonitor) => data(api.POST('/monitors', { body })),
+    onSuccess: (monitor) => {
+      client.setQueryData(monitorQuery(monitor.id).queryKey, monitor);
+      return client.invalidateQueries({ queryKey: monitorKeys.list });
+    },
+  });
+}
+
+export function useChangeMonitor(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: MonitorChange) =>
+      data(api.PATCH('/monitors/{id}', { params: { path: { id } }, body })),
+    onSuccess: (monitor) => {
+      client.setQueryData(monitorQuery(id).queryKey, monitor);
+      return askAgain(client, id);
+    },
+  });
+}
+
+/** Pauses what is active and resumes what is paused. */
+export function useTogglePause(monitor: Pick<Monitor, 'id' | 'name' | 'is_active'>) {
+  const change = useChangeMonitor(monitor.id);
+  const resumes = !monitor.is_active;
+  const toggle = () =>
+    change.mutate(
+      { is_active: resumes },
+      {
+        onSuccess: () =>
+          note({ tone: 'plain', title: `${monitor.name} is ${resumes ? 'watched again' : 'paused'}` }),
+        onError: noteProblem,
+      },
+    );
+  return { toggle, isPending: change.isPending };
+}
+
+export function useCheckNow(monitor: Pick<Monitor, 'id' | 'name'>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => data(api.POST('/monitors/{id}/check', { params: { path: { id: monitor.id } } })),
+    onSuccess: (check) => {
+      note({
+        tone: check.status === 'UP' ? 'good' : 'bad',
+        title: `${monitor.name}: ${outcome(check)}`,
+        text: check.reason ?? undefined,
+      });
+      return askAgain(client, monitor.id);
+    },
+    onError: noteProblem,
+  });
+}
+
+const outcome = (check: Check): string => `${STATUS[check.status].label} in ${latency(check.latency_ms)}`;
+
+export function useDeleteMonitor(monitor: Pick<Monitor, 'id' | 'name'>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => data(api.DELETE('/monitors/{id}', { params: { path: { id: monitor.id } } })),
+    onSuccess: () => {
+      note({ tone: 'plain', title: `${monitor.name} is deleted` });
+      client.setQueryData(monitorKeys.list, (monitors: Monitor[] | undefined) =>
+        monitors?.filter((other) => other.id !== monitor.id),
+      );
+    },
+    onError: noteProblem,
+  });
+}

@@ -1,0 +1,88 @@
+import { useQuery } from '@tanstack/react-query';
+import clsx from 'clsx';
+import { Loaded } from '@/answer/loaded';
+import type { StatusSpan } from '@/api/types';
+import { duration } from '@/format/duration';
+import { instant, secondsBetween } from '@/format/instant';
+import { StatusBadge } from '@/status/badge';
+import { STATUS } from '@/status/words';
+import { Panel } from '@/ui/panel';
+import { Empty } from '@/ui/states';
+import { Instant } from '@/ui/time';
+import { historyQuery } from './queries';
+import { WINDOWS, type WindowName } from './windows';
+
+/** So many of the newest spans are listed as text. The bar shows them all. */
+const MAX_LISTED = 50;
+
+const seconds = (span: StatusSpan): number => secondsBetween(span.from, span.to);
+
+/** The status over the window, to scale. A failure is never too short to be seen. */
+export function HistoryPanel({ id, window }: { id: string; window: WindowName }) {
+  const query = useQuery(historyQuery(id, window));
+  return (
+    <Panel title="Status history">
+      <Loaded query={query} what="the status history">
+        {(spans) =>
+          spans.length === 0 ? (
+            <Empty title={`Nothing is recorded for ${WINDOWS[window].words}.`} />
+          ) : (
+            <Spans spans={spans} />
+          )
+        }
+      </Loaded>
+    </Panel>
+  );
+}
+
+function Spans({ spans }: { spans: readonly StatusSpan[] }) {
+  const [first, last] = [spans[0], spans[spans.length - 1]];
+  return (
+    <>
+      <div aria-hidden="true" className="flex h-9 overflow-hidden rounded-lg bg-sunken">
+        {spans.map((span) => (
+          <span
+            key={span.from}
+            style={{ flexGrow: seconds(span) }}
+            title={`${STATUS[span.status].label} for ${duration(seconds(span))}, from ${instant(new Date(span.from))} to ${instant(new Date(span.to))}`}
+            className={clsx(
+              'basis-0',
+              STATUS[span.status].fill,
+              span.status === 'UP' || span.status === 'PENDING' ? 'min-w-0' : 'min-w-0.75',
+            )}
+          />
+        ))}
+      </div>
+      {first && last && (
+        <p className="mt-1.5 flex justify-between text-soft text-xs">
+          <Instant at={first.from} />
+          <Instant at={last.to} />
+        </p>
+      )}
+      <details className="mt-2">
+        <summary className="w-fit rounded text-soft hover:text-ink">
+          {spans.length === 1 ? 'One status' : `${spans.length} stretches`} as a list
+        </summary>
+        <ul className="mt-2 grid gap-1.5">
+          {[...spans]
+            .reverse()
+            .slice(0, MAX_LISTED)
+            .map((span) => (
+              <li key={span.from} className="flex flex-wrap items-center gap-x-3 gap-y-1">
+                <StatusBadge status={span.status} />
+                <span className="font-medium">{duration(seconds(span))}</span>
+                <span className="text-soft">
+                  from <Instant at={span.from} /> to <Instant at={span.to} />
+                </span>
+              </li>
+            ))}
+        </ul>
+        {spans.length > MAX_LISTED && (
+          <p className="mt-2 text-soft">
+            The newest {MAX_LISTED} are listed; a shorter window shows more of its own.
+          </p>
+        )}
+      </details>
+    </>
+  );
+}

@@ -1,0 +1,117 @@
+import { useQuery } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { Loaded } from '@/answer/loaded';
+import type { LatencyBucket } from '@/api/types';
+import { latency } from '@/format/duration';
+import { count } from '@/format/ratio';
+import { Panel } from '@/ui/panel';
+import { Empty, Loading, Skeleton } from '@/ui/states';
+import { Instant } from '@/ui/time';
+import { LatencyChart } from './latency-chart';
+import { PERCENTILES } from './latency-series';
+import { latencyQuery } from './queries';
+import { WINDOWS, type WindowName } from './windows';
+
+/** How long answers took: percentiles over the window, as a graph and as a table. */
+export function LatencyPanel({ id, window }: { id: string; window: WindowName }) {
+  const query = useQuery(latencyQuery(id, window));
+  return (
+    <Panel title="Latency">
+      <Loaded
+        query={query}
+        what="latencies"
+        loading={
+          <Loading what="latencies">
+            <Skeleton className="h-72 w-full" />
+          </Loading>
+        }
+      >
+        {({ from, to, buckets }) =>
+          buckets.length === 0 ? (
+            <Empty title={`Nothing answered in ${WINDOWS[window].words}.`} />
+          ) : (
+            <>
+              <Legend buckets={buckets} />
+              <LatencyChart from={from} to={to} step={WINDOWS[window].step} buckets={buckets} />
+              <LatencyTable buckets={buckets} caption={`Latency in ${WINDOWS[window].words}, newest first`} />
+            </>
+          )
+        }
+      </Loaded>
+    </Panel>
+  );
+}
+
+/** The lines and where they stand now. */
+function Legend({ buckets }: { buckets: readonly LatencyBucket[] }) {
+  const latest = buckets.at(-1);
+  return (
+    <dl className="mb-3 flex flex-wrap gap-x-8 gap-y-2">
+      {PERCENTILES.map(({ key, label, stroke, width, dash }) => (
+        <div key={key}>
+          <dt className="label-caps flex items-center gap-2">
+            <svg viewBox="0 0 20 4" aria-hidden="true" className={`h-1 w-5 ${stroke}`}>
+              <path d="M0 2h20" strokeWidth={width} strokeDasharray={dash.join(' ')} />
+            </svg>
+            {label} now
+          </dt>
+          <dd className="font-semibold text-lg leading-tight">{latest ? latency(latest[key]) : '–'}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+const COLUMNS = [
+  ...PERCENTILES.map(({ key, label }) => [key, label] as const),
+  ['min_ms', 'Least'],
+  ['max_ms', 'Most'],
+] as const;
+
+function LatencyTable({ buckets, caption }: { buckets: readonly LatencyBucket[]; caption: string }) {
+  return (
+    <details className="mt-3">
+      <summary className="w-fit rounded text-soft hover:text-ink">The same as a table</summary>
+      <section
+        aria-label={caption}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keyboard.
+        tabIndex={0}
+        className="mt-2 max-h-80 overflow-auto rounded-lg border border-line"
+      >
+        <table className="w-full whitespace-nowrap text-xs">
+          <caption className="sr-only">{caption}</caption>
+          <thead className="sticky top-0 bg-sunken">
+            <tr>
+              <Head>From</Head>
+              <Head>Checks</Head>
+              {COLUMNS.map(([, label]) => (
+                <Head key={label}>{label}</Head>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {[...buckets].reverse().map((bucket) => (
+              <tr key={bucket.at} className="border-line border-t">
+                <th scope="row" className="px-3 py-1.5 text-left font-normal">
+                  <Instant at={bucket.at} />
+                </th>
+                <td className="px-3 py-1.5 text-right">{count(bucket.count)}</td>
+                {COLUMNS.map(([key]) => (
+                  <td key={key} className="px-3 py-1.5 text-right">
+                    {latency(bucket[key])}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+    </details>
+  );
+}
+
+const Head = ({ children }: { children: ReactNode }) => (
+  <th scope="col" className="px-3 py-2 text-right font-medium text-soft first:text-left">
+    {children}
+  </th>
+);

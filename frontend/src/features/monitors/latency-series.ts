@@ -1,0 +1,32 @@
+/** The lines of the latency graph: which percentiles, how they are drawn, and their points. */
+
+import type { LatencyBucket } from '@/api/types';
+
+/** Each line has a dash of its own, so that it is known without its colour. */
+export const PERCENTILES = [
+  { key: 'p50_ms', label: 'p50', token: 'accent', stroke: 'stroke-accent', width: 2, dash: [] },
+  { key: 'p95_ms', label: 'p95', token: 'unknown', stroke: 'stroke-unknown', width: 1.5, dash: [6, 3] },
+  { key: 'p99_ms', label: 'p99', token: 'lamp', stroke: 'stroke-lamp', width: 1.5, dash: [2, 2] },
+] as const;
+
+type Points = (number | null)[];
+
+const seconds = (at: string): number => new Date(at).getTime() / 1000;
+
+/** The points of the graph. Where buckets are missing the line breaks: nothing is known there. */
+export function seriesOf(buckets: readonly LatencyBucket[], step: number): [number[], ...Points[]] {
+  const at: number[] = [];
+  const lines: Points[] = PERCENTILES.map(() => []);
+  for (const bucket of buckets) {
+    const before = at.at(-1);
+    if (before !== undefined && seconds(bucket.at) - before > step * 1.5) {
+      at.push(before + step);
+      for (const line of lines) line.push(null);
+    }
+    at.push(seconds(bucket.at));
+    PERCENTILES.forEach(({ key }, place) => {
+      lines[place]?.push(bucket[key]);
+    });
+  }
+  return [at, ...lines];
+}

@@ -1,0 +1,192 @@
+import { zodResolver } from '@hookform/resolvers/zod';
+import type { ReactNode } from 'react';
+import { type FieldErrors, useForm } from 'react-hook-form';
+import { layProblemOver } from '@/api/form-problem';
+import { problemOf } from '@/api/problem';
+import type { NewMonitor } from '@/api/types';
+import { duration } from '@/format/duration';
+import { Button } from '@/ui/button';
+import { Checkbox, Field, Input, Select } from '@/ui/field';
+import { requestOf, type Settings, settingsSchema } from './settings';
+
+const INTERVALS = [30, 60, 300, 900, 3600];
+const MORE_FIELDS = ['timeout_seconds', 'expectation', 'confirmation'] as const;
+
+type MonitorFormProps = {
+  settings: Settings;
+  action: string;
+  onSave: (request: NewMonitor) => Promise<unknown>;
+  cancel: ReactNode;
+};
+
+const emptyIsNull = (value: string | number | null) =>
+  value === '' || value === null ? null : Number(value);
+
+export function MonitorForm({ settings, action, onSave, cancel }: MonitorFormProps) {
+  const form = useForm<Settings>({ resolver: zodResolver(settingsSchema), defaultValues: settings });
+  const { errors, isSubmitting } = form.formState;
+  const save = form.handleSubmit((values) =>
+    onSave(requestOf(values)).catch((error: unknown) => layProblemOver(form, problemOf(error))),
+  );
+  return (
+    <form onSubmit={save} noValidate className="grid gap-5">
+      <Field
+        label="URL"
+        hint="The page or endpoint to watch, such as https://example.org/health."
+        error={errors.target?.url?.message}
+      >
+        {(control) => (
+          <Input
+            type="url"
+            inputMode="url"
+            autoComplete="off"
+            spellCheck={false}
+            placeholder="https://example.org"
+            {...control}
+            {...form.register('target.url')}
+          />
+        )}
+      </Field>
+      <Field label="Name" hint="Left empty, it is called by its host and path." error={errors.name?.message}>
+        {(control) => <Input autoComplete="off" {...control} {...form.register('name')} />}
+      </Field>
+      <Field label="Check every (seconds)" error={errors.interval_seconds?.message}>
+        {(control) => (
+          <div className="flex flex-wrap items-center gap-2">
+            <Input
+              type="number"
+              inputMode="numeric"
+              min={1}
+              max={86_400}
+              className="max-w-28"
+              {...control}
+              {...form.register('interval_seconds', { valueAsNumber: true })}
+            />
+            {INTERVALS.map((seconds) => (
+              <Button
+                key={seconds}
+                look="quiet"
+                className="px-2"
+                aria-label={`Check every ${duration(seconds)}`}
+                onClick={() =>
+                  form.setValue('interval_seconds', seconds, { shouldDirty: true, shouldValidate: true })
+                }
+              >
+                {duration(seconds)}
+              </Button>
+            ))}
+          </div>
+        )}
+      </Field>
+      <MoreSettings opened={MORE_FIELDS.some((field) => errors[field])} form={form} errors={errors} />
+      {errors.root && (
+        <p role="alert" className="rounded-lg bg-down-wash px-3 py-2 font-medium text-down">
+          {errors.root.message}
+        </p>
+      )}
+      <div className="flex flex-wrap justify-end gap-2 border-line border-t pt-4">
+        {cancel}
+        <Button type="submit" look="primary" busy={isSubmitting}>
+          {action}
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+type MoreProps = {
+  opened: boolean;
+  form: ReturnType<typeof useForm<Settings>>;
+  errors: FieldErrors<Settings>;
+};
+
+/** What most monitors leave as it is proposed. It opens by itself where something in it is wrong. */
+function MoreSettings({ opened, form: { register }, errors }: MoreProps) {
+  return (
+    <details open={opened || undefined} className="rounded-lg border border-line">
+      <summary className="rounded-lg px-3 py-2.5 font-medium">Request, expectation and confirmation</summary>
+      <div className="grid gap-5 border-line border-t p-3 sm:grid-cols-2">
+        <Field label="Method" hint="HEAD asks for the headers alone." error={errors.target?.method?.message}>
+          {(control) => (
+            <Select {...control} {...register('target.method')}>
+              <option>GET</option>
+              <option>HEAD</option>
+            </Select>
+          )}
+        </Field>
+        <Field
+          label="Timeout (seconds)"
+          hint="Empty: 10 seconds, or the interval if that is shorter."
+          error={errors.timeout_seconds?.message}
+        >
+          {(control) => (
+            <Input
+              type="number"
+              inputMode="numeric"
+              min={1}
+              {...control}
+              {...register('timeout_seconds', { setValueAs: emptyIsNull })}
+            />
+          )}
+        </Field>
+        <Field
+          label="Expected status codes"
+          hint="Codes and ranges, such as 200-299,301."
+          error={errors.expectation?.statuses?.message}
+        >
+          {(control) => <Input autoComplete="off" {...control} {...register('expectation.statuses')} />}
+        </Field>
+        <Field
+          label="Degraded when slower than (ms)"
+          hint="Empty: slowness does not matter."
+          error={errors.expectation?.slow_after_ms?.message}
+        >
+          {(control) => (
+            <Input
+              type="number"
+              inputMode="numeric"
+              min={1}
+              {...control}
+              {...register('expectation.slow_after_ms', { setValueAs: emptyIsNull })}
+            />
+          )}
+        </Field>
+        <Field
+          label="Confirmations before down"
+          hint="So many more failures in a row."
+          error={errors.confirmation?.before_down?.message}
+        >
+          {(control) => (
+            <Input
+              type="number"
+              inputMode="numeric"
+              min={0}
+              max={10}
+              {...control}
+              {...register('confirmation.before_down', { valueAsNumber: true })}
+            />
+          )}
+        </Field>
+        <Field
+          label="Confirmations before up"
+          hint="So many more successes in a row."
+          error={errors.confirmation?.before_up?.message}
+        >
+          {(control) => (
+            <Input
+              type="number"
+              inputMode="numeric"
+              min={0}
+              max={10}
+              {...control}
+              {...register('confirmation.before_up', { valueAsNumber: true })}
+            />
+          )}
+        </Field>
+        <div className="sm:col-span-2">
+          <Checkbox label="Follow redirects" {...register('target.follow_redirects')} />
+        </div>
+      </div>
+    </details>
+  );
+}

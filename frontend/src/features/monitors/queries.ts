@@ -1,0 +1,125 @@
+/** What is asked about monitors. Windows end at the moment of asking, so they are known by name and not by instants. */
+
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { api, data } from '@/api/client';
+import { flat } from '@/api/pages';
+import type { CheckStatus, Monitor } from '@/api/types';
+import { WINDOWS, type WindowName, windowUntilNow } from './windows';
+
+/** What the stream of events does not carry (uptime, missed slots) is asked for again at this pace. */
+const REFRESH_MS = 60_000;
+/** The longest page that the API gives. */
+const PAGE = 500;
+/** The checks of the small bar beside each monitor. */
+export const RECENT_CHECKS = 30;
+const LOG_PAGE = 25;
+
+export const monitorKeys = {
+  list: ['monitors'] as const,
+  one: (id: string) => ['monitor', id] as const,
+};
+
+/** All monitors of the workspace: the summary counts every one, so every page is read (the server bounds their number). */
+export const monitorsQuery = queryOptions({
+  queryKey: monitorKeys.list,
+  queryFn: async ({ signal }) => {
+    const monitors: Monitor[] = [];
+    let cursor: string | null | undefined;
+    do {
+      const query = { limit: PAGE, recent: RECENT_CHECKS, ...(cursor && { cursor }) };
+      const page = await data(api.GET('/monitors', { params: { query }, signal }));
+      monitors.push(...page.items);
+      cursor = page.next_cursor;
+    } while (cursor);
+    return monitors;
+  },
+  refetchInterval: REFRESH_MS,
+});
+
+export const monitorQuery = (id: string) =>
+  queryOptions({
+    queryKey: [...monitorKeys.one(id), 'settings'],
+    queryFn: ({ signal }) => data(api.GET('/monitors/{id}', { params: { path: { id } }, signal })),
+    refetchInterval: REFRESH_MS,
+  });
+
+export const uptimeQuery = (id: string, window: WindowName) =>
+  queryOptions({
+    queryKey: [...monitorKeys.one(id), 'uptime', window],
+    queryFn: ({ signal }) =>
+      data(
+        api.GET('/monitors/{id}/uptime', { params: { path: { id }, query: windowUntilNow(window) }, signal }),
+      ),
+    refetchInterval: REFRESH_MS,
+  });
+
+export const latencyQuery = (id: string, window: WindowName) =>
+  queryOptions({
+    queryKey: [...monitorKeys.one(id), 'latency', window],
+    queryFn: async ({ signal }) => {
+      const span = windowUntilNow(window);
+      const query = { ...span, step: WINDOWS[window].step };
+      const { items } = await data(
+        api.GET('/monitors/{id}/latency', { params: { path: { id }, query }, signal }),
+      );
+      return { from: span.from, to: new Date().toISOString(), buckets: items };
+    },
+    placeholderData: keepPreviousData,
+    refetchInterval: REFRESH_MS,
+  });
+
+export const historyQuery = (id: string, window: WindowName) =>
+  queryOptions({
+    queryKey: [...monitorKeys.one(id), 'history', window],
+    queryFn: async ({ signal }) => {
+      const query = windowUntilNow(window);
+      const { items } = await data(
+        api.GET('/monitors/{id}/history', { params: { path: { id }, query }, signal }),
+      );
+      return items;
+    },
+    placeholderData: keepPreviousData,
+    refetchInterval: REFRESH_MS,
+  });
+
+export const slotsQuery = (id: string, window: WindowName) =>
+  queryOptions({
+    queryKey: [...monitorKeys.one(id), 'slots', window],
+    queryFn: ({ signal }) =>
+      data(
+        api.GET('/monitors/{id}/slots', { params: { path: { id }, query: windowUntilNow(window) }, signal }),
+      ),
+    placeholderData: keepPreviousData,
+    refetchInterval: REFRESH_MS,
+  });
+
+export const gapsQuery = (id: string, window: WindowName) =>
+  infiniteQueryOptions({
+    queryKey: [...monitorKeys.one(id), 'gaps', window],
+    queryFn: ({ signal, pageParam }) => {
+      const query = { ...windowUntilNow(window), ...(pageParam && { cursor: pageParam }) };
+      return data(api.GET('/monitors/{id}/gaps', { params: { path: { id }, query }, signal }));
+    },
+    initialPageParam: '',
+    getNextPageParam: (page) => page.next_cursor,
+    select: flat,
+    placeholderData: keepPreviousData,
+  });
+
+export const checksQuery = (id: string, window: WindowName, status: CheckStatus | undefined) =>
+  infiniteQueryOptions({
+    queryKey: [...monitorKeys.one(id), 'checks', window, status ?? 'all'],
+    queryFn: ({ signal, pageParam }) => {
+      const query = {
+        ...windowUntilNow(window),
+        limit: LOG_PAGE,
+        ...(status && { status }),
+        ...(pageParam && { cursor: pageParam }),
+      };
+      return data(api.GET('/monitors/{id}/checks', { params: { path: { id }, query }, signal }));
+    },
+    initialPageParam: '',
+    getNextPageParam: (page) => page.next_cursor,
+    select: flat,
+    placeholderData: keepPreviousData,
+  });

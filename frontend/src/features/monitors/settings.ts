@@ -1,0 +1,63 @@
+/** The settings of a monitor as a form holds them, from and to what the API takes. Field names are the API's own. */
+
+import * as z from 'zod/mini';
+import type { Monitor, NewMonitor } from '@/api/types';
+
+const whole = (message: string) => z.number(message).check(z.int(message));
+
+/** Only what cannot even be sent is caught here. Every other rule is the server's, whose answer lands on the field. */
+export const settingsSchema = z.object({
+  name: z.string(),
+  target: z.object({
+    url: z.string().check(z.minLength(1, 'Enter the URL to watch.')),
+    method: z.enum(['GET', 'HEAD']),
+    follow_redirects: z.boolean(),
+  }),
+  interval_seconds: whole('Enter a whole number of seconds.'),
+  timeout_seconds: z.nullable(whole('Enter a whole number of seconds, or leave it empty.')),
+  expectation: z.object({
+    statuses: z.string().check(z.minLength(1, 'Enter the status codes that count as up.')),
+    slow_after_ms: z.nullable(whole('Enter a whole number of milliseconds, or leave it empty.')),
+  }),
+  confirmation: z.object({
+    before_down: whole('Enter a whole number.'),
+    before_up: whole('Enter a whole number.'),
+  }),
+});
+
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** What a new monitor starts from: every minute, as the server would choose the rest. */
+export const PROPOSED: Settings = {
+  name: '',
+  target: { url: '', method: 'GET', follow_redirects: true },
+  interval_seconds: 60,
+  timeout_seconds: null,
+  expectation: { statuses: '200-399', slow_after_ms: null },
+  confirmation: { before_down: 1, before_up: 0 },
+};
+
+export function settingsOf(monitor: Monitor): Settings {
+  const { name, target, interval_seconds, timeout_seconds, expectation, confirmation } = monitor;
+  return {
+    name,
+    target: { url: target.url, method: target.method, follow_redirects: target.follow_redirects },
+    interval_seconds,
+    timeout_seconds,
+    expectation: { statuses: expectation.statuses, slow_after_ms: expectation.slow_after_ms ?? null },
+    confirmation: { before_down: confirmation.before_down, before_up: confirmation.before_up },
+  };
+}
+
+/** The request that these settings make. A URL without a scheme is taken for https; what is empty is left to the server. */
+export function requestOf(settings: Settings): NewMonitor {
+  const { name, target, timeout_seconds, ...rest } = settings;
+  return {
+    ...rest,
+    target: { type: 'http', ...target, url: withScheme(target.url.trim()) },
+    ...(name.trim() && { name: name.trim() }),
+    ...(timeout_seconds !== null && { timeout_seconds }),
+  };
+}
+
+const withScheme = (url: string): string => (/^[a-z][a-z0-9+.-]*:\/\//i.test(url) ? url : `https://${url}`);

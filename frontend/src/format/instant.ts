@@ -1,0 +1,19 @@
+/** Instants as people read them, in the time zone of the reader. */
+
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+const whole = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'long' });
+
+/** `14:03:27`, with the day before it where it is not today. */
+export function instant(at: Date, now: Date = new Date()): string {
+  if (at.toDateString() === now.toDateString()) return clock.format(at);
+  const year = at.getFullYear() === now.getFullYear() ? '' : ` ${at.getFullYear()}`;
+  return `${day.format(at)}${year}, ${clock.format(at)}`;
+}
+
+/** Date, time and zone, without anything left out. */
+export const exactInstant = (at: Date): string => whole.format(at);
+
+/** Seconds from one instant to another. */
+export const secondsBetween = (from: string | Date, to: string | Date | number): number =>
+  (new Date(to).getTime() - new Date(from).getTime()) / 1000;

@@ -1,0 +1,49 @@
+/** Where the dashboard begins: the cache, the router, and what a change of session means for both. */
+
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { RouterProvider } from '@tanstack/react-router';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import * as z from 'zod/mini';
+import { session } from '@/api/browser';
+import { ProblemError } from '@/api/problem';
+import { makeRouter } from '@/app/router';
+import '@/app/style.css';
+
+// The content policy permits no code made from text, not even to try whether it is permitted.
+z.config({ jitless: true });
+
+const RETRIES = 2;
+
+/** Trying again helps where the server was away or failed, not where it refused. */
+const shouldRetry = (failures: number, error: Error): boolean =>
+  failures < RETRIES &&
+  !(error instanceof ProblemError && error.problem.status !== null && error.problem.status < 500);
+
+const queryClient = new QueryClient({
+  defaultOptions: { queries: { retry: shouldRetry, staleTime: 5_000 } },
+});
+const router = makeRouter(queryClient);
+
+let known = session.state();
+session.subscribe(() => {
+  const before = known;
+  known = session.state();
+  const sameUser = before.kind === 'active' && known.kind === 'active' && before.user.id === known.user.id;
+  if (sameUser) return;
+  // What one user has read is not the next one's to see.
+  if (before.kind === 'active') queryClient.clear();
+  // The routes' guards decide where this leads.
+  if (before.kind !== 'unknown') void router.invalidate();
+});
+
+const place = document.getElementById('root');
+if (place) {
+  createRoot(place).render(
+    <StrictMode>
+      <QueryClientProvider client={queryClient}>
+        <RouterProvider router={router} />
+      </QueryClientProvider>
+    </StrictMode>,
+  );
+}

@@ -1,0 +1,46 @@
+import { useSyncExternalStore } from 'react';
+import { duration } from '@/format/duration';
+import { exactInstant, instant, secondsBetween } from '@/format/instant';
+
+/** An instant, short to read, exact for machines and on hovering. */
+export function Instant({ at, className }: { at: string; className?: string }) {
+  const date = new Date(at);
+  return (
+    <time dateTime={at} title={exactInstant(date)} className={className}>
+      {instant(date)}
+    </time>
+  );
+}
+
+const TICK_MS = 1000;
+const listeners = new Set<() => void>();
+let now = Date.now();
+let timer: ReturnType<typeof setInterval> | undefined;
+
+/** One clock for the whole page, which only runs while somebody looks at it. */
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  if (timer === undefined) {
+    now = Date.now();
+    timer = setInterval(() => {
+      now = Date.now();
+      for (const each of listeners) each();
+    }, TICK_MS);
+  }
+  return () => {
+    listeners.delete(listener);
+    if (listeners.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+}
+
+/** How long something has lasted, counting on. */
+export function Elapsed({ since }: { since: string }) {
+  const seconds = useSyncExternalStore(subscribe, () => Math.floor(secondsBetween(since, now)));
+  return (
+    <time dateTime={since} title={exactInstant(new Date(since))}>
+      {duration(seconds)}
+    </time>
+  );
+}
