@@ -2,6 +2,9 @@
 //! and nothing here decides: policy is the domain's, configuration the application's.
 
 pub mod clock;
+pub mod connectivity;
+pub mod console;
+pub mod feed;
 pub mod http;
 pub mod id;
 pub mod password;
