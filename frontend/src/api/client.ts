@@ -1,7 +1,7 @@
 /** The client of the API, typed by `openapi.yaml`. Requests carry the token of the session and survive its renewal. */
 
 import createClient from 'openapi-fetch';
-import { API, session } from '@/api/browser';
+import { session } from '@/api/browser';
 import { ProblemError, problemOfAnswer } from '@/api/problem';
 import type { paths } from '@/api/schema';
 import type { Session } from '@/api/session';
@@ -28,7 +28,7 @@ export function withSession(
 export const fetchWithSession = withSession(session);
 
 export const api = createClient<paths>({
-  baseUrl: `${globalThis.location.origin}${API}`,
+  baseUrl: globalThis.location.origin,
   fetch: fetchWithSession,
 });
 

@@ -4,7 +4,7 @@
  */
 
 export interface paths {
-    "/auth/login": {
+    "/api/v1/auth/login": {
         parameters: {
             query?: never;
             header?: never;
@@ -13,6 +13,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Log in
+         * @description Begins a session. It takes the same time whether or not the e-mail address is known.
+         */
         post: operations["logIn"];
         delete?: never;
         options?: never;
@@ -20,7 +24,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/auth/logout": {
+    "/api/v1/auth/logout": {
         parameters: {
             query?: never;
             header?: never;
@@ -29,6 +33,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Log out
+         * @description Ends the session of the cookie; without one nothing happens.
+         */
         post: operations["logOut"];
         delete?: never;
         options?: never;
@@ -36,14 +44,18 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/auth/me": {
+    "/api/v1/auth/me": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["me"];
+        /**
+         * The user
+         * @description Who the access token speaks for.
+         */
+        get: operations["getMe"];
         put?: never;
         post?: never;
         delete?: never;
@@ -52,7 +64,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/auth/refresh": {
+    "/api/v1/auth/refresh": {
         parameters: {
             query?: never;
             header?: never;
@@ -61,14 +73,19 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["refresh"];
+        /**
+         * Stay logged in
+         * @description Exchanges the refresh token in the cookie for a new one and an access token. A refresh token works once: whoever shows a
+         *     used one ends the whole session, since it has been copied.
+         */
+        post: operations["refreshSession"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/auth/signup": {
+    "/api/v1/auth/signup": {
         parameters: {
             query?: never;
             header?: never;
@@ -77,6 +94,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Sign up
+         * @description Makes a user with a personal workspace, and logs in. The refresh token comes as a cookie that only `/api/v1/auth` sees.
+         */
         post: operations["signUp"];
         delete?: never;
         options?: never;
@@ -84,13 +105,19 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/events": {
+    "/api/v1/events": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /**
+         * Listen
+         * @description Server-sent events of the workspace, whichever node recorded them: `check` with a `CheckEvent`, `flip` with a `FlipEvent`.
+         *     A comment is sent every 15 seconds. The stream ends when the access token does. It is a hint to look, not the record:
+         *     events are dropped for a listener that falls behind. A user may have 32 streams at once.
+         */
         get: operations["streamEvents"];
         put?: never;
         post?: never;
@@ -100,13 +127,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/incidents": {
+    "/api/v1/incidents": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /**
+         * The incidents
+         * @description Of all monitors, in the order in which they were noticed, the newest first.
+         */
         get: operations["listIncidents"];
         put?: never;
         post?: never;
@@ -116,13 +147,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/incidents/{id}": {
+    "/api/v1/incidents/{id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /**
+         * An incident
+         * @description With what happened in the course of it: the first failure, its confirmation, what was owed to whom, each delivery, the end.
+         */
         get: operations["getIncident"];
         put?: never;
         post?: never;
@@ -132,15 +167,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/monitors": {
+    "/api/v1/monitors": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /**
+         * The monitors
+         * @description In the order in which they were made.
+         */
         get: operations["listMonitors"];
         put?: never;
+        /**
+         * Add a monitor
+         * @description It is checked at once, and then once an interval. The same URL may be watched twice.
+         */
         post: operations["createMonitor"];
         delete?: never;
         options?: never;
@@ -148,23 +191,33 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/monitors/{id}": {
+    "/api/v1/monitors/{id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /** A monitor */
         get: operations["getMonitor"];
         put?: never;
         post?: never;
+        /**
+         * Delete a monitor
+         * @description With its history, at once.
+         */
         delete: operations["deleteMonitor"];
         options?: never;
         head?: never;
-        patch: operations["changeMonitor"];
+        /**
+         * Change a monitor
+         * @description What is left out stays as it is; `is_active: false` pauses. A new interval or target is due at once. Where the timeout is
+         *     left out and would exceed a new interval, it becomes the interval.
+         */
+        patch: operations["updateMonitor"];
         trace?: never;
     };
-    "/monitors/{id}/check": {
+    "/api/v1/monitors/{id}/check": {
         parameters: {
             query?: never;
             header?: never;
@@ -173,20 +226,29 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["checkNow"];
+        /**
+         * Check a monitor now
+         * @description Answers when the check is made and recorded. A paused monitor is checked as well, without changing its status. A monitor
+         *     may be checked on request five times at once, then once in ten seconds.
+         */
+        post: operations["checkMonitor"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/monitors/{id}/checks": {
+    "/api/v1/monitors/{id}/checks": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /**
+         * The log of checks
+         * @description The newest first, of every origin.
+         */
         get: operations["listChecks"];
         put?: never;
         post?: never;
@@ -196,13 +258,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/monitors/{id}/gaps": {
+    "/api/v1/monitors/{id}/gaps": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /**
+         * Slots without a check
+         * @description In runs, the newest first.
+         */
         get: operations["listGaps"];
         put?: never;
         post?: never;
@@ -212,14 +278,18 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/monitors/{id}/history": {
+    "/api/v1/monitors/{id}/history": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["getHistory"];
+        /**
+         * Status history
+         * @description The statuses of a window one after the other, oldest first, without holes. Time in which nobody looked is `UNKNOWN`.
+         */
+        get: operations["getStatusHistory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -228,13 +298,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/monitors/{id}/incidents": {
+    "/api/v1/monitors/{id}/incidents": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /**
+         * The incidents of a monitor
+         * @description In the order in which they were noticed, the newest first.
+         */
         get: operations["listMonitorIncidents"];
         put?: never;
         post?: never;
@@ -244,13 +318,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/monitors/{id}/latency": {
+    "/api/v1/monitors/{id}/latency": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /**
+         * Latency
+         * @description Of all checks that got an answer, in stretches of the window; those without any are left out. Percentiles are within 3.2 %.
+         */
         get: operations["getLatency"];
         put?: never;
         post?: never;
@@ -260,13 +338,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/monitors/{id}/slots": {
+    "/api/v1/monitors/{id}/slots": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /**
+         * The account of slots
+         * @description What was due, computed from the schedule's history alone, against what is in the record. `unaccounted` is the difference.
+         */
         get: operations["getSlots"];
         put?: never;
         post?: never;
@@ -276,13 +358,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/monitors/{id}/uptime": {
+    "/api/v1/monitors/{id}/uptime": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /**
+         * Uptime
+         * @description How the time of a window was spent, weighted by time and not by checks. The parts sum to the window.
+         */
         get: operations["getUptime"];
         put?: never;
         post?: never;
@@ -296,325 +382,1206 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Check
+         * @description One finished probe.
+         * @example {
+         *       "checked_at": "2026-01-31T12:01:02.000412Z",
+         *       "http_status": 200,
+         *       "latency_ms": 41.207,
+         *       "origin": "scheduled",
+         *       "reason": null,
+         *       "reason_code": null,
+         *       "region": "default",
+         *       "slot": "2026-01-31T12:01:02.000000Z",
+         *       "status": "UP",
+         *       "timings": {
+         *         "connect_ms": 9.874,
+         *         "dns_ms": 2.113,
+         *         "first_byte_ms": 10.302,
+         *         "tls_ms": 18.53,
+         *         "transfer_ms": 0.388
+         *       }
+         *     }
+         */
         Check: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the probe started.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             checked_at: string;
-            evidence?: components["schemas"]["Evidence"];
-            /** Format: int64 */
+            /** @description What else was seen; left out where all was well. */
+            evidence?: components["schemas"]["Evidence"] & unknown;
+            /**
+             * Format: uint16
+             * @description The status code of the answer; null where there was none.
+             */
             http_status: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description How long the whole probe took.
+             * @example 41.207
+             */
             latency_ms: number;
-            origin: components["schemas"]["CheckOrigin"];
+            /** @description Why it was made. */
+            origin: components["schemas"]["CheckOrigin"] & unknown;
+            /** @description Why, in words; null where all was well. */
             reason: string | null;
+            /** @description Why, by class; null where all was well. */
             reason_code: components["schemas"]["ReasonCode"] | null;
+            /** @description Where it was made from. */
             region: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The slot, or the instant of a confirmation or manual check.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             slot: string;
-            status: components["schemas"]["CheckStatus"];
-            timings: components["schemas"]["Timings"];
+            /** @description What came of it. */
+            status: components["schemas"]["CheckStatus"] & unknown;
+            /** @description How long each phase of it took. */
+            timings: components["schemas"]["Timings"] & unknown;
         };
+        /**
+         * CheckEvent
+         * @description A check was recorded: the data of an event `check`.
+         * @example {
+         *       "check": {
+         *         "checked_at": "2026-01-31T12:01:02.000412Z",
+         *         "http_status": 200,
+         *         "latency_ms": 41.207,
+         *         "origin": "scheduled",
+         *         "reason": null,
+         *         "reason_code": null,
+         *         "region": "default",
+         *         "slot": "2026-01-31T12:01:02.000000Z",
+         *         "status": "UP",
+         *         "timings": {
+         *           "connect_ms": 9.874,
+         *           "dns_ms": 2.113,
+         *           "first_byte_ms": 10.302,
+         *           "tls_ms": 18.53,
+         *           "transfer_ms": 0.388
+         *         }
+         *       },
+         *       "monitor_id": "019c1405-6400-7000-8000-0000000000c1"
+         *     }
+         */
         CheckEvent: {
-            check: components["schemas"]["Check"];
-            /** Format: uuid */
+            /** @description The check. */
+            check: components["schemas"]["Check"] & unknown;
+            /**
+             * Format: uuid
+             * @description Of which monitor.
+             */
             monitor_id: string;
         };
+        /**
+         * CheckList
+         * @description Checks, the newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "checked_at": "2026-01-31T12:01:02.000412Z",
+         *           "http_status": 200,
+         *           "latency_ms": 41.207,
+         *           "origin": "scheduled",
+         *           "reason": null,
+         *           "reason_code": null,
+         *           "region": "default",
+         *           "slot": "2026-01-31T12:01:02.000000Z",
+         *           "status": "UP",
+         *           "timings": {
+         *             "connect_ms": 9.874,
+         *             "dns_ms": 2.113,
+         *             "first_byte_ms": 10.302,
+         *             "tls_ms": 18.53,
+         *             "transfer_ms": 0.388
+         *           }
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
         CheckList: {
+            /** @description The checks. A page may hold fewer than were asked for, even none, and still have more behind it. */
             items: components["schemas"]["Check"][];
+            /** @description Leads to the next page; null where this is the last one. */
             next_cursor: string | null;
         };
-        /** @enum {string} */
+        /**
+         * @description Why a check was made. Only scheduled ones are slots; the others sit between them.
+         * @enum {string}
+         */
         CheckOrigin: "scheduled" | "confirmation" | "manual";
-        /** @enum {string} */
+        /**
+         * @description What came of a check.
+         * @enum {string}
+         */
         CheckStatus: "UP" | "DEGRADED" | "DOWN";
+        /**
+         * CheckSummary
+         * @description The gist of a check, for a bar of recent ones.
+         */
         CheckSummary: {
-            /** Format: double */
+            /**
+             * Format: double
+             * @description How long it took.
+             * @example 41.207
+             */
             latency_ms: number;
-            origin: components["schemas"]["CheckOrigin"];
-            /** Format: date-time */
+            /** @description Why it was made. */
+            origin: components["schemas"]["CheckOrigin"] & unknown;
+            /**
+             * Format: date-time
+             * @description The slot, or the instant of a confirmation or manual check.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             slot: string;
-            status: components["schemas"]["CheckStatus"];
+            /** @description What came of it. */
+            status: components["schemas"]["CheckStatus"] & unknown;
         };
+        /**
+         * Confirmation
+         * @description How sure to be before the status changes.
+         */
         Confirmation: {
-            /** Format: int64 */
+            /**
+             * Format: uint32
+             * @description How many more failures in a row it takes before a monitor is down.
+             */
             before_down: number;
-            /** Format: int64 */
+            /**
+             * Format: uint32
+             * @description How many more successes in a row it takes before a monitor is up again.
+             */
             before_up: number;
         };
+        /**
+         * Credentials
+         * @description What proves who somebody is.
+         * @example {
+         *       "email": "ada@example.org"
+         *     }
+         */
         Credentials: {
+            /** @description The e-mail address, at most 254 bytes; upper and lower case are the same. */
             email: string;
+            /** @description The password, 8 to 128 characters; one that would soon be guessed is refused at sign-up. */
             password: string;
         };
-        /** @enum {string} */
+        /**
+         * @description How an incident ended.
+         * @enum {string}
+         */
         EndedAs: "RECOVERED" | "PAUSED";
+        /**
+         * Evidence
+         * @description What was seen beside the verdict. Kept for checks that did not go well, so that an alert can be argued about.
+         */
         Evidence: {
+            /** @description The beginning of the body as text, at most 1024 characters; null where there was none. */
             body: string | null;
+            /** @description The answer's headers, at most 32; cookies are left out. */
             headers: components["schemas"]["Header"][];
+            /** @description The URLs that were visited, in order. */
             hops: string[];
+            /** @description The address that was dialled last; null where none was. */
             remote_address: string | null;
         };
+        /**
+         * Expectation
+         * @description What an answer must be like.
+         */
         Expectation: {
-            /** Format: int64 */
+            /**
+             * Format: uint64
+             * @description Beyond so many milliseconds an answer is degraded; null where slowness does not matter.
+             */
             slow_after_ms: number | null;
+            /** @description The status codes that count as well, such as `200-299,301`. */
             statuses: string;
         };
+        /**
+         * FieldError
+         * @description A field or parameter that breaks a rule.
+         */
         FieldError: {
+            /** @description The rule, for programs; stable. */
             code: string;
+            /** @description The field, such as `target.url`, or the parameter's name. */
             field: string;
+            /** @description The rule, for people. */
             message: string;
         };
+        /**
+         * FlipEvent
+         * @description A monitor changed its status: the data of an event `flip`.
+         * @example {
+         *       "at": "2026-02-01T00:00:00.000000Z",
+         *       "from": "UP",
+         *       "monitor_id": "019c1405-6400-7000-8000-0000000000c1",
+         *       "reason": "the answer was 503, expected 200-399",
+         *       "to": "DOWN"
+         *     }
+         */
         FlipEvent: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The slot at which the change began.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             at: string;
-            from: components["schemas"]["MonitorStatus"];
-            /** Format: uuid */
+            /** @description What it was. */
+            from: components["schemas"]["MonitorStatus"] & unknown;
+            /**
+             * Format: uuid
+             * @description Which monitor.
+             */
             monitor_id: string;
+            /** @description Why, in words; null where all is well. */
             reason: string | null;
-            to: components["schemas"]["MonitorStatus"];
+            /** @description What it is. */
+            to: components["schemas"]["MonitorStatus"] & unknown;
         };
+        /**
+         * Gap
+         * @description Slots in a row that have no check, and why.
+         */
         Gap: {
-            /** Format: int64 */
+            /**
+             * Format: uint64
+             * @description How many there are.
+             */
             count: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The first of them.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             first_slot: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The last of them.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             last_slot: string;
-            outcome: components["schemas"]["GapOutcome"];
+            /** @description Why. */
+            outcome: components["schemas"]["GapOutcome"] & unknown;
         };
+        /**
+         * GapList
+         * @description Gaps, the newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "count": 2,
+         *           "first_slot": "2026-01-31T14:01:02.000000Z",
+         *           "last_slot": "2026-01-31T14:02:02.000000Z",
+         *           "outcome": "missed"
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
         GapList: {
+            /** @description The gaps. */
             items: components["schemas"]["Gap"][];
+            /** @description Leads to the next page; null where this is the last one. */
             next_cursor: string | null;
         };
-        /** @enum {string} */
+        /**
+         * @description Why slots have no check.
+         * @enum {string}
+         */
         GapOutcome: "missed" | "unknown" | "skipped";
+        /**
+         * Header
+         * @description A header of an answer.
+         */
         Header: {
+            /** @description Its name, in lower case. */
             name: string;
+            /** @description Its value, cut to 256 characters. */
             value: string;
         };
-        HttpTarget: {
-            follow_redirects: boolean;
-            /** @enum {string} */
-            method: "GET" | "HEAD";
-            /** @enum {string} */
-            type: "http";
-            url: string;
-        };
+        /**
+         * Incident
+         * @description A time during which a monitor was down.
+         * @example {
+         *       "cause": "the answer was 503, expected 200-399",
+         *       "cause_code": "status",
+         *       "confirmed_at": "2026-02-01T00:00:10.000000Z",
+         *       "ended_as": "RECOVERED",
+         *       "ended_at": "2026-02-01T00:01:00.000000Z",
+         *       "evidence": null,
+         *       "id": "019c1697-9a00-7000-8000-0000000000d1",
+         *       "monitor_id": "019c1405-6400-7000-8000-0000000000c1",
+         *       "monitor_name": "Shop",
+         *       "started_at": "2026-02-01T00:00:00.000000Z",
+         *       "target_url": "https://example.org/health",
+         *       "timeline": [
+         *         {
+         *           "at": "2026-02-01T00:00:00.000000Z",
+         *           "type": "first_failure"
+         *         },
+         *         {
+         *           "at": "2026-02-01T00:00:10.000000Z",
+         *           "type": "confirmed"
+         *         },
+         *         {
+         *           "at": "2026-02-01T00:01:00.000000Z",
+         *           "ended_as": "RECOVERED",
+         *           "type": "ended"
+         *         }
+         *       ]
+         *     }
+         */
         Incident: {
+            /** @description Why, in words, as the confirming check found it. */
             cause: string;
-            cause_code: components["schemas"]["ReasonCode"];
-            /** Format: date-time */
+            /** @description Why, by class. */
+            cause_code: components["schemas"]["ReasonCode"] & unknown;
+            /**
+             * Format: date-time
+             * @description The slot of the check that confirmed it.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             confirmed_at: string;
+            /** @description How it ended; null while it lasts. */
             ended_as: components["schemas"]["EndedAs"] | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it ended; null while it lasts.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             ended_at: string | null;
+            /** @description What the confirming check saw; null where nothing was kept. */
             evidence: components["schemas"]["Evidence"] | null;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Which.
+             */
             id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Of which monitor.
+             */
             monitor_id: string;
+            /** @description What the monitor was called when it began. */
             monitor_name: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The slot at which it began.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             started_at: string;
+            /** @description What was asked when it began. */
             target_url: string;
+            /** @description What happened in the course of it, oldest first. Only where a single incident is asked for. */
             timeline?: components["schemas"]["TimelineEntry"][];
         };
+        /**
+         * IncidentList
+         * @description Incidents, the newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "cause": "the answer was 503, expected 200-399",
+         *           "cause_code": "status",
+         *           "confirmed_at": "2026-02-01T00:00:10.000000Z",
+         *           "ended_as": "RECOVERED",
+         *           "ended_at": "2026-02-01T00:01:00.000000Z",
+         *           "evidence": null,
+         *           "id": "019c1697-9a00-7000-8000-0000000000d1",
+         *           "monitor_id": "019c1405-6400-7000-8000-0000000000c1",
+         *           "monitor_name": "Shop",
+         *           "started_at": "2026-02-01T00:00:00.000000Z",
+         *           "target_url": "https://example.org/health"
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
         IncidentList: {
+            /** @description The incidents. */
             items: components["schemas"]["Incident"][];
+            /** @description Leads to the next page; null where this is the last one. */
             next_cursor: string | null;
         };
+        /**
+         * LatencyBucket
+         * @description The latencies of one stretch of time.
+         */
         LatencyBucket: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Where the stretch begins.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             at: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description The mean.
+             * @example 41.207
+             */
             avg_ms: number;
-            /** Format: int64 */
+            /**
+             * Format: uint64
+             * @description How many checks got an answer.
+             */
             count: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description The greatest.
+             * @example 41.207
+             */
             max_ms: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description The least.
+             * @example 41.207
+             */
             min_ms: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Half of them took no longer.
+             * @example 41.207
+             */
             p50_ms: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description 95 per cent of them took no longer.
+             * @example 41.207
+             */
             p95_ms: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description 99 per cent of them took no longer.
+             * @example 41.207
+             */
             p99_ms: number;
         };
+        /**
+         * LatencyList
+         * @description Latencies, the oldest stretch first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "at": "2026-01-31T12:00:00.000000Z",
+         *           "avg_ms": 42.018,
+         *           "count": 15,
+         *           "max_ms": 61.377,
+         *           "min_ms": 39.902,
+         *           "p50_ms": 41.472,
+         *           "p95_ms": 60.416,
+         *           "p99_ms": 61.377
+         *         }
+         *       ]
+         *     }
+         */
         LatencyList: {
+            /** @description The stretches in which there were checks that got an answer. */
             items: components["schemas"]["LatencyBucket"][];
         };
+        /**
+         * @description How a target is asked. Both are safe: watching changes nothing.
+         * @enum {string}
+         */
+        Method: "GET" | "HEAD";
+        /**
+         * Monitor
+         * @description Something that is watched.
+         * @example {
+         *       "confirmation": {
+         *         "before_down": 1,
+         *         "before_up": 0
+         *       },
+         *       "created_at": "2026-01-31T12:00:00.000000Z",
+         *       "expectation": {
+         *         "slow_after_ms": 1500,
+         *         "statuses": "200-299"
+         *       },
+         *       "id": "019c1405-6400-7000-8000-0000000000c1",
+         *       "interval_seconds": 60,
+         *       "is_active": true,
+         *       "last_check": {
+         *         "checked_at": "2026-01-31T12:01:02.000412Z",
+         *         "http_status": 200,
+         *         "latency_ms": 41.207,
+         *         "origin": "scheduled",
+         *         "reason": null,
+         *         "reason_code": null,
+         *         "region": "default",
+         *         "slot": "2026-01-31T12:01:02.000000Z",
+         *         "status": "UP",
+         *         "timings": {
+         *           "connect_ms": 9.874,
+         *           "dns_ms": 2.113,
+         *           "first_byte_ms": 10.302,
+         *           "tls_ms": 18.53,
+         *           "transfer_ms": 0.388
+         *         }
+         *       },
+         *       "name": "Shop",
+         *       "status": "UP",
+         *       "status_since": "2026-01-31T12:00:00.000000Z",
+         *       "target": {
+         *         "follow_redirects": true,
+         *         "method": "GET",
+         *         "type": "http",
+         *         "url": "https://example.org/health"
+         *       },
+         *       "timeout_seconds": 10,
+         *       "uptime_24h": 0.9993
+         *     }
+         */
         Monitor: {
-            confirmation: components["schemas"]["Confirmation"];
-            /** Format: date-time */
+            /** @description How sure to be before the status changes. */
+            confirmation: components["schemas"]["Confirmation"] & unknown;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             created_at: string;
-            expectation: components["schemas"]["Expectation"];
-            /** Format: uuid */
+            /** @description What an answer must be like. */
+            expectation: components["schemas"]["Expectation"] & unknown;
+            /**
+             * Format: uuid
+             * @description Which.
+             */
             id: string;
-            /** Format: int64 */
+            /**
+             * Format: uint32
+             * @description How often, in seconds.
+             */
             interval_seconds: number;
+            /** @description Whether it is watched; false is paused. */
             is_active: boolean;
+            /** @description Its newest check, of whatever origin; null where there is none yet. */
             last_check: components["schemas"]["Check"] | null;
+            /** @description What people call it. */
             name: string;
+            /** @description Its newest checks, the newest first. Only in a list, where they are asked for. */
             recent_checks?: components["schemas"]["CheckSummary"][];
-            status: components["schemas"]["MonitorStatus"];
-            /** Format: date-time */
+            /** @description What it is said to be. */
+            status: components["schemas"]["MonitorStatus"] & unknown;
+            /**
+             * Format: date-time
+             * @description Since which slot.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             status_since: string;
-            target: components["schemas"]["HttpTarget"];
-            /** Format: int64 */
+            /** @description What is asked. */
+            target: components["schemas"]["Target"] & unknown;
+            /**
+             * Format: uint32
+             * @description How long a probe may take, in seconds.
+             */
             timeout_seconds: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Up and degraded time over all known time of the last 24 hours, 0 to 1; null where nothing is known.
+             */
             uptime_24h: number | null;
         };
+        /**
+         * MonitorChange
+         * @description A change of a monitor; what is left out stays as it is.
+         * @example {
+         *       "confirmation": null,
+         *       "expectation": {
+         *         "slow_after_ms": null,
+         *         "statuses": null
+         *       },
+         *       "interval_seconds": 30,
+         *       "is_active": true,
+         *       "name": "Shop",
+         *       "target": null,
+         *       "timeout_seconds": null
+         *     }
+         */
         MonitorChange: {
-            confirmation?: components["schemas"]["NewConfirmation"];
-            expectation?: components["schemas"]["NewExpectation"];
-            /** Format: int64 */
+            /** @description How sure to be before the status changes. */
+            confirmation?: components["schemas"]["NewConfirmation"] & unknown;
+            /** @description What an answer is to be like. */
+            expectation?: components["schemas"]["NewExpectation"] & unknown;
+            /**
+             * Format: int64
+             * @description How often, in seconds.
+             */
             interval_seconds?: number;
+            /** @description Whether it is watched; false pauses. */
             is_active?: boolean;
+            /** @description What people call it, 1 to 100 characters. */
             name?: string;
-            target?: components["schemas"]["NewHttpTarget"];
-            /** Format: int64 */
+            /** @description What is to be asked, whole. */
+            target?: components["schemas"]["NewTarget"] & unknown;
+            /**
+             * Format: int64
+             * @description How long a probe may take, in seconds, at most the interval.
+             */
             timeout_seconds?: number;
         };
+        /**
+         * MonitorList
+         * @description Monitors, in the order in which they were made.
+         * @example {
+         *       "items": [
+         *         {
+         *           "confirmation": {
+         *             "before_down": 1,
+         *             "before_up": 0
+         *           },
+         *           "created_at": "2026-01-31T12:00:00.000000Z",
+         *           "expectation": {
+         *             "slow_after_ms": 1500,
+         *             "statuses": "200-299"
+         *           },
+         *           "id": "019c1405-6400-7000-8000-0000000000c1",
+         *           "interval_seconds": 60,
+         *           "is_active": true,
+         *           "last_check": {
+         *             "checked_at": "2026-01-31T12:01:02.000412Z",
+         *             "http_status": 200,
+         *             "latency_ms": 41.207,
+         *             "origin": "scheduled",
+         *             "reason": null,
+         *             "reason_code": null,
+         *             "region": "default",
+         *             "slot": "2026-01-31T12:01:02.000000Z",
+         *             "status": "UP",
+         *             "timings": {
+         *               "connect_ms": 9.874,
+         *               "dns_ms": 2.113,
+         *               "first_byte_ms": 10.302,
+         *               "tls_ms": 18.53,
+         *               "transfer_ms": 0.388
+         *             }
+         *           },
+         *           "name": "Shop",
+         *           "recent_checks": [
+         *             {
+         *               "latency_ms": 41.207,
+         *               "origin": "scheduled",
+         *               "slot": "2026-01-31T12:01:02.000000Z",
+         *               "status": "UP"
+         *             }
+         *           ],
+         *           "status": "UP",
+         *           "status_since": "2026-01-31T12:00:00.000000Z",
+         *           "target": {
+         *             "follow_redirects": true,
+         *             "method": "GET",
+         *             "type": "http",
+         *             "url": "https://example.org/health"
+         *           },
+         *           "timeout_seconds": 10,
+         *           "uptime_24h": 0.9993
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
         MonitorList: {
+            /** @description The monitors. */
             items: components["schemas"]["Monitor"][];
+            /** @description Leads to the next page; null where this is the last one. */
             next_cursor: string | null;
         };
-        /** @enum {string} */
+        /**
+         * @description What a monitor is said to be.
+         * @enum {string}
+         */
         MonitorStatus: "PENDING" | "UP" | "DEGRADED" | "DOWN" | "PAUSED" | "MAINTENANCE" | "UNKNOWN";
+        /**
+         * NewConfirmation
+         * @description How sure to be before the status changes; what is left out is as usual, or stays as it is.
+         * @example {
+         *       "before_down": 1,
+         *       "before_up": 0
+         *     }
+         */
         NewConfirmation: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How many more failures in a row it takes before a monitor is down, 0 to 10; 1 by default.
+             */
             before_down?: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How many more successes in a row it takes before a monitor is up again, 0 to 10; 0 by default.
+             */
             before_up?: number;
         };
+        /**
+         * NewExpectation
+         * @description What an answer is to be like; what is left out is as usual, or stays as it is.
+         * @example {
+         *       "slow_after_ms": 1500,
+         *       "statuses": "200-299"
+         *     }
+         */
         NewExpectation: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Beyond so many milliseconds an answer is degraded, at most the timeout; null for never, which is the default.
+             */
             slow_after_ms?: number | null;
+            /** @description The status codes that count as well, such as `200-299,301`; `200-399` by default. */
             statuses?: string;
         };
-        NewHttpTarget: {
-            follow_redirects?: boolean;
-            /** @enum {string} */
-            method?: "GET" | "HEAD";
-            /** @enum {string} */
-            type: "http";
-            url: string;
-        };
+        /**
+         * NewMonitor
+         * @description A monitor to be made.
+         * @example {
+         *       "confirmation": {
+         *         "before_down": 1,
+         *         "before_up": 0
+         *       },
+         *       "expectation": {
+         *         "slow_after_ms": 1500,
+         *         "statuses": "200-299"
+         *       },
+         *       "interval_seconds": 60,
+         *       "name": "Shop",
+         *       "target": {
+         *         "follow_redirects": true,
+         *         "method": "GET",
+         *         "type": "http",
+         *         "url": "https://example.org/health"
+         *       },
+         *       "timeout_seconds": 10
+         *     }
+         */
         NewMonitor: {
-            confirmation?: components["schemas"]["NewConfirmation"];
-            expectation?: components["schemas"]["NewExpectation"];
-            /** Format: int64 */
+            /** @description How sure to be before the status changes. */
+            confirmation?: components["schemas"]["NewConfirmation"] & unknown;
+            /** @description What an answer is to be like. */
+            expectation?: components["schemas"]["NewExpectation"] & unknown;
+            /**
+             * Format: int64
+             * @description How often, in seconds: at least what the operator permits (5 by default), at most 86400.
+             */
             interval_seconds: number;
+            /** @description What people call it, 1 to 100 characters; the target's host and path by default. */
             name?: string;
-            target: components["schemas"]["NewHttpTarget"];
-            /** Format: int64 */
+            /** @description What is to be asked. */
+            target: components["schemas"]["NewTarget"] & unknown;
+            /**
+             * Format: int64
+             * @description How long a probe may take, in seconds, at most the interval; 10 or the interval by default, whichever is less.
+             */
             timeout_seconds?: number;
         };
+        /**
+         * NewTarget
+         * @description What is to be asked.
+         * @example {
+         *       "follow_redirects": true,
+         *       "method": "GET",
+         *       "type": "http",
+         *       "url": "https://example.org/health"
+         *     }
+         */
+        NewTarget: {
+            /** @description Whether redirects are followed; they are by default. Where not, the redirect itself is the answer. */
+            follow_redirects?: boolean;
+            /** @description How; `GET` by default. */
+            method?: components["schemas"]["Method"] & unknown;
+            /** @description What kind of target it is. */
+            type: components["schemas"]["TargetType"] & unknown;
+            /** @description Where: http or https, without credentials, at most 2048 bytes. Private addresses have to be allowed by the operator. */
+            url: string;
+        };
+        /**
+         * Problem
+         * @description What went wrong, as it is sent.
+         *
+         *     An answer that is not a success: RFC 9457. Programs look at `code`, people read `detail`.
+         * @example {
+         *       "code": "validation_failed",
+         *       "detail": "target.url: A URL begins with http:// or https://.",
+         *       "errors": [
+         *         {
+         *           "code": "unsupported_scheme",
+         *           "field": "target.url",
+         *           "message": "A URL begins with http:// or https://."
+         *         }
+         *       ],
+         *       "status": 422,
+         *       "title": "A value breaks a rule",
+         *       "type": "/problems/validation_failed"
+         *     }
+         */
         Problem: {
+            /** @description The kind of problem, for programs; stable. */
             code: string;
+            /** @description What went wrong this time. */
             detail: string;
-            errors?: components["schemas"]["FieldError"][];
-            /** Format: int64 */
+            /** @description The fields or parameters that break a rule. */
+            errors: components["schemas"]["FieldError"][];
+            /**
+             * Format: uint16
+             * @description The HTTP status, once more.
+             */
             status: number;
+            /** @description The kind of problem in words, always the same. */
             title: string;
+            /** @description Identifies the kind of problem, relative to this server; it ends in the code. */
             type: string;
         };
-        /** @enum {string} */
+        /**
+         * @description Why a check did not go well, by class.
+         * @enum {string}
+         */
         ReasonCode: "dns" | "connect" | "tls" | "timeout" | "redirect" | "status" | "body" | "blocked" | "slow";
+        /**
+         * Session
+         * @description A session: an access token for requests, and the user.
+         * @example {
+         *       "access_token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl",
+         *       "expires_in": 900,
+         *       "token_type": "Bearer",
+         *       "user": {
+         *         "created_at": "2026-01-31T12:00:00.000000Z",
+         *         "email": "ada@example.org",
+         *         "id": "019c1405-6400-7000-8000-0000000000a1",
+         *         "workspace_id": "019c1405-6400-7000-8000-0000000000b1"
+         *       }
+         *     }
+         */
         Session: {
+            /** @description Goes into the header `Authorization` of every request. */
             access_token: string;
-            /** Format: int64 */
+            /**
+             * Format: uint64
+             * @description After how many seconds it stops working.
+             */
             expires_in: number;
-            token_type: string;
-            user: components["schemas"]["User"];
+            /** @description How it is used. */
+            token_type: components["schemas"]["TokenType"] & unknown;
+            /** @description Who is logged in. */
+            user: components["schemas"]["User"] & unknown;
         };
+        /**
+         * SlotAccount
+         * @description The account of a monitor's slots in a window.
+         * @example {
+         *       "degraded": 0,
+         *       "down": 1,
+         *       "due": 1440,
+         *       "in_flight": 1,
+         *       "missed": 2,
+         *       "skipped": 0,
+         *       "unaccounted": 0,
+         *       "unknown": 0,
+         *       "up": 1437
+         *     }
+         */
         SlotAccount: {
-            /** Format: int64 */
+            /**
+             * Format: uint64
+             * @description Scheduled checks that found it degraded.
+             */
             degraded: number;
-            /** Format: int64 */
+            /**
+             * Format: uint64
+             * @description Scheduled checks that found it down.
+             */
             down: number;
-            /** Format: int64 */
+            /**
+             * Format: uint64
+             * @description What the schedule's history asks for, up to the oldest open slot.
+             */
             due: number;
-            /** Format: int64 */
+            /**
+             * Format: uint64
+             * @description Slots at or after the oldest open one, up to now: claimed, or still to be.
+             */
             in_flight: number;
-            /** Format: int64 */
+            /**
+             * Format: uint64
+             * @description Slots that we missed: we were late or stopped.
+             */
             missed: number;
-            /** Format: int64 */
+            /**
+             * Format: uint64
+             * @description Slots in maintenance.
+             */
             skipped: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description What was due and is nowhere in the record. It is zero.
+             */
             unaccounted: number;
-            /** Format: int64 */
+            /**
+             * Format: uint64
+             * @description Slots at which we had no network.
+             */
             unknown: number;
-            /** Format: int64 */
+            /**
+             * Format: uint64
+             * @description Scheduled checks that found it up.
+             */
             up: number;
         };
+        /**
+         * StatusHistory
+         * @description The statuses of a window, oldest first, without holes.
+         * @example {
+         *       "items": [
+         *         {
+         *           "from": "2026-01-31T12:00:00.000000Z",
+         *           "status": "UP",
+         *           "to": "2026-02-01T00:00:00.000000Z"
+         *         },
+         *         {
+         *           "from": "2026-02-01T00:00:00.000000Z",
+         *           "status": "DOWN",
+         *           "to": "2026-02-01T00:01:00.000000Z"
+         *         }
+         *       ]
+         *     }
+         */
         StatusHistory: {
+            /** @description The stretches. */
             items: components["schemas"]["StatusPeriod"][];
         };
+        /**
+         * StatusPeriod
+         * @description A stretch of time with one status.
+         */
         StatusPeriod: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description From when.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             from: string;
-            status: components["schemas"]["MonitorStatus"];
-            /** Format: date-time */
+            /** @description Which status. */
+            status: components["schemas"]["MonitorStatus"] & unknown;
+            /**
+             * Format: date-time
+             * @description Until when: where the next one begins, or the window ends.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             to: string;
         };
-        TimelineEntry: {
-            about?: components["schemas"]["MonitorStatus"];
-            /** Format: date-time */
-            at: string;
-            /** Format: int64 */
-            attempt?: number;
-            /** Format: uuid */
-            channel_id?: string;
-            ended_as?: components["schemas"]["EndedAs"];
-            error?: string;
-            /** Format: uuid */
-            notice_id?: string;
-            /** Format: date-time */
-            retry_at?: string;
-            /** @enum {string} */
-            type: "first_failure" | "confirmed" | "notice_owed" | "delivered" | "delivery_failed" | "ended";
+        /**
+         * Target
+         * @description What is asked.
+         */
+        Target: {
+            /** @description Whether redirects are followed. */
+            follow_redirects: boolean;
+            /** @description How. */
+            method: components["schemas"]["Method"] & unknown;
+            /** @description What kind of target it is. */
+            type: components["schemas"]["TargetType"] & unknown;
+            /** @description Where. */
+            url: string;
         };
+        /**
+         * @description What kind of target it is.
+         * @enum {string}
+         */
+        TargetType: "http";
+        /**
+         * TimelineEntry
+         * @description Something that happened in the course of an incident.
+         */
+        TimelineEntry: {
+            /** @description About which status; only of notices. */
+            about?: components["schemas"]["MonitorStatus"] & unknown;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
+            at: string;
+            /**
+             * Format: uint32
+             * @description The how-manieth attempt, from 1; only of deliveries.
+             */
+            attempt?: number;
+            /**
+             * Format: uuid
+             * @description To which channel; only of notices and deliveries.
+             */
+            channel_id?: string;
+            /** @description How it ended; only of the end. */
+            ended_as?: components["schemas"]["EndedAs"] & unknown;
+            /** @description Why it failed; only of failed deliveries. */
+            error?: string;
+            /**
+             * Format: uuid
+             * @description Which notice; only of notices and deliveries.
+             */
+            notice_id?: string;
+            /**
+             * Format: date-time
+             * @description When it is tried again; left out where it will not be.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
+            retry_at?: string;
+            /** @description What. */
+            type: components["schemas"]["TimelineEventType"] & unknown;
+        };
+        /**
+         * @description What happened in the course of an incident.
+         * @enum {string}
+         */
+        TimelineEventType: "first_failure" | "confirmed" | "notice_owed" | "delivered" | "delivery_failed" | "ended";
+        /**
+         * Timings
+         * @description How long the phases of a probe took, summed over redirects; null for a phase that did not happen.
+         */
         Timings: {
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Opening the connection.
+             * @example 41.207
+             */
             connect_ms: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Resolving the name.
+             * @example 41.207
+             */
             dns_ms: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description From the request's leaving until the first byte of the answer.
+             * @example 41.207
+             */
             first_byte_ms: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description The TLS handshake.
+             * @example 41.207
+             */
             tls_ms: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description From the first byte until the end of the body.
+             * @example 41.207
+             */
             transfer_ms: number | null;
         };
+        /**
+         * @description How an access token is used.
+         * @enum {string}
+         */
+        TokenType: "Bearer";
+        /**
+         * Uptime
+         * @description How the time of a window was spent. The parts sum to the window.
+         * @example {
+         *       "degraded_seconds": 0,
+         *       "down_seconds": 60,
+         *       "from": "2026-01-31T12:00:00.000000Z",
+         *       "maintenance_seconds": 0,
+         *       "paused_seconds": 0,
+         *       "pending_seconds": 0,
+         *       "ratio": 0.9993045897079277,
+         *       "to": "2026-02-01T12:00:00.000000Z",
+         *       "unknown_seconds": 120,
+         *       "up_seconds": 86220
+         *     }
+         */
         Uptime: {
-            /** Format: double */
+            /**
+             * Format: double
+             * @description As expected, but not well.
+             * @example 86400
+             */
             degraded_seconds: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Down.
+             * @example 86400
+             */
             down_seconds: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Where the window begins, clipped to the monitor's life.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             from: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Announced work.
+             * @example 86400
+             */
             maintenance_seconds: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Nobody watched.
+             * @example 86400
+             */
             paused_seconds: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Nothing was known yet.
+             * @example 86400
+             */
             pending_seconds: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Up and degraded time over up, degraded and down time, 0 to 1; null where nothing is known.
+             */
             ratio: number | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Where the window ends.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             to: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Nobody knows: we were late, stopped, or had no network.
+             * @example 86400
+             */
             unknown_seconds: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description As expected.
+             * @example 86400
+             */
             up_seconds: number;
         };
+        /**
+         * User
+         * @description A user.
+         * @example {
+         *       "created_at": "2026-01-31T12:00:00.000000Z",
+         *       "email": "ada@example.org",
+         *       "id": "019c1405-6400-7000-8000-0000000000a1",
+         *       "workspace_id": "019c1405-6400-7000-8000-0000000000b1"
+         *     }
+         */
         User: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When they signed up.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
             created_at: string;
+            /** @description Where they are reached, lower-cased. */
             email: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Which.
+             */
             id: string;
+            /**
+             * Format: uuid
+             * @description The personal workspace, in which their requests act.
+             */
+            workspace_id: string;
         };
     };
     responses: never;
@@ -638,18 +1605,80 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done */
+            /** @description A session. */
             200: {
                 headers: {
+                    /** @description The refresh token, in the cookie `refresh_token`. */
+                    "SET-COOKIE": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The body is no JSON. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field or parameter breaks a rule; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -667,16 +1696,40 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description The session has ended, if there was one. */
             204: {
                 headers: {
+                    /** @description Takes the cookie away. */
+                    "SET-COOKIE": string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Problem */
-            default: {
+            /** @description Refused by the operator's policy, or because the request comes from another site's page. */
+            403: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -685,7 +1738,7 @@ export interface operations {
             };
         };
     };
-    me: {
+    getMe: {
         parameters: {
             query?: never;
             header?: never;
@@ -694,7 +1747,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description A user. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -703,9 +1756,22 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -714,7 +1780,7 @@ export interface operations {
             };
         };
     };
-    refresh: {
+    refreshSession: {
         parameters: {
             query?: never;
             header?: never;
@@ -723,18 +1789,53 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description A session. */
             200: {
                 headers: {
+                    /** @description The refresh token, in the cookie `refresh_token`. */
+                    "SET-COOKIE": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused by the operator's policy, or because the request comes from another site's page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -756,18 +1857,87 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done */
+            /** @description The account, and a first session: logged in at once. */
             201: {
                 headers: {
+                    /** @description The refresh token, in the cookie `refresh_token`. */
+                    "SET-COOKIE": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The body is no JSON. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused by the operator's policy, or because the request comes from another site's page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It contradicts what is there already. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field or parameter breaks a rule; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -785,16 +1955,42 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description Events, until the access token ends. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "text/event-stream": components["schemas"]["CheckEvent"] | components["schemas"]["FlipEvent"];
+                };
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -806,7 +2002,9 @@ export interface operations {
     listIncidents: {
         parameters: {
             query?: {
+                /** @description Where to go on reading: `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description How many incidents a page has. */
                 limit?: number;
             };
             header?: never;
@@ -815,7 +2013,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description Incidents, the newest first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -824,9 +2022,31 @@ export interface operations {
                     "application/json": components["schemas"]["IncidentList"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field or parameter breaks a rule; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -840,13 +2060,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Which incident. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description A time during which a monitor was down. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -855,9 +2076,31 @@ export interface operations {
                     "application/json": components["schemas"]["Incident"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in the caller's workspace. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -869,8 +2112,11 @@ export interface operations {
     listMonitors: {
         parameters: {
             query?: {
+                /** @description Where to go on reading: `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description How many monitors a page has. */
                 limit?: number;
+                /** @description How many of its newest checks each monitor brings along in `recent_checks`. */
                 recent?: number;
             };
             header?: never;
@@ -879,7 +2125,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description Monitors, in the order in which they were made. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -888,9 +2134,31 @@ export interface operations {
                     "application/json": components["schemas"]["MonitorList"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field or parameter breaks a rule; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -912,18 +2180,78 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done */
+            /** @description The monitor; its first check is due at once. */
             201: {
                 headers: {
+                    /** @description Where the monitor is found. */
+                    LOCATION: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Monitor"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The body is no JSON. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It contradicts what is there already. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field or parameter breaks a rule; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -937,13 +2265,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Which monitor. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description Something that is watched. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -952,9 +2281,31 @@ export interface operations {
                     "application/json": components["schemas"]["Monitor"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in the caller's workspace. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -968,22 +2319,45 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Which monitor. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description It is gone, and its history with it. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in the caller's workspace. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -992,11 +2366,12 @@ export interface operations {
             };
         };
     };
-    changeMonitor: {
+    updateMonitor: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @description Which monitor. */
                 id: string;
             };
             cookie?: never;
@@ -1007,7 +2382,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done */
+            /** @description Something that is watched. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1016,9 +2391,76 @@ export interface operations {
                     "application/json": components["schemas"]["Monitor"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The body is no JSON. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in the caller's workspace. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It contradicts what is there already. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field or parameter breaks a rule; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1027,18 +2469,19 @@ export interface operations {
             };
         };
     };
-    checkNow: {
+    checkMonitor: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @description Which monitor. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description One finished probe. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1047,9 +2490,42 @@ export interface operations {
                     "application/json": components["schemas"]["Check"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in the caller's workspace. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1061,21 +2537,27 @@ export interface operations {
     listChecks: {
         parameters: {
             query?: {
+                /** @description Where to go on reading: `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description From when; 24 hours before the end by default. */
                 from?: string;
+                /** @description How many checks a page has. */
                 limit?: number;
+                /** @description Only checks with this status. */
                 status?: components["schemas"]["CheckStatus"];
+                /** @description Until when; now by default, and never later. */
                 to?: string;
             };
             header?: never;
             path: {
+                /** @description Which monitor. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description Checks, the newest first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1084,9 +2566,40 @@ export interface operations {
                     "application/json": components["schemas"]["CheckList"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in the caller's workspace. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field or parameter breaks a rule; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1098,20 +2611,25 @@ export interface operations {
     listGaps: {
         parameters: {
             query?: {
+                /** @description Where to go on reading: `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description From when; 24 hours before the end by default. */
                 from?: string;
+                /** @description How many gaps a page has. */
                 limit?: number;
+                /** @description Until when; now by default, and never later. */
                 to?: string;
             };
             header?: never;
             path: {
+                /** @description Which monitor. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description Gaps, the newest first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1120,9 +2638,40 @@ export interface operations {
                     "application/json": components["schemas"]["GapList"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in the caller's workspace. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field or parameter breaks a rule; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1131,21 +2680,24 @@ export interface operations {
             };
         };
     };
-    getHistory: {
+    getStatusHistory: {
         parameters: {
             query?: {
+                /** @description From when; 24 hours before the end by default. */
                 from?: string;
+                /** @description Until when; now by default, and never later. */
                 to?: string;
             };
             header?: never;
             path: {
+                /** @description Which monitor. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description The statuses of a window, oldest first, without holes. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1154,9 +2706,40 @@ export interface operations {
                     "application/json": components["schemas"]["StatusHistory"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in the caller's workspace. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field or parameter breaks a rule; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1168,18 +2751,21 @@ export interface operations {
     listMonitorIncidents: {
         parameters: {
             query?: {
+                /** @description Where to go on reading: `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description How many incidents a page has. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description Which monitor. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description Incidents, the newest first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1188,9 +2774,40 @@ export interface operations {
                     "application/json": components["schemas"]["IncidentList"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in the caller's workspace. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field or parameter breaks a rule; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1202,19 +2819,23 @@ export interface operations {
     getLatency: {
         parameters: {
             query?: {
+                /** @description From when; 24 hours before the end by default. */
                 from?: string;
+                /** @description How long a stretch is, in seconds; by default so that there are about 96. At most 2000 stretches. */
                 step?: number;
+                /** @description Until when; now by default, and never later. */
                 to?: string;
             };
             header?: never;
             path: {
+                /** @description Which monitor. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description Latencies, the oldest stretch first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1223,9 +2844,40 @@ export interface operations {
                     "application/json": components["schemas"]["LatencyList"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in the caller's workspace. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field or parameter breaks a rule; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1237,18 +2889,21 @@ export interface operations {
     getSlots: {
         parameters: {
             query?: {
+                /** @description From when; 24 hours before the end by default. */
                 from?: string;
+                /** @description Until when; now by default, and never later. */
                 to?: string;
             };
             header?: never;
             path: {
+                /** @description Which monitor. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description The account of a monitor's slots in a window. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1257,9 +2912,40 @@ export interface operations {
                     "application/json": components["schemas"]["SlotAccount"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in the caller's workspace. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field or parameter breaks a rule; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1271,18 +2957,21 @@ export interface operations {
     getUptime: {
         parameters: {
             query?: {
+                /** @description From when; 24 hours before the end by default. */
                 from?: string;
+                /** @description Until when; now by default, and never later. */
                 to?: string;
             };
             header?: never;
             path: {
+                /** @description Which monitor. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description How the time of a window was spent. The parts sum to the window. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1291,9 +2980,40 @@ export interface operations {
                     "application/json": components["schemas"]["Uptime"];
                 };
             };
-            /** @description Problem */
-            default: {
+            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in the caller's workspace. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field or parameter breaks a rule; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {

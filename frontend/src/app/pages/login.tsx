@@ -14,7 +14,7 @@ export function LoginPage() {
       intro="Good to have you back on watch."
       action="Log in"
       chooses="current-password"
-      send={(body) => data(api.POST('/auth/login', { body }))}
+      send={(body) => data(api.POST('/api/v1/auth/login', { body }))}
       foot={
         <>
           New here?{' '}

@@ -22,6 +22,7 @@ export function NewMonitorPage() {
     <FormPage title="Add monitor" intro="It is checked at once, then on its own interval.">
       <MonitorForm
         settings={PROPOSED}
+        isNew
         action="Add monitor"
         onSave={async (request) => {
           const monitor = await add.mutateAsync(request);
@@ -50,6 +51,7 @@ export function EditMonitorPage() {
         {(monitor) => (
           <MonitorForm
             settings={settingsOf(monitor)}
+            isNew={false}
             action="Save changes"
             onSave={async (request) => {
               const saved = await change.mutateAsync(request);

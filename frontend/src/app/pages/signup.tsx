@@ -15,7 +15,7 @@ export function SignupPage() {
       action="Sign up"
       chooses="new-password"
       passwordHint="At least 8 characters, and not one that is easily guessed."
-      send={(body) => data(api.POST('/auth/signup', { body }))}
+      send={(body) => data(api.POST('/api/v1/auth/signup', { body }))}
       foot={
         <>
           Already on board?{' '}

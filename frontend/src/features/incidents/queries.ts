@@ -13,7 +13,7 @@ const page = (cursor: string) => ({ limit: PAGE, ...(cursor && { cursor }) });
 export const incidentsQuery = infiniteQueryOptions({
   queryKey: [...incidentsKey, 'all'],
   queryFn: ({ signal, pageParam }) =>
-    data(api.GET('/incidents', { params: { query: page(pageParam) }, signal })),
+    data(api.GET('/api/v1/incidents', { params: { query: page(pageParam) }, signal })),
   initialPageParam: '',
   getNextPageParam: (last) => last.next_cursor,
   select: flat,
@@ -24,7 +24,12 @@ export const monitorIncidentsQuery = (id: string) =>
   infiniteQueryOptions({
     queryKey: [...incidentsKey, 'of', id],
     queryFn: ({ signal, pageParam }) =>
-      data(api.GET('/monitors/{id}/incidents', { params: { path: { id }, query: page(pageParam) }, signal })),
+      data(
+        api.GET('/api/v1/monitors/{id}/incidents', {
+          params: { path: { id }, query: page(pageParam) },
+          signal,
+        }),
+      ),
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor,
     select: flat,
@@ -34,5 +39,5 @@ export const monitorIncidentsQuery = (id: string) =>
 export const incidentQuery = (id: string) =>
   queryOptions({
     queryKey: [...incidentsKey, 'one', id],
-    queryFn: ({ signal }) => data(api.GET('/incidents/{id}', { params: { path: { id } }, signal })),
+    queryFn: ({ signal }) => data(api.GET('/api/v1/incidents/{id}', { params: { path: { id } }, signal })),
   });

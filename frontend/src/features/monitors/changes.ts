@@ -24,7 +24,7 @@ function noteProblem(error: unknown): void {
 export function useAddMonitor() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (body: NewMonitor) => data(api.POST('/monitors', { body })),
+    mutationFn: (body: NewMonitor) => data(api.POST('/api/v1/monitors', { body })),
     onSuccess: (monitor) => {
       client.setQueryData(monitorQuery(monitor.id).queryKey, monitor);
       return client.invalidateQueries({ queryKey: monitorKeys.list });
@@ -36,7 +36,7 @@ export function useChangeMonitor(id: string) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (body: MonitorChange) =>
-      data(api.PATCH('/monitors/{id}', { params: { path: { id } }, body })),
+      data(api.PATCH('/api/v1/monitors/{id}', { params: { path: { id } }, body })),
     onSuccess: (monitor) => {
       client.setQueryData(monitorQuery(id).queryKey, monitor);
       return askAgain(client, id);
@@ -63,7 +63,7 @@ export function useTogglePause(monitor: Pick<Monitor, 'id' | 'name' | 'is_active
 export function useCheckNow(monitor: Pick<Monitor, 'id' | 'name'>) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: () => data(api.POST('/monitors/{id}/check', { params: { path: { id: monitor.id } } })),
+    mutationFn: () => data(api.POST('/api/v1/monitors/{id}/check', { params: { path: { id: monitor.id } } })),
     onSuccess: (check) => {
       note({
         tone: check.status === 'UP' ? 'good' : 'bad',
@@ -81,7 +81,7 @@ const outcome = (check: Check): string => `${STATUS[check.status].label} in ${la
 export function useDeleteMonitor(monitor: Pick<Monitor, 'id' | 'name'>) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: () => data(api.DELETE('/monitors/{id}', { params: { path: { id: monitor.id } } })),
+    mutationFn: () => data(api.DELETE('/api/v1/monitors/{id}', { params: { path: { id: monitor.id } } })),
     onSuccess: () => {
       note({ tone: 'plain', title: `${monitor.name} is deleted` });
       client.setQueryData(monitorKeys.list, (monitors: Monitor[] | undefined) =>

@@ -99,7 +99,7 @@ function CheckTable({ checks }: { checks: readonly Check[] }) {
             <th scope="col" className={`${head} text-right`}>
               Latency
             </th>
-            <th scope="col" className={head}>
+            <th scope="col" className={`${head} max-sm:hidden`}>
               Answer
             </th>
             <th scope="col" className={`${head} max-lg:hidden`}>
@@ -126,12 +126,13 @@ function CheckRow({ check }: { check: Check }) {
     <tr className="border-line border-b last:border-b-0 hover:bg-sunken/60">
       <td className={`${cell} whitespace-nowrap max-sm:whitespace-normal`}>
         <Instant at={check.slot} />
+        {check.reason && <span className="block text-soft text-xs sm:hidden">{check.reason}</span>}
       </td>
       <td className={cell}>
         <StatusBadge status={check.status} />
       </td>
       <td className={`${cell} whitespace-nowrap text-right font-medium`}>{latency(check.latency_ms)}</td>
-      <td className={`${cell} wrap-anywhere`}>
+      <td className={`${cell} wrap-anywhere max-sm:hidden`}>
         {check.reason ?? (typeof check.http_status === 'number' ? `HTTP ${check.http_status}` : '–')}
       </td>
       <td className={`${cell} whitespace-nowrap text-soft text-xs leading-5 max-lg:hidden`}>

@@ -7,13 +7,15 @@ import type { NewMonitor } from '@/api/types';
 import { duration } from '@/format/duration';
 import { Button } from '@/ui/button';
 import { Checkbox, Field, Input, Select } from '@/ui/field';
-import { requestOf, type Settings, settingsSchema } from './settings';
+import { newSettingsSchema, requestOf, type Settings, settingsSchema } from './settings';
 
 const INTERVALS = [30, 60, 300, 900, 3600];
 const MORE_FIELDS = ['timeout_seconds', 'expectation', 'confirmation'] as const;
 
 type MonitorFormProps = {
   settings: Settings;
+  /** Whether the monitor is still to be made: then what is left empty is chosen by the server. */
+  isNew: boolean;
   action: string;
   onSave: (request: NewMonitor) => Promise<unknown>;
   cancel: ReactNode;
@@ -22,8 +24,11 @@ type MonitorFormProps = {
 const emptyIsNull = (value: string | number | null) =>
   value === '' || value === null ? null : Number(value);
 
-export function MonitorForm({ settings, action, onSave, cancel }: MonitorFormProps) {
-  const form = useForm<Settings>({ resolver: zodResolver(settingsSchema), defaultValues: settings });
+export function MonitorForm({ settings, isNew, action, onSave, cancel }: MonitorFormProps) {
+  const form = useForm<Settings>({
+    resolver: zodResolver<Settings, unknown, Settings>(isNew ? newSettingsSchema : settingsSchema),
+    defaultValues: settings,
+  });
   const { errors, isSubmitting } = form.formState;
   const save = form.handleSubmit((values) =>
     onSave(requestOf(values)).catch((error: unknown) => layProblemOver(form, problemOf(error))),
@@ -78,7 +83,12 @@ export function MonitorForm({ settings, action, onSave, cancel }: MonitorFormPro
           </div>
         )}
       </Field>
-      <MoreSettings opened={MORE_FIELDS.some((field) => errors[field])} form={form} errors={errors} />
+      <MoreSettings
+        isNew={isNew}
+        opened={MORE_FIELDS.some((field) => errors[field])}
+        form={form}
+        errors={errors}
+      />
       {errors.root && (
         <p role="alert" className="rounded-lg bg-down-wash px-3 py-2 font-medium text-down">
           {errors.root.message}
@@ -96,12 +106,13 @@ export function MonitorForm({ settings, action, onSave, cancel }: MonitorFormPro
 
 type MoreProps = {
   opened: boolean;
+  isNew: boolean;
   form: ReturnType<typeof useForm<Settings>>;
   errors: FieldErrors<Settings>;
 };
 
 /** What most monitors leave as it is proposed. It opens by itself where something in it is wrong. */
-function MoreSettings({ opened, form: { register }, errors }: MoreProps) {
+function MoreSettings({ opened, isNew, form: { register }, errors }: MoreProps) {
   return (
     <details open={opened || undefined} className="rounded-lg border border-line">
       <summary className="rounded-lg px-3 py-2.5 font-medium">Request, expectation and confirmation</summary>
@@ -116,7 +127,7 @@ function MoreSettings({ opened, form: { register }, errors }: MoreProps) {
         </Field>
         <Field
           label="Timeout (seconds)"
-          hint="Empty: 10 seconds, or the interval if that is shorter."
+          hint={isNew ? 'Empty: 10 seconds, or the interval if that is shorter.' : 'At most the interval.'}
           error={errors.timeout_seconds?.message}
         >
           {(control) => (

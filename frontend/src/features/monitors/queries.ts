@@ -27,7 +27,7 @@ export const monitorsQuery = queryOptions({
     let cursor: string | null | undefined;
     do {
       const query = { limit: PAGE, recent: RECENT_CHECKS, ...(cursor && { cursor }) };
-      const page = await data(api.GET('/monitors', { params: { query }, signal }));
+      const page = await data(api.GET('/api/v1/monitors', { params: { query }, signal }));
       monitors.push(...page.items);
       cursor = page.next_cursor;
     } while (cursor);
@@ -39,7 +39,7 @@ export const monitorsQuery = queryOptions({
 export const monitorQuery = (id: string) =>
   queryOptions({
     queryKey: [...monitorKeys.one(id), 'settings'],
-    queryFn: ({ signal }) => data(api.GET('/monitors/{id}', { params: { path: { id } }, signal })),
+    queryFn: ({ signal }) => data(api.GET('/api/v1/monitors/{id}', { params: { path: { id } }, signal })),
     refetchInterval: REFRESH_MS,
   });
 
@@ -48,7 +48,10 @@ export const uptimeQuery = (id: string, window: WindowName) =>
     queryKey: [...monitorKeys.one(id), 'uptime', window],
     queryFn: ({ signal }) =>
       data(
-        api.GET('/monitors/{id}/uptime', { params: { path: { id }, query: windowUntilNow(window) }, signal }),
+        api.GET('/api/v1/monitors/{id}/uptime', {
+          params: { path: { id }, query: windowUntilNow(window) },
+          signal,
+        }),
       ),
     refetchInterval: REFRESH_MS,
   });
@@ -60,7 +63,7 @@ export const latencyQuery = (id: string, window: WindowName) =>
       const span = windowUntilNow(window);
       const query = { ...span, step: WINDOWS[window].step };
       const { items } = await data(
-        api.GET('/monitors/{id}/latency', { params: { path: { id }, query }, signal }),
+        api.GET('/api/v1/monitors/{id}/latency', { params: { path: { id }, query }, signal }),
       );
       return { from: span.from, to: new Date().toISOString(), buckets: items };
     },
@@ -74,7 +77,7 @@ export const historyQuery = (id: string, window: WindowName) =>
     queryFn: async ({ signal }) => {
       const query = windowUntilNow(window);
       const { items } = await data(
-        api.GET('/monitors/{id}/history', { params: { path: { id }, query }, signal }),
+        api.GET('/api/v1/monitors/{id}/history', { params: { path: { id }, query }, signal }),
       );
       return items;
     },
@@ -87,7 +90,10 @@ export const slotsQuery = (id: string, window: WindowName) =>
     queryKey: [...monitorKeys.one(id), 'slots', window],
     queryFn: ({ signal }) =>
       data(
-        api.GET('/monitors/{id}/slots', { params: { path: { id }, query: windowUntilNow(window) }, signal }),
+        api.GET('/api/v1/monitors/{id}/slots', {
+          params: { path: { id }, query: windowUntilNow(window) },
+          signal,
+        }),
       ),
     placeholderData: keepPreviousData,
     refetchInterval: REFRESH_MS,
@@ -98,7 +104,7 @@ export const gapsQuery = (id: string, window: WindowName) =>
     queryKey: [...monitorKeys.one(id), 'gaps', window],
     queryFn: ({ signal, pageParam }) => {
       const query = { ...windowUntilNow(window), ...(pageParam && { cursor: pageParam }) };
-      return data(api.GET('/monitors/{id}/gaps', { params: { path: { id }, query }, signal }));
+      return data(api.GET('/api/v1/monitors/{id}/gaps', { params: { path: { id }, query }, signal }));
     },
     initialPageParam: '',
     getNextPageParam: (page) => page.next_cursor,
@@ -116,7 +122,7 @@ export const checksQuery = (id: string, window: WindowName, status: CheckStatus 
         ...(status && { status }),
         ...(pageParam && { cursor: pageParam }),
       };
-      return data(api.GET('/monitors/{id}/checks', { params: { path: { id }, query }, signal }));
+      return data(api.GET('/api/v1/monitors/{id}/checks', { params: { path: { id }, query }, signal }));
     },
     initialPageParam: '',
     getNextPageParam: (page) => page.next_cursor,

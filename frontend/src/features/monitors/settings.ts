@@ -5,8 +5,11 @@ import type { Monitor, NewMonitor } from '@/api/types';
 
 const whole = (message: string) => z.number(message).check(z.int(message));
 
-/** Only what cannot even be sent is caught here. Every other rule is the server's, whose answer lands on the field. */
-export const settingsSchema = z.object({
+/**
+ * What a new monitor takes. Only what cannot even be sent is caught here: every other rule is the server's, whose answer
+ * lands on the field.
+ */
+export const newSettingsSchema = z.object({
   name: z.string(),
   target: z.object({
     url: z.string().check(z.minLength(1, 'Enter the URL to watch.')),
@@ -25,7 +28,12 @@ export const settingsSchema = z.object({
   }),
 });
 
-export type Settings = z.infer<typeof settingsSchema>;
+export type Settings = z.infer<typeof newSettingsSchema>;
+
+/** What a monitor takes that exists: it has a timeout, which is not left to the server any more. */
+export const settingsSchema = z.extend(newSettingsSchema, {
+  timeout_seconds: whole('Enter a whole number of seconds.'),
+});
 
 /** What a new monitor starts from: every minute, as the server would choose the rest. */
 export const PROPOSED: Settings = {
