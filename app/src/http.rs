@@ -8,12 +8,17 @@ mod caller;
 mod check;
 mod client;
 mod cursor;
+mod dashboard;
+mod docs;
 mod document;
+mod edge;
 mod event;
+mod health;
 mod history;
 mod incident;
 mod json;
 mod limit;
+mod metrics;
 mod monitor;
 mod parameter;
 mod problem;
@@ -24,14 +29,16 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use poem::endpoint::BoxEndpoint;
-use poem::{EndpointExt, IntoEndpoint, Response, Route};
+use poem::{EndpointExt, IntoEndpoint, Response, Route, get};
 use poem_openapi::Tags;
+use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use watchkeeper_domain::port::{Clock, EventFeed, Upkeep};
 use watchkeeper_domain::usecase::{Accounts, History, Monitors, Watch};
 
 pub use document::{openapi_json, openapi_yaml};
+pub use metrics::Metrics;
 
 /// What the HTTP side is made of.
 pub struct Parts {
@@ -49,6 +56,10 @@ pub struct Parts {
     pub upkeep: Arc<dyn Upkeep>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What the HTTP side counts.
+    pub metrics: Metrics,
+    /// All that the process counts, for `/metrics`.
+    pub registry: Arc<Registry>,
     /// Ends streams when the server stops.
     pub stop: CancellationToken,
 }
@@ -102,9 +113,20 @@ enum Tag {
 
 /// Everything that is served.
 pub fn router(parts: Parts, settings: Settings) -> BoxEndpoint<'static, Response> {
-    let Parts { accounts, monitors, history, watch, feed, upkeep, clock, stop } = parts;
+    let Parts { accounts, monitors, history, watch, feed, upkeep, clock, metrics, registry, stop } = parts;
+    let allowed = edge::Allowed::of_document(&openapi_json());
+    let edge = edge::Edge { metrics, allowed, is_https: settings.is_https() };
     let (limits, slots) = (limit::Limits::new(), event::Slots::default());
     let api: Api =
         Arc::new(Shared { accounts, monitors, history, watch, feed, upkeep, clock, stop, settings, limits, slots });
-    Route::new().nest("/api/v1", document::service().into_endpoint()).data(api).boxed()
+    docs::routes(Route::new())
+        .nest("/api/v1", document::service().into_endpoint())
+        .at("/healthz", get(health::alive))
+        .at("/readyz", get(health::ready))
+        .at("/metrics", get(health::metrics))
+        .at("/*", dashboard::Dashboard)
+        .data(api)
+        .data(registry)
+        .with(edge)
+        .boxed()
 }

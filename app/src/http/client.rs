@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn behind_trusted_proxies_the_nearest_stranger_counts() {
-        let trusted = ["10.0.0.0/8", "::1"];
+        let trusted = ["10.0.0.0/8", "::1/128"];
         assert_eq!(behind("10.0.0.1", "6.6.6.6, 1.2.3.4, 10.0.0.2", &trusted), "1.2.3.4");
         assert_eq!(behind("::ffff:10.0.0.1", "1.2.3.4:5678", &trusted), "1.2.3.4");
         assert_eq!(behind("10.0.0.1", "nonsense", &trusted), "10.0.0.1");

@@ -13,7 +13,7 @@ use poem_openapi::Object;
 use poem_openapi::types::{Example, ToJSON};
 use watchkeeper_domain::invalid::Invalid;
 
-pub(super) use cause::of_error;
+pub(super) use cause::{of_error, of_status};
 use kind::Facts;
 pub(super) use kind::Kind;
 pub(super) use refusal::{Refusal, Statuses, refusals};
@@ -21,8 +21,6 @@ pub(super) use refusal::{Refusal, Statuses, refusals};
 /// The media type of a problem (RFC 9457, section 3).
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
-/// What went wrong, as it is sent.
-///
 /// An answer that is not a success: RFC 9457. Programs look at `code`, people read `detail`.
 #[derive(Clone, Debug, Object)]
 #[oai(rename = "Problem", example)]
@@ -38,9 +36,9 @@ pub(super) struct ProblemBody {
     detail: String,
     /// The kind of problem, for programs; stable.
     code: String,
-    /// The fields or parameters that break a rule.
-    #[oai(skip_serializing_if_is_empty)]
-    errors: Vec<FieldError>,
+    /// The fields or parameters that break a rule; only where the status is 422.
+    #[oai(skip_serializing_if_is_none)]
+    errors: Option<Vec<FieldError>>,
 }
 
 impl Example for ProblemBody {
@@ -131,7 +129,7 @@ impl Problem {
             status: status.as_u16(),
             detail: self.detail.clone().unwrap_or_else(|| format!("{title}.")),
             code: code.to_owned(),
-            errors: self.errors.clone(),
+            errors: (!self.errors.is_empty()).then(|| self.errors.clone()),
         }
     }
 }

@@ -1,0 +1,135 @@
+//! The edge: what holds for every request and every answer, whoever makes it.
+//!
+//! Bodies and time are bounded, every error becomes a problem, every answer carries the security headers and is counted.
+
+mod allow;
+mod compression;
+mod header;
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use poem::http::{HeaderValue, Method, header as http_header};
+use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
+use poem_openapi::OperationId;
+use tokio::time::{Instant, timeout};
+
+pub(super) use allow::Allowed;
+pub(super) use compression::{compressed, wants_gzip};
+use header::SecurityHeaders;
+
+use super::metrics::Metrics;
+use super::problem::{self, Kind, Problem};
+
+/// The longest body that is read: a few times the longest one that makes sense.
+pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
+/// How long an answer may take. A check on request takes as long as its monitor's timeout, and is bounded by that.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// The operation that has a bound of its own.
+const CHECK_ON_REQUEST: &str = "/check";
+
+/// What holds for every request and every answer.
+pub(super) struct Edge {
+    pub(super) metrics: Metrics,
+    pub(super) allowed: Allowed,
+    pub(super) is_https: bool,
+}
+
+impl<E: Endpoint> Middleware<E> for Edge {
+    type Output = EdgeEndpoint<E>;
+
+    fn transform(&self, inner: E) -> Self::Output {
+        EdgeEndpoint {
+            inner,
+            metrics: self.metrics.clone(),
+            allowed: self.allowed.clone(),
+            headers: SecurityHeaders::new(self.is_https),
+        }
+    }
+}
+
+/// An endpoint with the edge around it.
+pub(super) struct EdgeEndpoint<E> {
+    inner: E,
+    metrics: Metrics,
+    allowed: Allowed,
+    headers: SecurityHeaders,
+}
+
+impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let started = Instant::now();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let wants_gzip = wants_gzip(request.headers());
+        let (mut response, operation) = match self.answer(request, &path).await {
+            Ok(response) => {
+                let operation = response.data::<OperationId>().map(|operation| operation.0);
+                (response, operation)
+            }
+            Err(error) => {
+                let operation = error.data::<OperationId>().map(|operation| operation.0);
+                (self.problem(problem::of_error(&error), &path), operation)
+            }
+        };
+        if !is_presentable(&response) {
+            let status = response.status();
+            response = self.problem(problem::of_status(status).unwrap_or(Problem::new(Kind::Internal)), &path);
+        }
+        let mut response = if method == Method::HEAD { response } else { compressed(response, wants_gzip) };
+        self.headers.add_to(response.headers_mut());
+        self.metrics.count(&method, operation, response.status(), started.elapsed());
+        Ok(response)
+    }
+}
+
+impl<E: Endpoint> EdgeEndpoint<E> {
+    /// Lets the inner endpoint answer, within bounds.
+    async fn answer(&self, request: Request, path: &str) -> Result<Response> {
+        let answer = async {
+            let request = bounded(request).await?;
+            AssertUnwindSafe(self.inner.call(request)).catch_unwind().await.unwrap_or_else(|_| {
+                tracing::error!("a request panicked");
+                Err(Problem::new(Kind::Internal).into())
+            })
+        };
+        let response = if path.ends_with(CHECK_ON_REQUEST) {
+            answer.await?
+        } else {
+            timeout(REQUEST_TIMEOUT, answer)
+                .await
+                .map_err(|_| Problem::new(Kind::TooSlow).retry_after(REQUEST_TIMEOUT))??
+        };
+        Ok(response.into_response())
+    }
+
+    fn problem(&self, problem: Problem, path: &str) -> Response {
+        let allowed = (problem.kind() == Kind::MethodNotAllowed).then(|| self.allowed.methods(path)).flatten();
+        match allowed.and_then(|methods| HeaderValue::from_str(&methods).ok()) {
+            Some(methods) => problem.header(http_header::ALLOW, methods).into_response(),
+            None => problem.into_response(),
+        }
+    }
+}
+
+/// Reads the body, which is never longer than [`MAX_BODY_BYTES`], whatever its length is said to be.
+async fn bounded(mut request: Request) -> Result<Request> {
+    let said = request.headers().get(http_header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if said.is_some_and(|length: usize| length > MAX_BODY_BYTES) {
+        return Err(Problem::new(Kind::BodyTooLarge).into());
+    }
+    let body = request.take_body().into_bytes_limit(MAX_BODY_BYTES).await.map_err(|error| match error {
+        poem::error::ReadBodyError::PayloadTooLarge => Problem::new(Kind::BodyTooLarge),
+        _ => Problem::new(Kind::BadRequest).detail("The body broke off."),
+    })?;
+    request.set_body(body);
+    Ok(request)
+}
+
+/// Whether an answer may go out as it is: a success, a redirect, or a problem.
+fn is_presentable(response: &Response) -> bool {
+    let is_error = response.status().is_client_error() || response.status().is_server_error();
+    !is_error || response.content_type() == Some(problem::MEDIA_TYPE)
+}
