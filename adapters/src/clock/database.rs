@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::PgPool;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use watchkeeper_domain::port::{Clock, RepoResult};
+use watchkeeper_domain::port::{Clock, RepoError, RepoResult};
 use watchkeeper_domain::time::Timestamp;
 
 /// How often the time should be measured.
@@ -117,6 +118,18 @@ impl<S: TimeSource + ?Sized> TimeSource for std::sync::Arc<S> {
     }
 }
 
+#[async_trait]
+impl TimeSource for PgPool {
+    async fn database_time(&self) -> RepoResult<Timestamp> {
+        // The time of the answer: now() would be that of the transaction's beginning.
+        sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+            .fetch_one(self)
+            .await
+            .map(Timestamp::from_micros)
+            .map_err(|error| RepoError::Unavailable(Box::new(error)))
+    }
+}
+
 async fn measure(source: &impl TimeSource, started: Instant) -> RepoResult<Measurement> {
     let asked = micros_since(started);
     let time = source.database_time().await?;
@@ -135,9 +148,10 @@ mod tests {
     use std::io;
     use std::sync::{Arc, Mutex as StdMutex};
 
-    use watchkeeper_domain::port::RepoError;
+    use watchkeeper_testdb::Database;
 
     use super::*;
+    use crate::clock::SystemClock;
 
     /// A database whose clock and round trips are scripted, in tokio's paused time.
     struct Script {
@@ -262,5 +276,15 @@ mod tests {
     #[tokio::test]
     async fn without_a_first_answer_there_is_no_clock() {
         assert!(DatabaseClock::start(Script::new(&[])).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn postgres_tells_the_time() {
+        let database = Database::fresh().await;
+        let clock = DatabaseClock::start(PgPool::connect(database.url()).await.unwrap()).await.unwrap();
+        clock.step().await.unwrap();
+        let (ours, theirs) = (SystemClock.now(), clock.now());
+        let apart = ours.since(theirs).max(theirs.since(ours));
+        assert!(apart < Duration::from_secs(5), "the server runs on this machine's clock, and is {apart:?} off");
     }
 }

@@ -48,7 +48,8 @@ impl Stage {
 }
 
 struct Trace {
-    stage: Cell<Stage>,
+    /// Nothing before the first request.
+    stage: Cell<Option<Stage>>,
     since: Cell<Instant>,
     timings: Cell<Timings>,
     /// The addresses that the connector was given for the present hop.
@@ -57,11 +58,12 @@ struct Trace {
 
 impl Trace {
     /// Adds the time since the last change to the phase that it was spent in.
-    fn enter(&self, stage: Stage) {
+    fn enter(&self, stage: Option<Stage>) {
         let now = Instant::now();
         let spent = now - self.since.replace(now);
+        let Some(past) = self.stage.replace(stage) else { return };
         let mut timings = self.timings.get();
-        let phase = match self.stage.replace(stage) {
+        let phase = match past {
             Stage::Resolve => &mut timings.dns,
             Stage::Connect => &mut timings.connect,
             Stage::Handshake => &mut timings.tls,
@@ -76,7 +78,7 @@ impl Trace {
 /// Runs a probe with a trace of its own.
 pub(super) async fn scope<F: Future>(probe: F) -> F::Output {
     let trace = Trace {
-        stage: Cell::new(Stage::Resolve),
+        stage: Cell::default(),
         since: Cell::new(Instant::now()),
         timings: Cell::default(),
         dialled: RefCell::default(),
@@ -87,7 +89,7 @@ pub(super) async fn scope<F: Future>(probe: F) -> F::Output {
 /// A request begins: with looking up its name, unless the URL holds an address.
 pub(super) fn begin(literal: Option<IpAddr>) {
     let _ = TRACE.try_with(|trace| {
-        trace.stage.set(if literal.is_some() { Stage::Connect } else { Stage::Resolve });
+        trace.stage.set(Some(if literal.is_some() { Stage::Connect } else { Stage::Resolve }));
         trace.since.set(Instant::now());
         *trace.dialled.borrow_mut() = literal.into_iter().collect();
     });
@@ -95,20 +97,20 @@ pub(super) fn begin(literal: Option<IpAddr>) {
 
 /// The present phase is over and another begins. Outside of a probe this does nothing.
 pub(super) fn enter(stage: Stage) {
-    let _ = TRACE.try_with(|trace| trace.enter(stage));
+    let _ = TRACE.try_with(|trace| trace.enter(Some(stage)));
 }
 
 /// The name is resolved, and these addresses are dialled.
 pub(super) fn resolved(addresses: &[SocketAddr]) {
     let _ = TRACE.try_with(|trace| {
-        trace.enter(Stage::Connect);
+        trace.enter(Some(Stage::Connect));
         *trace.dialled.borrow_mut() = addresses.iter().map(SocketAddr::ip).collect();
     });
 }
 
 /// What the probe is at.
 pub(super) fn stage() -> Stage {
-    TRACE.try_with(|trace| trace.stage.get()).unwrap_or(Stage::Ask)
+    TRACE.try_with(|trace| trace.stage.get()).ok().flatten().unwrap_or(Stage::Resolve)
 }
 
 /// The addresses that are dialled for the present request.
@@ -120,7 +122,7 @@ pub(super) fn dialled() -> Vec<IpAddr> {
 pub(super) fn finish() -> (Timings, Option<IpAddr>) {
     TRACE
         .try_with(|trace| {
-            trace.enter(trace.stage.get());
+            trace.enter(None);
             (trace.timings.get(), trace.dialled.borrow().first().copied())
         })
         .unwrap_or_default()

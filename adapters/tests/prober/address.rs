@@ -4,7 +4,7 @@ use rustls::RootCertStore;
 use tokio::io::AsyncWriteExt;
 use watchkeeper_adapters::http::HttpProber;
 use watchkeeper_domain::address::AddressGuard;
-use watchkeeper_domain::report::ReasonKind;
+use watchkeeper_domain::report::{ReasonKind, Timings};
 
 use crate::server::{Server, read_head};
 use crate::{PATIENCE, assert_answered, assert_failed, probe_with, target};
@@ -25,6 +25,7 @@ async fn a_guarded_address_is_not_dialled_in_whatever_dress() {
         let report = probe_with(&guarded(&[]), &target(&format!("http://{host}:{port}/")), PATIENCE).await;
         assert_failed(&report, None, ReasonKind::Blocked, "private or special range");
         assert_eq!(report.evidence.remote_address, None, "{host} was not dialled");
+        assert_eq!(report.timings, Timings::default(), "{host} was not even looked up");
     }
     assert_eq!(server.connections(), 0);
 }

@@ -1,5 +1,7 @@
 //! The HTTP prober against real servers that misbehave in every way there is.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, and so does what it is made of")]
+
 mod address;
 mod answer;
 mod connection;

@@ -9,14 +9,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A server, and how often it was connected to.
-pub struct Server {
-    pub address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     connections: Arc<AtomicUsize>,
 }
 
 impl Server {
     /// Serves every connection by `serve`.
-    pub async fn start<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
+    pub(crate) async fn start<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -24,7 +24,7 @@ impl Server {
     }
 
     /// As [`Server::start`], on an address of one's choice.
-    pub async fn start_at<F>(address: &str, serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
+    pub(crate) async fn start_at<F>(address: &str, serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -42,7 +42,7 @@ impl Server {
     }
 
     /// Answers every request with the same bytes and closes.
-    pub async fn answering(answer: impl Into<Vec<u8>>) -> Self {
+    pub(crate) async fn answering(answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
         Self::start(move |mut stream| {
             let answer = answer.clone();
@@ -56,7 +56,7 @@ impl Server {
     }
 
     /// Answers with these bytes and then falls silent, without closing.
-    pub async fn falling_silent_after(answer: &'static str) -> Self {
+    pub(crate) async fn falling_silent_after(answer: &'static str) -> Self {
         Self::start(move |mut stream| async move {
             read_head(&mut stream).await;
             stream.write_all(answer.as_bytes()).await.unwrap();
@@ -65,18 +65,18 @@ impl Server {
         .await
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
 
     /// How often it was connected to.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 }
 
 /// Reads the head of a request, which is all that a probe sends.
-pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
+pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
