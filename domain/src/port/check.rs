@@ -97,7 +97,8 @@ pub trait CheckRepo: Send + Sync {
     ///   may keep `last_slot` in memory of nothing else than the state row: it MUST then be written whenever an older
     ///   claim of the monitor is open.)
     /// - `Unknown` MUST record the slot as an `Unknown` gap where it was scheduled, count as silence, and nothing else.
-    /// - A `Missed` or `Unknown` gap that follows upon one of the same outcome (the slot after its last) extends it.
+    /// - A `Missed` or `Unknown` gap that follows upon one of the same outcome (the slot after its last, in the same
+    ///   epoch) extends it.
     /// - Evidence MUST be kept for checks that are not up, and for no others.
     async fn record(&self, now: Timestamp, batch: &[Settled]) -> RepoResult<Vec<Recorded>>;
 
