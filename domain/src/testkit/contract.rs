@@ -35,7 +35,7 @@
 //! | None where the next slot comes as soon | [`confirmation::none_is_made_where_the_next_slot_comes_as_soon`] |
 //! | One that may no longer start is dropped and is no gap | [`confirmation::one_that_may_no_longer_start_is_dropped`] |
 //! | One that is lost in time is given anew | [`confirmation::a_lost_one_is_given_anew`] |
-//! | Instants that are taken move on by a microsecond | [`manual::instants_that_are_taken_move_on_by_a_microsecond`], [`manual::a_manual_check_keeps_clear_of_the_slots`], [`pause::an_opening_slot_that_is_taken_moves_on_by_a_microsecond`] |
+//! | Instants that are taken move on by a microsecond | [`manual::instants_that_are_taken_move_on_by_a_microsecond`], [`manual::a_manual_check_keeps_clear_of_the_slots`], [`manual::a_manual_check_keeps_clear_of_slots_that_are_still_to_be_claimed`], [`pause::an_opening_slot_that_is_taken_moves_on_by_a_microsecond`] |
 //! | Manual checks move the status | [`manual::a_manual_check_moves_the_status`] |
 //! | ... and not while paused | [`manual::a_manual_check_of_a_paused_monitor_is_kept_and_changes_nothing`] |
 //! | Manual claims are not taken over | [`manual::a_manual_claim_is_not_taken_over`] |
@@ -47,14 +47,14 @@
 //! | An open incident closes as paused | [`pause::an_open_incident_closes_as_paused`] |
 //! | Resuming starts at pending, with an opening slot | [`pause::resuming_starts_at_pending_with_a_slot_at_once`] |
 //! | Epochs never overlap | [`pause::changes_at_the_same_instant_leave_epochs_apart`] |
-//! | A changed interval opens an epoch, the status stays | [`edit::a_changed_interval_opens_an_epoch_and_keeps_the_status`] |
+//! | A changed interval opens an epoch, the status stays | [`edit::a_changed_interval_opens_an_epoch_and_keeps_the_status`], [`edit::a_changed_interval_keeps_the_streak`] |
 //! | A changed target resets the streak | [`edit::a_changed_target_opens_an_epoch_and_resets_the_streak`] |
 //! | Any other change leaves the schedule alone | [`edit::a_changed_name_leaves_schedule_and_state_alone`], [`edit::a_changed_timeout_counts_from_the_next_claim_on`] |
 //! | A change while paused opens no epoch | [`edit::a_change_while_paused_opens_no_epoch`] |
 //! | A change decided upon an older version changes nothing | [`edit::a_change_decided_upon_an_older_version_changes_nothing`] |
 //! | Deleting hides everything, and makes results under way stale | [`deletion::a_deleted_monitor_is_hidden_and_not_due`], [`deletion::results_under_way_are_stale`] |
 //! | History is purged in bounded steps | [`deletion::history_is_purged_in_bounded_steps`] |
-//! | A missed or unknown slot extends the gap before it | [`gaps::a_gap_that_follows_upon_one_of_its_kind_extends_it`] |
+//! | A missed or unknown slot extends the gap before it | [`gaps::a_gap_that_follows_upon_one_of_its_kind_extends_it`], [`gaps::a_gap_belongs_to_one_epoch`] |
 //! | A slot at which we had no network is unknown, and no flip | [`gaps::a_slot_without_a_network_is_unknown_and_no_flip`] |
 //! | Three in a row and the monitor is unknown, until the next result | [`gaps::three_silent_slots_are_unknown_until_the_next_result`] |
 //! | A flip to down is dated at the first failing slot | [`status::down_is_dated_at_the_first_failing_slot`] |
@@ -152,6 +152,7 @@ macro_rules! store_contract {
                 a_manual_check_is_claimed_for_the_present_instant
                 instants_that_are_taken_move_on_by_a_microsecond
                 a_manual_check_keeps_clear_of_the_slots
+                a_manual_check_keeps_clear_of_slots_that_are_still_to_be_claimed
                 a_manual_check_moves_the_status
                 a_manual_check_of_a_paused_monitor_is_kept_and_changes_nothing
                 a_manual_claim_is_not_taken_over
@@ -171,6 +172,7 @@ macro_rules! store_contract {
             }
             edit {
                 a_changed_interval_opens_an_epoch_and_keeps_the_status
+                a_changed_interval_keeps_the_streak
                 a_changed_target_opens_an_epoch_and_resets_the_streak
                 an_edit_misses_what_was_due_and_keeps_what_is_under_way
                 a_changed_name_leaves_schedule_and_state_alone
@@ -208,6 +210,7 @@ macro_rules! store_contract {
             gaps {
                 an_outage_is_one_gap_however_long_it_was
                 a_gap_that_follows_upon_one_of_its_kind_extends_it
+                a_gap_belongs_to_one_epoch
                 slots_lost_one_by_one_are_one_run
                 a_slot_without_a_network_is_unknown_and_no_flip
                 a_manual_check_without_a_network_leaves_no_gap

@@ -32,6 +32,20 @@ pub async fn a_changed_interval_opens_an_epoch_and_keeps_the_status(stage: &Stag
     assert_eq!((epochs[0].schedule, epochs[1].schedule), (m.schedule(), grid));
 }
 
+/// It is the same target: a failure before the change and one after it are two in a row.
+pub async fn a_changed_interval_keeps_the_streak(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.check_up(m.slot(0)).await;
+    stage.check_down(m.slot(1)).await;
+    let at = m.slot(1).plus(seconds(5));
+    let interval = Interval::from_secs(120).unwrap();
+    let view = stage.change(&m.monitor, at, |change| change.settings.interval = interval).await;
+    assert_eq!(view.state.streak.map(|streak| (streak.since, streak.count)), Some((m.slot(1), 1)));
+    let opening = stage.claim_one(at).await;
+    let flip = stage.flip(down(&opening)).await.unwrap();
+    assert_eq!((flip.to, flip.at, flip.settled_by), (Status::Down, m.slot(1), at));
+}
+
 /// What spoke for a change spoke of another target: one failure of the new one is the first.
 pub async fn a_changed_target_opens_an_epoch_and_resets_the_streak(stage: &Stage) {
     let m = stage.monitor_every(60).await;

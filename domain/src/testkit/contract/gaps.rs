@@ -8,7 +8,7 @@ use crate::check::Region;
 use crate::port::Recorded;
 use crate::schedule::SlotRun;
 use crate::status::Status;
-use crate::testkit::fixture::{cut_off, seconds, up};
+use crate::testkit::fixture::{self, cut_off, seconds, up};
 use crate::time::Window;
 use crate::uptime::{Gap, GapOutcome, uptime};
 
@@ -51,6 +51,24 @@ pub async fn a_gap_that_follows_upon_one_of_its_kind_extends_it(stage: &Stage) {
         ]
     );
     assert_eq!(stage.account(m.id(), m.slot(9)).await.unaccounted, 0);
+}
+
+/// Also where the next epoch opens at the very slot that would have been the next: what is blind ends with its epoch.
+pub async fn a_gap_belongs_to_one_epoch(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.check_up(m.slot(0)).await;
+    let target = fixture::target("https://example.org/elsewhere");
+    stage.change(&m.monitor, m.slot(3), |change| change.settings.target = target).await;
+    stage.check_up(m.slot(5)).await;
+    let gap = |first, last| {
+        let run = SlotRun { first: m.slot(first), last: m.slot(last), count: u64::from(last - first + 1) };
+        Gap { run, outcome: GapOutcome::Missed }
+    };
+    assert_eq!(stage.gaps(m.id()).await, [gap(1, 2), gap(3, 4)]);
+    let window = Window::new(m.slot(0), m.slot(6)).unwrap();
+    let spent = uptime(&stage.time_facts(m.id(), window).await, window, m.slot(6));
+    assert_eq!((spent.unknown, spent.up), (Duration::from_secs(240), Duration::from_secs(120)));
+    assert_eq!(stage.account(m.id(), m.slot(5)).await.unaccounted, 0);
 }
 
 /// Two lost slots in a row that were claimed one by one are one run as well.
@@ -148,6 +166,7 @@ pub async fn gaps_are_listed_page_by_page(stage: &Stage) {
         let page = ask(era(), before, 1).await.unwrap();
         assert!(page.len() <= 1);
         let Some(gap) = page.first() else { break };
+        assert!(before.is_none_or(|before| gap.run.first < before), "reading on makes progress");
         firsts.push(gap.run.first);
         before = Some(gap.run.first);
     }

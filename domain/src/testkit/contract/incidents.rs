@@ -31,7 +31,10 @@ pub async fn incidents_are_listed_page_by_page(stage: &Stage) {
             assert!(page.len() <= limit as usize);
             starts.extend(page.iter().map(|incident| incident.started_at));
             match page.last() {
-                Some(last) => before = Some(last.id),
+                Some(last) => {
+                    assert!(before.is_none_or(|before| last.id < before), "reading on makes progress");
+                    before = Some(last.id);
+                }
                 None => break,
             }
         }

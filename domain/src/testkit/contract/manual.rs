@@ -3,8 +3,9 @@
 use super::Stage;
 use crate::check::{Origin, Region};
 use crate::port::{ManualClaim, Recorded};
+use crate::schedule::Schedule;
 use crate::status::Status;
-use crate::testkit::fixture::{down, seconds, up};
+use crate::testkit::fixture::{self, T0, down, seconds, up};
 
 /// Beside the slots, which go on as if nothing had been.
 pub async fn a_manual_check_is_claimed_for_the_present_instant(stage: &Stage) {
@@ -55,6 +56,26 @@ pub async fn a_manual_check_keeps_clear_of_the_slots(stage: &Stage) {
     }
     assert_eq!(stage.log(m.id()).await.len(), 6);
     assert_eq!(stage.account(m.id(), m.slot(1)).await.up, 2);
+}
+
+/// Also at an opening slot off the grid, and at a grid slot that comes next only because those before it were missed.
+pub async fn a_manual_check_keeps_clear_of_slots_that_are_still_to_be_claimed(stage: &Stage) {
+    let workspace = stage.workspace().await;
+    let monitor = fixture::monitor(stage.monitor_id(), workspace, 60, T0.next());
+    let schedule = Schedule::of(monitor.id, monitor.settings.interval);
+    stage.create(&monitor).await;
+    let third = schedule.after(schedule.after(schedule.after(T0.next())));
+    for slot in [T0.next(), third] {
+        let manual = stage.claim_manual(&monitor, slot).await;
+        assert_eq!(manual.slot, slot.next());
+        let scheduled = stage.claim_one(slot).await;
+        assert_eq!(scheduled.slot, slot);
+        for claim in [&scheduled, &manual] {
+            assert_ne!(stage.settle(up(claim)).await, Recorded::Stale);
+        }
+    }
+    assert_eq!(stage.log(monitor.id).await.len(), 4);
+    assert_eq!(stage.account(monitor.id, third).await.unaccounted, 0);
 }
 
 /// It speaks about the target as any other check does.

@@ -73,7 +73,10 @@ async fn page_through(stage: &Stage, workspace: WorkspaceId, limit: u32) -> Vec<
         assert!(page.len() <= limit as usize);
         listed.extend(page.iter().map(|view| view.monitor.id));
         match page.last() {
-            Some(last) => after = Some(last.monitor.id),
+            Some(last) => {
+                assert!(after.is_none_or(|after| last.monitor.id > after), "reading on makes progress");
+                after = Some(last.monitor.id);
+            }
             None => return listed,
         }
     }

@@ -78,15 +78,19 @@ pub async fn claims_ahead_are_dropped(stage: &Stage) {
     assert_eq!((account.due, account.up, account.unaccounted), (1, 1, 0));
 }
 
-/// There is nothing left to confirm.
+/// There is nothing left to confirm, whether its instant was still to come or had come already.
 pub async fn a_waiting_confirmation_is_dropped(stage: &Stage) {
-    let m = stage.monitor_every(60).await;
-    stage.check_up(m.slot(0)).await;
-    stage.check_down(m.slot(1)).await;
-    stage.pause(&m.monitor, m.slot(1).plus(seconds(5))).await;
-    stage.assert_nothing_due(m.slot(1).plus(seconds(15))).await;
-    stage.resume(&m.monitor, m.slot(1).plus(seconds(16))).await;
-    assert_eq!(stage.claim_one(m.slot(1).plus(seconds(16))).await.origin, Origin::Scheduled);
+    for pause_after in [5, 15] {
+        let m = stage.monitor_every(60).await;
+        stage.check_up(m.slot(0)).await;
+        stage.check_down(m.slot(1)).await;
+        stage.pause(&m.monitor, m.slot(1).plus(seconds(pause_after))).await;
+        let resumed_at = m.slot(1).plus(seconds(16));
+        stage.resume(&m.monitor, resumed_at).await;
+        assert_eq!(stage.check_up(resumed_at).await.origin, Origin::Scheduled);
+        stage.assert_nothing_due(resumed_at.plus(seconds(10))).await;
+        stage.pause(&m.monitor, resumed_at.plus(seconds(10))).await;
+    }
 }
 
 /// Nobody knows whether it is over, and nobody is told.
@@ -129,7 +133,7 @@ pub async fn resuming_starts_at_pending_with_a_slot_at_once(stage: &Stage) {
     assert_eq!((account.due, account.up, account.missed, account.unaccounted), (2, 2, 0, 0));
 }
 
-/// A manual check of the paused monitor stands where the epoch would open.
+/// A manual check of the paused monitor is under way where the epoch would open.
 pub async fn an_opening_slot_that_is_taken_moves_on_by_a_microsecond(stage: &Stage) {
     let m = stage.monitor_every(60).await;
     stage.check_up(m.slot(0)).await;
@@ -137,11 +141,13 @@ pub async fn an_opening_slot_that_is_taken_moves_on_by_a_microsecond(stage: &Sta
     let at = m.slot(0).plus(seconds(5));
     let manual = stage.claim_manual(&m.monitor, at).await;
     assert_eq!(manual.slot, at);
-    stage.settle(up(&manual)).await;
     stage.resume(&m.monitor, at).await;
     let opening = stage.claim_one(at.plus(seconds(1))).await;
     assert_eq!((opening.slot, opening.origin), (at.next(), Origin::Scheduled));
-    assert_ne!(stage.settle(up(&opening)).await, Recorded::Stale);
+    for claim in [&manual, &opening] {
+        assert_ne!(stage.settle(up(claim)).await, Recorded::Stale);
+    }
+    assert_eq!(stage.log(m.id()).await.len(), 3);
     let account = stage.account(m.id(), m.slot(0).plus(seconds(30))).await;
     assert_eq!((account.due, account.up, account.unaccounted), (2, 2, 0));
 }
