@@ -1,5 +1,8 @@
 //! Claiming and recording.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use async_trait::async_trait;
 
 use super::watched::{Lease, OpenWork, Watched};
@@ -20,26 +23,20 @@ use crate::verdict::Verdict;
 impl CheckRepo for MemoryStore {
     async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>> {
         let mut world = self.world();
-        let watched = world.monitors.values_mut().filter(|watched| watched.epoch.region == request.region);
-        let mut due: Vec<(Timestamp, &mut Watched)> = Vec::new();
-        for watched in watched.filter(|watched| !watched.is_deleted) {
+        let mut due: BinaryHeap<Reverse<(Timestamp, MonitorId)>> = BinaryHeap::new();
+        let here = |watched: &&mut Watched| !watched.is_deleted && watched.epoch.region == request.region;
+        for watched in world.monitors.values_mut().filter(here) {
             watched.drop_what_cannot_start(request.now);
-            due.extend(watched.due_since(request).map(|since| (since, watched)));
+            due.extend(watched.due_since(request).map(|since| Reverse((since, watched.monitor.id))));
         }
-        due.sort_by_key(|(since, _)| *since);
         let mut claims = Vec::new();
-        // A monitor may have an open claim and a slot: it is asked again as long as it is among the longest due.
-        while let Some((_, watched)) = (claims.len() < request.limit as usize).then(|| due.first_mut()).flatten() {
+        while claims.len() < request.limit as usize
+            && let Some(Reverse((_, id))) = due.pop()
+        {
+            let Some(watched) = world.monitors.get_mut(&id) else { continue };
             claims.extend(watched.take_longest_due(request));
-            match watched.due_since(request) {
-                Some(since) => {
-                    due[0].0 = since;
-                    due.sort_by_key(|(since, _)| *since);
-                }
-                None => {
-                    due.remove(0);
-                }
-            }
+            // A monitor may have open work and a slot: it takes its turn again.
+            due.extend(watched.due_since(request).map(|since| Reverse((since, id))));
         }
         Ok(claims)
     }

@@ -16,7 +16,7 @@ pub(super) struct Family {
 
 /// One refresh token.
 pub(super) struct Token {
-    family: SessionId,
+    pub(super) family: SessionId,
     pub(super) expires_at: Timestamp,
     is_used: bool,
 }

@@ -1,11 +1,13 @@
 //! Keeping the store in order.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::watched::Watched;
 use super::{MemoryStore, World};
+use crate::id::SessionId;
 use crate::port::{Purged, RepoResult, Upkeep};
 use crate::time::Timestamp;
 
@@ -70,6 +72,8 @@ impl World {
         for hash in &expired {
             self.tokens.remove(hash);
         }
+        let living: BTreeSet<SessionId> = self.tokens.values().map(|token| token.family).collect();
+        self.families.retain(|id, _| living.contains(id));
         expired.len() as u64
     }
 
@@ -86,6 +90,7 @@ impl World {
         for id in forgotten {
             self.monitors.remove(&id);
             self.incidents.retain(|_, incident| incident.monitor != id);
+            self.notices.retain(|_, owed| owed.notice.monitor != id);
         }
         (limit as usize - room) as u64
     }
