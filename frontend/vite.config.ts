@@ -19,7 +19,7 @@ export default defineConfig({
     environment: 'jsdom',
     include: ['src/**/*.test.{ts,tsx}'],
     setupFiles: ['src/testing/setup.ts'],
-    unstubGlobals: true,
     restoreMocks: true,
+    testTimeout: 30_000,
   },
 });

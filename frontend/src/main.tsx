@@ -6,7 +6,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import * as z from 'zod/mini';
 import { session } from '@/api/browser';
-import { ProblemError } from '@/api/problem';
+import { problemOf } from '@/api/problem';
 import { makeRouter } from '@/app/router';
 import '@/app/style.css';
 
@@ -16,9 +16,10 @@ z.config({ jitless: true });
 const RETRIES = 2;
 
 /** Trying again helps where the server was away or failed, not where it refused. */
-const shouldRetry = (failures: number, error: Error): boolean =>
-  failures < RETRIES &&
-  !(error instanceof ProblemError && error.problem.status !== null && error.problem.status < 500);
+const shouldRetry = (failures: number, error: Error): boolean => {
+  const { status, code } = problemOf(error);
+  return failures < RETRIES && (code === 'unreachable' || (status !== null && status >= 500));
+};
 
 const queryClient = new QueryClient({
   defaultOptions: { queries: { retry: shouldRetry, staleTime: 5_000 } },

@@ -1,15 +1,14 @@
 /** The session on the real browser and the real server: cookie, Web Locks, BroadcastChannel, local storage. */
 
-import { ProblemError, problemOfAnswer } from '@/api/problem';
+import { ProblemError, problemOfAnswer, reach } from '@/api/problem';
 import { Session, type SessionMessage } from '@/api/session';
 import type { SessionAnswer } from '@/api/types';
 
-export const API = '/api/v1';
+export const API = `${globalThis.location.origin}/api/v1`;
 const NAME = 'watchkeeper.session';
 
-async function postAuth(path: string): Promise<Response> {
-  return fetch(`${API}/auth/${path}`, { method: 'POST', headers: { Accept: 'application/json' } });
-}
+const postAuth = (path: string): Promise<Response> =>
+  reach(new Request(`${API}/auth/${path}`, { method: 'POST', headers: { Accept: 'application/json' } }));
 
 async function refresh(): Promise<SessionAnswer | null> {
   const response = await postAuth('refresh');

@@ -2,7 +2,7 @@
 
 import createClient from 'openapi-fetch';
 import { session } from '@/api/browser';
-import { ProblemError, problemOfAnswer } from '@/api/problem';
+import { ProblemError, problemOfAnswer, reach } from '@/api/problem';
 import type { paths } from '@/api/schema';
 import type { Session } from '@/api/session';
 
@@ -12,7 +12,7 @@ export function withSession(
 ): (request: Request) => Promise<Response> {
   const send = (request: Request, token: string | null): Promise<Response> => {
     if (token !== null) request.headers.set('Authorization', `Bearer ${token}`);
-    return globalThis.fetch(request);
+    return reach(request);
   };
   return async (request) => {
     const again = request.clone();

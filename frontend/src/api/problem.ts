@@ -43,14 +43,32 @@ export function problemOfAnswer(response: Response, body: unknown): Problem {
   };
 }
 
-/** The problem behind anything that was thrown while asking the server. */
-export function problemOf(error: unknown): Problem {
-  if (error instanceof ProblemError) return error.problem;
-  return {
-    status: null,
-    title: 'The server cannot be reached',
-    detail: 'Check the connection to Watchkeeper, then try again.',
-    code: 'unreachable',
-    fields: [],
-  };
+const UNREACHABLE: Problem = {
+  status: null,
+  title: 'The server cannot be reached',
+  detail: 'Check the connection to Watchkeeper, then try again.',
+  code: 'unreachable',
+  fields: [],
+};
+
+const BROKEN: Problem = {
+  status: null,
+  title: 'This page has failed',
+  detail: 'That is a fault of the dashboard, not of what is watched. Trying again may help.',
+  code: 'broken',
+  fields: [],
+};
+
+/** `fetch`, except that a server that cannot be reached is a problem like any other. Leaving off stays what it is. */
+export async function reach(request: Request): Promise<Response> {
+  try {
+    return await globalThis.fetch(request);
+  } catch (error) {
+    if (request.signal.aborted) throw error;
+    throw new ProblemError(UNREACHABLE);
+  }
 }
+
+/** The problem behind anything that was thrown. */
+export const problemOf = (error: unknown): Problem =>
+  error instanceof ProblemError ? error.problem : BROKEN;

@@ -2,10 +2,12 @@
 
 import type { QueryClient } from '@tanstack/react-query';
 import {
+  createBrowserHistory,
   createRootRouteWithContext,
   createRoute,
   createRouter,
   lazyRouteComponent,
+  type RouterHistory,
   redirect,
 } from '@tanstack/react-router';
 import * as z from 'zod/mini';
@@ -113,9 +115,10 @@ const routeTree = root.addChildren([
   home.addChildren([monitors, newMonitor, monitor, editMonitor, incidents, incident]),
 ]);
 
-export const makeRouter = (queryClient: QueryClient) =>
+export const makeRouter = (queryClient: QueryClient, history: RouterHistory = createBrowserHistory()) =>
   createRouter({
     routeTree,
+    history,
     context: { queryClient },
     defaultPreload: 'intent',
     defaultPendingMs: 300,

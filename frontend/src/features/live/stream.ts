@@ -94,5 +94,6 @@ function pause(ms: number, stop: AbortSignal): Promise<void> {
     };
     const timer = setTimeout(done, ms);
     stop.addEventListener('abort', done);
+    if (stop.aborted) done();
   });
 }

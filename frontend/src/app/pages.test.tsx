@@ -1,0 +1,149 @@
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { createMemoryHistory, RouterProvider } from '@tanstack/react-router';
+import { render, screen, waitFor, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { HttpResponse, http } from 'msw';
+import { setupServer } from 'msw/node';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { session } from '@/api/browser';
+import type { Monitor } from '@/api/types';
+import { makeRouter } from '@/app/router';
+import { answer, check, monitor } from '@/testing/examples';
+
+const API = 'http://localhost:3000/api/v1';
+const server = setupServer();
+
+/** The stream of events of the page that is shown. */
+let events: ReadableStreamDefaultController<Uint8Array>;
+
+const listing = (monitors: Monitor[]) =>
+  http.get(`${API}/monitors`, () => HttpResponse.json({ items: monitors, next_cursor: null }));
+
+beforeAll(() => server.listen({ onUnhandledRequest: 'error' }));
+beforeEach(() => {
+  server.use(
+    http.get(`${API}/events`, () => {
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          events = controller;
+        },
+      });
+      return new HttpResponse(body, { headers: { 'Content-Type': 'text/event-stream' } });
+    }),
+  );
+});
+afterEach(() => {
+  server.resetHandlers();
+  session.hear({ kind: 'ended' });
+});
+afterAll(() => server.close());
+
+function visit(address: string) {
+  const queryClient = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  const router = makeRouter(queryClient, createMemoryHistory({ initialEntries: [address] }));
+  render(
+    <QueryClientProvider client={queryClient}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>,
+  );
+  return { router, user: userEvent.setup() };
+}
+
+const names = () =>
+  within(screen.getByRole('main'))
+    .getAllByRole('listitem')
+    .map((item) => within(item).getAllByRole('link')[0]?.textContent);
+
+test('a stranger is asked to log in, and the address is kept', async () => {
+  const { router } = visit('/monitors?status=DOWN');
+  expect(await screen.findByRole('heading', { name: 'Log in' })).toBeVisible();
+  expect(router.state.location.search).toEqual({ next: '/monitors?status=DOWN' });
+});
+
+test('a workspace without monitors invites to add the first URL', async () => {
+  session.begin(answer());
+  server.use(listing([]));
+  visit('/monitors');
+  expect(await screen.findByRole('link', { name: 'Add your first URL' })).toHaveAttribute(
+    'href',
+    '/monitors/new',
+  );
+});
+
+test('a list that cannot be read says why and can be tried again', async () => {
+  session.begin(answer());
+  const problem = {
+    type: '/p',
+    title: 'The store is away',
+    status: 503,
+    detail: 'It is waited for.',
+    code: 'unavailable',
+  };
+  server.use(http.get(`${API}/monitors`, () => HttpResponse.json(problem, { status: 503 })));
+  const { user } = visit('/monitors');
+  expect(await screen.findByRole('alert')).toHaveTextContent('The store is awayIt is waited for.');
+  server.use(listing([monitor()]));
+  await user.click(screen.getByRole('button', { name: 'Try again' }));
+  expect(await screen.findByRole('link', { name: 'Shop' })).toBeVisible();
+});
+
+test('every page of a long list is read', async () => {
+  session.begin(answer());
+  server.use(
+    http.get(`${API}/monitors`, ({ request }) => {
+      const isSecond = new URL(request.url).searchParams.get('cursor') === 'second';
+      const item = isSecond ? monitor({ id: '2', name: 'Mail' }) : monitor({ id: '1', name: 'Shop' });
+      return HttpResponse.json({ items: [item], next_cursor: isSecond ? null : 'second' });
+    }),
+  );
+  visit('/monitors');
+  await screen.findByRole('link', { name: 'Shop' });
+  expect(names()).toEqual(['Mail', 'Shop']);
+});
+
+test('status and search are kept in the address', async () => {
+  session.begin(answer());
+  server.use(
+    listing([
+      monitor({ id: '1', name: 'Shop' }),
+      monitor({ id: '2', name: 'Mail', status: 'DOWN' }),
+      monitor({ id: '3', name: 'Blog', status: 'DOWN' }),
+    ]),
+  );
+  const { router, user } = visit('/monitors');
+  await user.click(await screen.findByRole('link', { name: 'Down 2' }));
+  expect(names()).toEqual(['Blog', 'Mail']);
+  await user.type(screen.getByRole('searchbox', { name: 'Search monitors' }), 'mail');
+  await waitFor(() => expect(names()).toEqual(['Mail']));
+  expect(router.state.location.search).toEqual({ status: 'DOWN', q: 'mail' });
+});
+
+test('a change of status is shown and read aloud as it happens', async () => {
+  session.begin(answer());
+  const shop = monitor({ recent_checks: [] });
+  server.use(listing([shop]));
+  visit('/monitors');
+  await screen.findByRole('link', { name: 'Shop' });
+  await screen.findByText('Live');
+  const down = { ...shop, status: 'DOWN' as const };
+  server.use(listing([down]));
+  const tell = (event: string, data: unknown) =>
+    events.enqueue(new TextEncoder().encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
+  const failed = check({ slot: '2026-11-22T12:01:00.000000Z', status: 'DOWN', reason: 'the answer was 503' });
+  tell('check', { monitor_id: shop.id, check: failed });
+  expect(await screen.findByRole('img', { name: 'Last 1 checks: 1 down' })).toBeVisible();
+  tell('flip', { monitor_id: shop.id, from: 'UP', to: 'DOWN', at: failed.slot, reason: failed.reason });
+  await waitFor(() => expect(screen.getByRole('log')).toHaveTextContent('Shop is downthe answer was 503'));
+  expect(screen.getByRole('link', { name: 'Down 1' })).toBeVisible();
+});
+
+test('a monitor that does not exist is a page of its own', async () => {
+  session.begin(answer());
+  server.use(
+    http.get(`${API}/monitors/nothing`, () =>
+      HttpResponse.json({ title: 'Not found', code: 'not_found' }, { status: 404 }),
+    ),
+  );
+  visit('/monitors/nothing');
+  expect(await screen.findByRole('heading', { name: 'There is nothing at this address' })).toBeVisible();
+});

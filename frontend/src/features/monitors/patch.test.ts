@@ -1,0 +1,54 @@
+import { QueryClient } from '@tanstack/react-query';
+import { expect, test } from 'vitest';
+import type { Monitor } from '@/api/types';
+import { check, monitor } from '@/testing/examples';
+import { afterCheck, layCheckOver, layFlipOver } from './patch';
+import { monitorKeys, monitorQuery, RECENT_CHECKS } from './queries';
+
+const later = check({ slot: '2026-11-22T12:01:00.000000Z', latency_ms: 50 });
+
+test('a check becomes the last one and the newest of the bar', () => {
+  const after = afterCheck(monitor({ recent_checks: [] }), { monitor_id: 'm', check: later });
+  expect(after.last_check).toBe(later);
+  expect(after.recent_checks).toEqual([
+    { slot: later.slot, status: 'UP', latency_ms: 50, origin: 'scheduled' },
+  ]);
+});
+
+test('a check that is known already, or older, changes nothing', () => {
+  const before = monitor({ last_check: later });
+  expect(afterCheck(before, { monitor_id: 'm', check: later })).toBe(before);
+  expect(afterCheck(before, { monitor_id: 'm', check: check() })).toBe(before);
+});
+
+test('the bar keeps its length', () => {
+  const one = { slot: 's', status: 'UP', latency_ms: 1, origin: 'scheduled' } as const;
+  const full = monitor({ recent_checks: Array.from({ length: RECENT_CHECKS }, () => one) });
+  expect(afterCheck(full, { monitor_id: 'm', check: later }).recent_checks).toHaveLength(RECENT_CHECKS);
+});
+
+test('events change their own monitor in the list and on its page, and no other', () => {
+  const client = new QueryClient();
+  const [shop, mail] = [monitor({ id: 'shop' }), monitor({ id: 'mail' })];
+  client.setQueryData(monitorKeys.list, [shop, mail]);
+  client.setQueryData(monitorQuery('shop').queryKey, shop);
+  layFlipOver(client, {
+    monitor_id: 'shop',
+    from: 'UP',
+    to: 'DOWN',
+    at: later.slot,
+    reason: 'the answer was 503',
+  });
+  layCheckOver(client, { monitor_id: 'shop', check: later });
+  const expected = { status: 'DOWN', status_since: later.slot, last_check: later };
+  expect(client.getQueryData(monitorQuery('shop').queryKey)).toMatchObject(expected);
+  const [listedShop, listedMail] = client.getQueryData<Monitor[]>(monitorKeys.list) ?? [];
+  expect(listedShop).toMatchObject({ ...expected, recent_checks: [{ slot: later.slot }] });
+  expect(listedMail).toBe(mail);
+});
+
+test('an event about what was never read makes nothing up', () => {
+  const client = new QueryClient();
+  layCheckOver(client, { monitor_id: 'shop', check: later });
+  expect(client.getQueryData(monitorKeys.list)).toBeUndefined();
+});

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest';
+import { monitor } from '@/testing/examples';
+import { seriesOf } from './latency-series';
+import { select, tally } from './selection';
+import { PROPOSED, requestOf, settingsOf } from './settings';
+import { windowUntilNow } from './windows';
+
+const shop = monitor({ id: '1', name: 'Shop', status: 'UP' });
+const mail = monitor({ id: '2', name: 'Mail', status: 'DOWN' });
+const blog = monitor({
+  id: '3',
+  name: 'Blog',
+  status: 'UP',
+  target: { ...shop.target, url: 'https://words.example.org/' },
+});
+
+test('what needs attention comes first, then the alphabet', () => {
+  expect(select([shop, mail, blog], {}).map(({ name }) => name)).toEqual(['Mail', 'Blog', 'Shop']);
+});
+
+test('a search looks at names and URLs, whatever their case', () => {
+  expect(select([shop, mail, blog], { q: ' WORDS ' })).toEqual([blog]);
+  expect(select([shop, mail, blog], { q: 'shop', status: 'UP' })).toContain(shop);
+  expect(select([shop, mail, blog], { status: 'PAUSED' })).toEqual([]);
+});
+
+test('the summary counts every monitor once', () => {
+  expect(tally([shop, mail, blog])).toEqual([
+    { status: 'DOWN', count: 1 },
+    { status: 'UP', count: 2 },
+  ]);
+  expect(tally([])).toEqual([
+    { status: 'DOWN', count: 0 },
+    { status: 'UP', count: 0 },
+  ]);
+});
+
+test('a new monitor leaves to the server what was left empty', () => {
+  const request = requestOf({ ...PROPOSED, target: { ...PROPOSED.target, url: ' example.org/health ' } });
+  expect(request).toEqual({
+    target: { type: 'http', url: 'https://example.org/health', method: 'GET', follow_redirects: true },
+    interval_seconds: 60,
+    expectation: { statuses: '200-399', slow_after_ms: null },
+    confirmation: { before_down: 1, before_up: 0 },
+  });
+});
+
+test('a URL keeps the scheme that was typed, be it a wrong one', () => {
+  const urlOf = (url: string) => requestOf({ ...PROPOSED, target: { ...PROPOSED.target, url } }).target.url;
+  expect([urlOf('http://a.example'), urlOf('ftp://a.example')]).toEqual([
+    'http://a.example',
+    'ftp://a.example',
+  ]);
+});
+
+test('saving a monitor as it is changes nothing', () => {
+  const { name, target, interval_seconds, timeout_seconds, expectation, confirmation } = shop;
+  expect(requestOf(settingsOf(shop))).toEqual({
+    name,
+    target,
+    interval_seconds,
+    timeout_seconds,
+    expectation,
+    confirmation,
+  });
+});
+
+test('a window reaches back from now', () => {
+  expect(windowUntilNow('24h', Date.UTC(2026, 10, 22, 12))).toEqual({ from: '2026-11-21T12:00:00.000Z' });
+});
+
+test('the line of the graph breaks where nothing is known', () => {
+  const bucket = (at: string, p50_ms: number) => ({
+    at,
+    count: 1,
+    avg_ms: 1,
+    min_ms: 1,
+    max_ms: 1,
+    p50_ms,
+    p95_ms: 2,
+    p99_ms: 3,
+  });
+  const [at, p50] = seriesOf(
+    [bucket('1970-01-01T00:00:00Z', 5), bucket('1970-01-01T00:01:00Z', 6), bucket('1970-01-01T00:05:00Z', 7)],
+    60,
+  );
+  expect(at).toEqual([0, 60, 120, 300]);
+  expect(p50).toEqual([5, 6, null, 7]);
+});
