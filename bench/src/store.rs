@@ -1,0 +1,94 @@
+//! What the program wrote: read from its database, since the record is what counts.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
+
+/// Where it stored.
+#[derive(Clone)]
+pub(crate) enum Store {
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+/// What is recorded of the slots in a stretch of time.
+pub(crate) struct Stretch {
+    /// Of each check, how long after its slot the probe began, in milliseconds, sorted.
+    pub(crate) late_ms: Vec<f64>,
+    /// Checks that were not up.
+    pub(crate) failed: u64,
+    /// Slots of gaps that touch the stretch.
+    pub(crate) missed: u64,
+}
+
+impl Store {
+    pub(crate) fn in_directory(directory: &Path) -> Self {
+        Self::Sqlite(directory.join("watchkeeper.db"))
+    }
+
+    /// Reads the slots from one instant up to another, both in microseconds since the Unix epoch.
+    pub(crate) async fn stretch(&self, from: i64, to: i64) -> anyhow::Result<Stretch> {
+        let (checks, missed): (Vec<(i64, bool)>, i64) = match self {
+            Self::Sqlite(file) => {
+                let mut connection = read_only(file).await?;
+                let checks = sqlx::query("SELECT late_us, verdict = 1 FROM checks WHERE slot >= ? AND slot < ?")
+                    .bind(from)
+                    .bind(to)
+                    .try_map(|row: sqlx::sqlite::SqliteRow| Ok((row.try_get(0)?, row.try_get(1)?)))
+                    .fetch_all(&mut connection)
+                    .await?;
+                let gaps = "SELECT coalesce(sum(count), 0) FROM slot_gaps WHERE last_slot >= ? AND first_slot < ?";
+                let missed = sqlx::query_scalar(gaps).bind(from).bind(to).fetch_one(&mut connection).await?;
+                (checks, missed)
+            }
+            Self::Postgres(url) => {
+                let mut connection = PgConnection::connect(url).await?;
+                let instants = "to_timestamp($1 / 1e6) AND slot < to_timestamp($2 / 1e6)";
+                let checks = format!(
+                    "SELECT (extract(epoch FROM checked_at - slot) * 1e6)::bigint, verdict = 1 FROM checks WHERE slot >= {instants}"
+                );
+                let checks = sqlx::query(sqlx::AssertSqlSafe(checks))
+                    .bind(from as f64)
+                    .bind(to as f64)
+                    .try_map(|row: sqlx::postgres::PgRow| Ok((row.try_get(0)?, row.try_get(1)?)))
+                    .fetch_all(&mut connection)
+                    .await?;
+                let gaps = "SELECT coalesce(sum(slot_count), 0)::bigint FROM slot_gaps \
+                            WHERE last_slot >= to_timestamp($1 / 1e6) AND first_slot < to_timestamp($2 / 1e6)";
+                let missed =
+                    sqlx::query_scalar(gaps).bind(from as f64).bind(to as f64).fetch_one(&mut connection).await?;
+                (checks, missed)
+            }
+        };
+        let mut late_ms: Vec<f64> = checks.iter().map(|(late_us, _)| *late_us as f64 / 1e3).collect();
+        late_ms.sort_by(f64::total_cmp);
+        let failed = checks.iter().filter(|(_, is_up)| !is_up).count() as u64;
+        Ok(Stretch { late_ms, failed, missed: missed.unsigned_abs() })
+    }
+
+    /// How many checks there are in all, and how many bytes the log takes with its indexes.
+    pub(crate) async fn size(&self) -> anyhow::Result<(i64, i64)> {
+        Ok(match self {
+            Self::Sqlite(file) => {
+                let mut connection = read_only(file).await?;
+                let checks = sqlx::query_scalar("SELECT count(*) FROM checks").fetch_one(&mut connection).await?;
+                // Between two readings, nothing else in the file grows.
+                let pages = "SELECT (page_count - freelist_count) * page_size \
+                             FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()";
+                (checks, sqlx::query_scalar(pages).fetch_one(&mut connection).await?)
+            }
+            Self::Postgres(url) => {
+                let mut connection = PgConnection::connect(url).await?;
+                let checks = sqlx::query_scalar("SELECT count(*) FROM checks").fetch_one(&mut connection).await?;
+                let partitions = "SELECT coalesce(sum(pg_total_relation_size(relid)), 0)::bigint \
+                                  FROM pg_partition_tree('checks')";
+                (checks, sqlx::query_scalar(partitions).fetch_one(&mut connection).await?)
+            }
+        })
+    }
+}
+
+async fn read_only(file: &Path) -> sqlx::Result<sqlx::SqliteConnection> {
+    SqliteConnectOptions::new().filename(file).read_only(true).connect().await
+}
