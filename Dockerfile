@@ -3,7 +3,7 @@
 FROM node:20-bookworm-slim AS dashboard
 WORKDIR /src
 COPY frontend/package.json frontend/package-lock.json frontend/
-RUN --mount=type=cache,target=/root/.npm npm --prefix frontend ci
+RUN --mount=type=cache,target=/cache npm --prefix frontend --cache /cache ci
 COPY openapi.yaml .
 COPY frontend frontend
 RUN npm --prefix frontend run build

@@ -16,12 +16,6 @@ NODE_MODULES := frontend/node_modules/.package-lock.json
 DASHBOARD := frontend/dist/index.html
 DASHBOARD_SOURCES := $(shell find frontend/src frontend/public frontend/index.html frontend/*.ts frontend/*.json -type f 2>/dev/null)
 
-ifeq ($(wildcard frontend/package.json),)
-NPM := true
-NODE_MODULES :=
-DASHBOARD :=
-endif
-
 ##@ Use
 
 .PHONY: run

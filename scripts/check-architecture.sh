@@ -36,7 +36,7 @@ impure+='|tracing.*|log|serde.*|rand.*|getrandom|fastrand|chrono|time|jiff|argon
 needs "$impure" watchkeeper-domain \
     | forbid 'domain knows no runtime, database, network, clock, chance, serialisation or log'
 
-lines_with 'std::(env|fs|net::(Tcp|Udp|ToSocket)|process|thread)' -- domain/src \
+lines_with 'std::(env|fs|net::(Tcp|Udp|ToSocket)|process)' -- domain/src \
     | forbid 'domain does no I/O and never looks at the machine'
 
 needs 'watchkeeper|poem.*|clap.*' watchkeeper-adapters \
