@@ -10,4 +10,5 @@ pub mod id;
 pub mod password;
 pub mod rfc3339;
 mod row;
+pub mod sqlite;
 pub mod token;

@@ -1,0 +1,68 @@
+//! The whole store in one SQLite file: the embedded default, for one node.
+//!
+//! One process holds the file ([`SqliteStore::open`] takes a lock that says by whom). Inside, one connection writes,
+//! each port method in one short transaction that takes the write lock at its beginning; a few others read, each
+//! question in one snapshot. `synchronous=FULL` makes what is recorded survive a power cut.
+//!
+//! History is never searched: healthy checks lie on a known grid and are looked up slot by slot, the others are found
+//! through a small index, and long windows are read from rollups ([`log`]).
+
+mod check;
+mod claim;
+mod gap;
+mod history;
+mod incident;
+mod lock;
+mod log;
+mod monitor;
+mod monitor_row;
+mod notice;
+mod open;
+#[cfg(test)]
+mod plan;
+mod purge;
+mod record;
+mod rollup;
+mod session;
+mod upkeep;
+mod user;
+mod values;
+
+use std::sync::Arc;
+
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Sqlite, Transaction};
+use watchkeeper_domain::port::IdGenerator;
+
+use self::lock::LockFile;
+use crate::row::Fault;
+
+pub use self::lock::Holder;
+pub use self::open::OpenError;
+
+/// A store in one SQLite file.
+pub struct SqliteStore {
+    ids: Arc<dyn IdGenerator>,
+    writer: SqlitePool,
+    readers: SqlitePool,
+    _lock: LockFile,
+}
+
+impl SqliteStore {
+    /// Begins a step that writes. It waits for the one before it, for a bounded time.
+    async fn write(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Begins a step that only reads: all its queries see the same instant.
+    async fn read(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
+        Ok(self.readers.begin().await?)
+    }
+
+    /// Closes the file: what waits is written, and another process may open it. Dropping the store does the same in the
+    /// background.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

@@ -1,0 +1,43 @@
+//! The port of the work: claiming and recording, each in a file of its own.
+
+use async_trait::async_trait;
+use watchkeeper_domain::check::{Claim, Region, Settled};
+use watchkeeper_domain::port::{CheckRepo, ClaimRequest, ManualClaim, Recorded, RepoResult};
+use watchkeeper_domain::time::Timestamp;
+
+use super::{SqliteStore, claim, record};
+use crate::row::Fault;
+
+#[async_trait]
+impl CheckRepo for SqliteStore {
+    async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>> {
+        let mut step = self.write().await?;
+        let claims = claim::claim(&mut step, request).await?;
+        step.commit().await.map_err(Fault::from)?;
+        Ok(claims)
+    }
+
+    async fn claim_manual(&self, request: &ManualClaim) -> RepoResult<Option<Claim>> {
+        let mut step = self.write().await?;
+        let claim = claim::claim_manual(&mut step, request).await?;
+        step.commit().await.map_err(Fault::from)?;
+        Ok(claim)
+    }
+
+    async fn record(&self, now: Timestamp, batch: &[Settled]) -> RepoResult<Vec<Recorded>> {
+        let mut step = self.write().await?;
+        let recorded = record::record(&mut step, self.ids.as_ref(), now, batch).await?;
+        step.commit().await.map_err(Fault::from)?;
+        Ok(recorded)
+    }
+
+    async fn void_leases(&self, region: &Region, now: Timestamp) -> RepoResult<()> {
+        sqlx::query("UPDATE claims SET lease_until = ?1 WHERE region = ?2 AND token IS NOT NULL AND lease_until > ?1")
+            .bind(now.as_micros())
+            .bind(region.as_str())
+            .execute(&self.writer)
+            .await
+            .map_err(Fault::from)?;
+        Ok(())
+    }
+}

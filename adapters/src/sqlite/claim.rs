@@ -1,0 +1,303 @@
+//! Claiming: what is due is read, decided upon, and written back in a few statements, however many slots there are.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sqlx::{FromRow, SqliteConnection};
+use uuid::Uuid;
+use watchkeeper_domain::check::{Claim, Origin, Region, lease_end};
+use watchkeeper_domain::id::MonitorId;
+use watchkeeper_domain::port::{ClaimRequest, ManualClaim};
+use watchkeeper_domain::schedule::{Schedule, SlotRun};
+use watchkeeper_domain::settle::{confirmation_deadline, is_slot};
+use watchkeeper_domain::time::Timestamp;
+use watchkeeper_domain::uptime::GapOutcome;
+
+use super::gap;
+use super::monitor_row::{fall_silent, free_instant, newest_epoch, view};
+use super::values::{pieces, query_with_rows};
+use crate::row::{Code, Fault, schedule};
+
+/// How much lost work one claim clears away beside what it gives; the next one goes on.
+const MAX_LOST_AT_ONCE: u32 = 1_000;
+
+/// Takes what is due, the longest due first.
+pub(super) async fn claim(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<Vec<Claim>, Fault> {
+    let mut due = BTreeMap::new();
+    for open in free_work(step, request).await? {
+        let origin = Origin::of_code(open.origin)?;
+        let may_start = request.now.as_micros() < open.start_before && origin != Origin::Manual && open.is_active;
+        if may_start {
+            due.insert((open.slot, open.monitor_key), Due::Open(open, origin));
+        } else {
+            drop_lost(step, &request.region, &open, origin).await?;
+        }
+    }
+    for row in due_rows(step, request).await? {
+        due.insert((row.next_due_at, row.monitor_key), Due::Scheduled(row));
+    }
+    let (mut taken, mut retaken) = (Taken::default(), Vec::new());
+    while taken.claims.len() + retaken.len() < request.limit as usize {
+        let Some((_, next)) = due.pop_first() else { break };
+        match next {
+            Due::Open(open, origin) => retaken.push((open.monitor_key, open.claim(request, origin))),
+            Due::Scheduled(row) => {
+                let Some(row) = taken.take(row, request) else { continue };
+                // A short interval may have another slot up to the horizon.
+                due.insert((row.next_due_at, row.monitor_key), Due::Scheduled(row));
+            }
+        }
+    }
+    for (key, run) in &taken.missed {
+        gap::leave(step, *key, &request.region, *run, GapOutcome::Missed).await?;
+        fall_silent(step, *key, *run).await?;
+    }
+    taken.write(step, &request.region).await?;
+    for (key, claim) in &retaken {
+        take_over(step, *key, claim).await?;
+    }
+    Ok(retaken.into_iter().chain(taken.claims).map(|(_, claim)| claim).collect())
+}
+
+/// Something that can be taken.
+enum Due {
+    Open(OpenRow, Origin),
+    Scheduled(DueRow),
+}
+
+/// Open work that nobody holds.
+#[derive(FromRow)]
+struct OpenRow {
+    monitor_key: i64,
+    slot: i64,
+    origin: i16,
+    start_before: i64,
+    id: Uuid,
+    timeout_secs: i32,
+    version: u32,
+    is_active: bool,
+}
+
+impl OpenRow {
+    fn claim(&self, request: &ClaimRequest, origin: Origin) -> Claim {
+        let slot = Timestamp::from_micros(self.slot);
+        let timeout = Duration::from_secs(u64::try_from(self.timeout_secs).unwrap_or(0));
+        Claim {
+            monitor: MonitorId::new(self.id),
+            region: request.region.clone(),
+            slot,
+            origin,
+            start_before: Timestamp::from_micros(self.start_before),
+            token: request.token,
+            lease_until: lease_end(slot, request.now, timeout),
+            version: self.version,
+        }
+    }
+}
+
+/// Open work that nobody holds. A waiting confirmation counts as free from its own instant on, which may lie ahead up to
+/// the horizon.
+pub(super) const FREE: &str = "
+    SELECT c.monitor_key, c.slot, c.origin, c.start_before, m.id, m.timeout_secs, m.version, m.is_active
+      FROM claims AS c
+      JOIN monitors AS m ON m.key = c.monitor_key
+     WHERE c.region = ?1
+       AND c.lease_until <= ?2
+       AND (c.token IS NULL OR c.lease_until <= ?3)
+     ORDER BY c.lease_until
+     LIMIT ?4";
+
+async fn free_work(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<Vec<OpenRow>, Fault> {
+    let rows = sqlx::query_as(FREE)
+        .bind(request.region.as_str())
+        .bind(request.horizon.max(request.now).as_micros())
+        .bind(request.now.as_micros())
+        .bind(request.limit.saturating_add(MAX_LOST_AT_ONCE))
+        .fetch_all(step)
+        .await?;
+    Ok(rows)
+}
+
+/// Drops open work that may not start again; what was a slot is missed.
+async fn drop_lost(step: &mut SqliteConnection, region: &Region, open: &OpenRow, origin: Origin) -> Result<(), Fault> {
+    sqlx::query("DELETE FROM claims WHERE monitor_key = ? AND region = ? AND slot = ?")
+        .bind(open.monitor_key)
+        .bind(region.as_str())
+        .bind(open.slot)
+        .execute(&mut *step)
+        .await?;
+    if is_slot(origin) {
+        let slot = Timestamp::from_micros(open.slot);
+        let run = SlotRun { first: slot, last: slot, count: 1 };
+        gap::leave(step, open.monitor_key, region, run, GapOutcome::Missed).await?;
+        fall_silent(step, open.monitor_key, run).await?;
+    }
+    Ok(())
+}
+
+async fn take_over(step: &mut SqliteConnection, key: i64, claim: &Claim) -> Result<(), Fault> {
+    sqlx::query(
+        "UPDATE claims SET token = ?, lease_until = ?, version = ? WHERE monitor_key = ? AND region = ? AND slot = ?",
+    )
+    .bind(claim.token.uuid())
+    .bind(claim.lease_until.as_micros())
+    .bind(claim.version)
+    .bind(key)
+    .bind(claim.region.as_str())
+    .bind(claim.slot.as_micros())
+    .execute(step)
+    .await?;
+    Ok(())
+}
+
+/// A monitor that is due.
+#[derive(Clone, Copy, FromRow)]
+struct DueRow {
+    monitor_key: i64,
+    id: Uuid,
+    next_due_at: i64,
+    interval_ms: i64,
+    phase_ms: i64,
+    timeout_ms: i64,
+    version: u32,
+}
+
+/// Monitors whose next slot is due.
+pub(super) const DUE: &str = "
+    SELECT d.monitor_key, m.id, d.next_due_at, d.interval_ms, d.phase_ms, d.timeout_ms, d.version
+      FROM schedule AS d
+      JOIN monitors AS m ON m.key = d.monitor_key
+     WHERE d.region = ? AND d.next_due_at <= ?
+     ORDER BY d.next_due_at
+     LIMIT ?";
+
+async fn due_rows(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<Vec<DueRow>, Fault> {
+    let rows = sqlx::query_as(DUE)
+        .bind(request.region.as_str())
+        .bind(request.horizon.max(request.now).as_micros())
+        .bind(request.limit)
+        .fetch_all(step)
+        .await?;
+    Ok(rows)
+}
+
+/// Moves the next slots of many monitors on.
+pub(super) const MOVE: &str = "
+    WITH moved (key, next_due_at) AS ({rows})
+        UPDATE schedule SET next_due_at = moved.next_due_at
+          FROM moved
+         WHERE schedule.monitor_key = moved.key AND schedule.region = ?";
+
+/// Slots that have been taken of the schedule, and not written yet.
+#[derive(Default)]
+struct Taken {
+    claims: Vec<(i64, Claim)>,
+    missed: Vec<(i64, SlotRun)>,
+    next: BTreeMap<i64, i64>,
+}
+
+impl Taken {
+    /// Takes a slot, and answers the monitor as it is due afterwards where that is within the horizon.
+    fn take(&mut self, row: DueRow, request: &ClaimRequest) -> Option<DueRow> {
+        let grid: Schedule = schedule(row.interval_ms, row.phase_ms);
+        let horizon = request.horizon.max(request.now);
+        let plan = grid.plan(Timestamp::from_micros(row.next_due_at), request.now, horizon)?;
+        let timeout = Duration::from_millis(u64::try_from(row.timeout_ms).unwrap_or(0));
+        let claim = Claim {
+            monitor: MonitorId::new(row.id),
+            region: request.region.clone(),
+            slot: plan.slot,
+            origin: Origin::Scheduled,
+            start_before: plan.next_due_at,
+            token: request.token,
+            lease_until: lease_end(plan.slot, request.now, timeout),
+            version: row.version,
+        };
+        self.claims.push((row.monitor_key, claim));
+        self.missed.extend(plan.missed.map(|run| (row.monitor_key, run)));
+        self.next.insert(row.monitor_key, plan.next_due_at.as_micros());
+        let after = DueRow { next_due_at: plan.next_due_at.as_micros(), ..row };
+        (plan.next_due_at <= horizon).then_some(after)
+    }
+
+    async fn write(&self, step: &mut SqliteConnection, region: &Region) -> Result<(), Fault> {
+        for piece in pieces(&self.claims) {
+            insert_claims(step, piece).await?;
+        }
+        let next: Vec<(i64, i64)> = self.next.iter().map(|(key, at)| (*key, *at)).collect();
+        for piece in pieces(&next) {
+            let query = query_with_rows(MOVE, 2, piece.len());
+            let query = piece.iter().fold(query, |query, (key, at)| query.bind(key).bind(at));
+            query.bind(region.as_str()).execute(&mut *step).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn insert_claims(step: &mut SqliteConnection, claims: &[(i64, Claim)]) -> Result<(), Fault> {
+    let statement = "INSERT INTO claims
+            (monitor_key, region, slot, origin, start_before, token, lease_until, version) {rows}";
+    let query = claims.iter().fold(query_with_rows(statement, 8, claims.len()), |query, (key, claim)| {
+        query
+            .bind(key)
+            .bind(claim.region.as_str())
+            .bind(claim.slot.as_micros())
+            .bind(claim.origin.code())
+            .bind(claim.start_before.as_micros())
+            .bind(claim.token.uuid())
+            .bind(claim.lease_until.as_micros())
+            .bind(claim.version)
+    });
+    query.execute(step).await?;
+    Ok(())
+}
+
+/// Lets a confirmation wait for its instant.
+pub(super) async fn insert_waiting(
+    step: &mut SqliteConnection,
+    key: i64,
+    region: &Region,
+    slot: Timestamp,
+    start_before: Timestamp,
+    version: u32,
+) -> Result<(), Fault> {
+    sqlx::query(
+        "INSERT INTO claims (monitor_key, region, slot, origin, start_before, token, lease_until, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?3, ?6)",
+    )
+    .bind(key)
+    .bind(region.as_str())
+    .bind(slot.as_micros())
+    .bind(Origin::Confirmation.code())
+    .bind(start_before.as_micros())
+    .bind(version)
+    .execute(step)
+    .await?;
+    Ok(())
+}
+
+/// Takes a manual check.
+pub(super) async fn claim_manual(step: &mut SqliteConnection, request: &ManualClaim) -> Result<Option<Claim>, Fault> {
+    let Some((key, view)) = view(step, request.workspace, request.monitor).await? else { return Ok(None) };
+    let region = &request.region;
+    let Some(epoch) = newest_epoch(step, key, request.monitor.uuid(), region).await? else { return Ok(None) };
+    let is_kept_clear = |at: Timestamp| {
+        epoch.schedule.at_or_before(at) == at || view.next_slot.is_some_and(|(next_due_at, _)| next_due_at == at)
+    };
+    let mut slot = free_instant(step, key, region, request.now).await?;
+    while is_kept_clear(slot) {
+        slot = free_instant(step, key, region, slot.next()).await?;
+    }
+    let claim = Claim {
+        monitor: request.monitor,
+        region: region.clone(),
+        slot,
+        origin: Origin::Manual,
+        start_before: confirmation_deadline(&epoch, slot),
+        token: request.token,
+        lease_until: lease_end(slot, request.now, view.monitor.settings.timeout.duration()),
+        version: view.monitor.version,
+    };
+    insert_claims(step, &[(key, claim.clone())]).await?;
+    Ok(Some(claim))
+}

@@ -1,0 +1,126 @@
+//! Opening the file: the directory, the lock, the connections, the migrations.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use watchkeeper_domain::port::IdGenerator;
+
+use super::SqliteStore;
+use super::lock::{Holder, LockFile, Locking, private};
+
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
+
+/// How many questions are answered at once.
+const MAX_READERS: u32 = 4;
+/// How long a step waits for its turn before the store counts as overloaded.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How many prepared statements a connection keeps.
+const STATEMENTS_KEPT: usize = 256;
+
+/// Why a database file could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("the database {} is held by {holder}", path.display())]
+    Held {
+        /// The file.
+        path: PathBuf,
+        /// Who holds it.
+        holder: Holder,
+    },
+    /// A newer version of the program has changed it.
+    #[error("the database {} was written by a newer version of this program (it has migration {migration})", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// A migration that this version does not know.
+        migration: i64,
+    },
+    /// The file or its directory cannot be used.
+    #[error("the database {} cannot be opened", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no database, or cannot be used as one.
+    #[error("the database {} cannot be used", path.display())]
+    Sql {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// A migration failed, or is not the one that was once applied under its number.
+    #[error("the database {} could not be migrated", path.display())]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: MigrateError,
+    },
+}
+
+impl SqliteStore {
+    /// Opens a database file, making it and its directory where they are not there (readable by their owner alone), and
+    /// applies the migrations that it lacks.
+    ///
+    /// # Errors
+    /// [`OpenError`], also where another process holds the file.
+    pub async fn open(path: &Path, ids: Arc<dyn IdGenerator>) -> Result<Self, OpenError> {
+        let lock = match prepare_file(path) {
+            Ok(Locking::Taken(lock)) => lock,
+            Ok(Locking::Held(holder)) => return Err(OpenError::Held { path: path.to_owned(), holder }),
+            Err(source) => return Err(OpenError::Io { path: path.to_owned(), source }),
+        };
+        let sql = |source| OpenError::Sql { path: path.to_owned(), source };
+        let writer = pool(1).connect_with(options(path)).await.map_err(sql)?;
+        MIGRATIONS.run(&writer).await.map_err(|error| match error {
+            MigrateError::VersionMissing(migration) => OpenError::Newer { path: path.to_owned(), migration },
+            source => OpenError::Migration { path: path.to_owned(), source },
+        })?;
+        let readers = pool(MAX_READERS).connect_with(options(path).read_only(true)).await.map_err(sql)?;
+        Ok(Self { ids, writer, readers, _lock: lock })
+    }
+}
+
+fn prepare_file(path: &Path) -> io::Result<Locking> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(directory)?;
+    }
+    let locking = LockFile::take(path)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    private(&mut options);
+    options.open(path)?;
+    Ok(locking)
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(LONGEST_WAIT)
+        .statement_cache_capacity(STATEMENTS_KEPT)
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(LONGEST_WAIT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+}

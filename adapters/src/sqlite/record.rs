@@ -1,0 +1,268 @@
+//! Recording: what a batch of results brings about, in one step.
+//!
+//! A healthy check of a healthy monitor costs three statements shared with the rest of its batch: find its claim and
+//! how its monitor stands, end the claim, write the check. Only what changes is written beside that.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use sqlx::{FromRow, SqliteConnection};
+use watchkeeper_domain::check::{Check, Outcome, Region, Settled};
+use watchkeeper_domain::port::{IdGenerator, Recorded};
+use watchkeeper_domain::schedule::SlotRun;
+use watchkeeper_domain::settle::{Consequence, Standing, confirmation_deadline, is_slot, settle};
+use watchkeeper_domain::status::State;
+use watchkeeper_domain::time::Timestamp;
+use watchkeeper_domain::uptime::GapOutcome;
+use watchkeeper_domain::verdict::Verdict;
+
+use super::monitor_row::{begin_span, free_instant, write_state};
+use super::values::{pieces, query_with_rows};
+use super::{claim, gap, incident};
+use crate::row::{CheckRow, Code, EpochRow, Fault, MonitorRow, StateRow, Unreadable};
+
+/// A result whose claim is held by its token, and how its monitor stands.
+#[derive(FromRow)]
+struct HeldRow {
+    position: i64,
+    monitor_key: i64,
+    origin: i16,
+    has_older: bool,
+    #[sqlx(flatten)]
+    monitor: MonitorRow,
+    #[sqlx(flatten)]
+    epoch: EpochRow,
+    #[sqlx(flatten)]
+    state: StateRow,
+}
+
+/// Where a monitor stands in the course of a batch.
+struct Progress {
+    standing: Standing,
+    stored: State,
+    has_older: bool,
+}
+
+/// Something that must be written beside the check itself.
+enum Effect {
+    Consequence { key: i64, check: Check, consequence: Consequence },
+    Unknown { key: i64, region: Region, slot: Timestamp },
+}
+
+/// Records a batch, oldest slot first, and answers for each in the order given.
+pub(super) async fn record(
+    step: &mut SqliteConnection,
+    ids: &dyn IdGenerator,
+    now: Timestamp,
+    batch: &[Settled],
+) -> Result<Vec<Recorded>, Fault> {
+    let mut held = held(step, batch).await?;
+    held.sort_by_key(|row| (slot_of(batch, row), row.position));
+    held.dedup_by_key(|row| (slot_of(batch, row), row.monitor_key, region_of(batch, row)));
+    end_claims(step, batch, &held).await?;
+
+    let mut answers = vec![Recorded::Stale; batch.len()];
+    let mut monitors: HashMap<i64, Progress> = HashMap::new();
+    let (mut checks, mut effects) = (Vec::with_capacity(held.len()), Vec::new());
+    for row in held {
+        let (key, position) = (row.monitor_key, usize::try_from(row.position).unwrap_or(usize::MAX));
+        let Some(Settled { claim, outcome }) = batch.get(position) else { continue };
+        let origin = Code::of_code(row.origin)?;
+        let progress = progress(&mut monitors, row, &claim.region)?;
+        let mut flip = None;
+        match outcome {
+            Outcome::Checked(check) => {
+                let check = Check { slot: claim.slot, origin, ..check.as_ref().clone() };
+                checks.push((key, claim.region.clone(), CheckRow::of(&check)?));
+                let consequence = settle(&progress.standing, &check, now);
+                let state = consequence.state.unwrap_or(progress.standing.state);
+                progress.standing.state = State { last_slot: consequence.last_slot, ..state };
+                flip.clone_from(&consequence.flip);
+                if consequence.flip.is_some() || consequence.confirm_at.is_some() {
+                    effects.push(Effect::Consequence { key, check, consequence });
+                }
+            }
+            Outcome::Unknown if is_slot(origin) => {
+                progress.standing.state = progress.standing.state.silent(claim.slot, 1);
+                effects.push(Effect::Unknown { key, region: claim.region.clone(), slot: claim.slot });
+            }
+            Outcome::Unknown => {}
+        }
+        let workspace = progress.standing.monitor.workspace;
+        if let Some(answer) = answers.get_mut(position) {
+            *answer = Recorded::Recorded { workspace, flip };
+        }
+    }
+    insert_checks(step, &checks).await?;
+    write_states(step, &monitors).await?;
+    for effect in effects {
+        bring_about(step, ids, now, &monitors, effect).await?;
+    }
+    Ok(answers)
+}
+
+fn slot_of(batch: &[Settled], row: &HeldRow) -> Option<Timestamp> {
+    batch.get(usize::try_from(row.position).ok()?).map(|settled| settled.claim.slot)
+}
+
+fn region_of<'b>(batch: &'b [Settled], row: &HeldRow) -> Option<&'b Region> {
+    batch.get(usize::try_from(row.position).ok()?).map(|settled| &settled.claim.region)
+}
+
+/// Where the monitor of a row stands: as the row says at first, as the batch has left it afterwards.
+fn progress<'m>(
+    monitors: &'m mut HashMap<i64, Progress>,
+    row: HeldRow,
+    region: &Region,
+) -> Result<&'m mut Progress, Unreadable> {
+    match monitors.entry(row.monitor_key) {
+        Entry::Occupied(known) => {
+            let progress = known.into_mut();
+            progress.has_older |= row.has_older;
+            Ok(progress)
+        }
+        Entry::Vacant(unknown) => {
+            let epoch = row.epoch.epoch(row.monitor.id, region);
+            let stored = State::try_from(row.state)?;
+            let standing = Standing { monitor: row.monitor.try_into()?, epoch, state: stored };
+            Ok(unknown.insert(Progress { standing, stored, has_older: row.has_older }))
+        }
+    }
+}
+
+/// The claims that tokens hold, each with how its monitor stands.
+pub(super) const HELD: &str = "
+    WITH asked (position, id, region, slot, token) AS ({rows})
+    SELECT asked.position, c.origin,
+           EXISTS (SELECT 1 FROM claims AS older
+                    WHERE older.monitor_key = c.monitor_key
+                      AND older.region = c.region
+                      AND older.slot < c.slot) AS has_older,
+           m.*, e.began_at, e.ended_at, e.opening_slot, e.interval_ms, e.phase_ms, s.*
+      FROM asked
+     CROSS JOIN monitors AS m ON m.id = asked.id
+     CROSS JOIN claims AS c
+        ON c.monitor_key = m.key AND c.region = asked.region AND c.slot = asked.slot AND c.token = asked.token
+     CROSS JOIN monitor_states AS s ON s.monitor_key = m.key
+     CROSS JOIN schedule_epochs AS e
+        ON e.monitor_key = m.key AND e.region = asked.region
+       AND e.began_at = (SELECT max(newest.began_at) FROM schedule_epochs AS newest
+                          WHERE newest.monitor_key = m.key AND newest.region = asked.region)";
+
+/// Finds the claims of a batch that its tokens hold.
+async fn held(step: &mut SqliteConnection, batch: &[Settled]) -> Result<Vec<HeldRow>, Fault> {
+    let asked: Vec<_> = batch.iter().enumerate().collect();
+    let mut held = Vec::with_capacity(batch.len());
+    for piece in pieces(&asked) {
+        let query = piece.iter().fold(query_with_rows(HELD, 5, piece.len()), |query, (position, settled)| {
+            let claim = &settled.claim;
+            query
+                .bind(i64::try_from(*position).unwrap_or(i64::MAX))
+                .bind(claim.monitor.uuid())
+                .bind(claim.region.as_str())
+                .bind(claim.slot.as_micros())
+                .bind(claim.token.uuid())
+        });
+        for row in query.fetch_all(&mut *step).await? {
+            held.push(HeldRow::from_row(&row)?);
+        }
+    }
+    Ok(held)
+}
+
+/// Ends claims.
+pub(super) const END: &str = "DELETE FROM claims WHERE (monitor_key, region, slot) IN ({rows})";
+
+async fn end_claims(step: &mut SqliteConnection, batch: &[Settled], held: &[HeldRow]) -> Result<(), Fault> {
+    let ended: Vec<_> =
+        held.iter().filter_map(|row| Some((row, slot_of(batch, row)?, region_of(batch, row)?))).collect();
+    for piece in pieces(&ended) {
+        let query = piece.iter().fold(query_with_rows(END, 3, piece.len()), |query, (row, slot, region)| {
+            query.bind(row.monitor_key).bind(region.as_str()).bind(slot.as_micros())
+        });
+        query.execute(&mut *step).await?;
+    }
+    Ok(())
+}
+
+async fn insert_checks(step: &mut SqliteConnection, checks: &[(i64, Region, CheckRow)]) -> Result<(), Fault> {
+    for piece in pieces(checks) {
+        // A claim is recorded once, so that nothing is in the way; were something, the first record would stand.
+        let statement = "INSERT OR IGNORE INTO checks
+                (slot, monitor_key, region, origin, late_us, verdict, reason_kind, reason_detail, latency_us,
+                 dns_us, connect_us, tls_us, first_byte_us, transfer_us, http_status) {rows}";
+        let query = piece.iter().fold(query_with_rows(statement, 15, piece.len()), |query, (key, region, row)| {
+            query
+                .bind(row.slot)
+                .bind(key)
+                .bind(region.as_str())
+                .bind(row.origin)
+                .bind(row.checked_at.saturating_sub(row.slot))
+                .bind(row.verdict)
+                .bind(row.reason_kind)
+                .bind(row.reason_detail.as_deref())
+                .bind(row.latency_us)
+                .bind(row.dns_us)
+                .bind(row.connect_us)
+                .bind(row.tls_us)
+                .bind(row.first_byte_us)
+                .bind(row.transfer_us)
+                .bind(row.http_status)
+        });
+        query.execute(&mut *step).await?;
+    }
+    let seen: Vec<_> = checks.iter().filter(|(_, _, row)| row.evidence.is_some()).collect();
+    for piece in pieces(&seen) {
+        let statement = "INSERT OR IGNORE INTO evidence (slot, monitor_key, region, body) {rows}";
+        let query = piece.iter().fold(query_with_rows(statement, 4, piece.len()), |query, (key, region, row)| {
+            query.bind(row.slot).bind(key).bind(region.as_str()).bind(row.evidence.as_deref())
+        });
+        query.execute(&mut *step).await?;
+    }
+    Ok(())
+}
+
+/// Writes the states that changed. One that has only seen a newer slot is written only while an older result may still
+/// come, since only then does it matter.
+async fn write_states(step: &mut SqliteConnection, monitors: &HashMap<i64, Progress>) -> Result<(), Fault> {
+    for (key, progress) in monitors {
+        let state = &progress.standing.state;
+        let has_moved = progress.has_older && state.last_slot != progress.stored.last_slot;
+        if state.is_news_to(&progress.stored) || has_moved {
+            write_state(step, *key, state).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn bring_about(
+    step: &mut SqliteConnection,
+    ids: &dyn IdGenerator,
+    now: Timestamp,
+    monitors: &HashMap<i64, Progress>,
+    effect: Effect,
+) -> Result<(), Fault> {
+    match effect {
+        Effect::Unknown { key, region, slot } => {
+            let run = SlotRun { first: slot, last: slot, count: 1 };
+            gap::leave(step, key, &region, run, GapOutcome::Unknown).await
+        }
+        Effect::Consequence { key, check, consequence } => {
+            let Some(Progress { standing, .. }) = monitors.get(&key) else { return Ok(()) };
+            if let Some(flip) = &consequence.flip {
+                begin_span(step, key, flip.to, flip.at).await?;
+                let evidence = check.evidence.as_ref().filter(|_| check.verdict != Verdict::Up);
+                incident::tell(step, ids, now, key, &standing.monitor, flip, evidence).await?;
+            }
+            if let Some(at) = consequence.confirm_at {
+                let start_before = confirmation_deadline(&standing.epoch, at);
+                let at = free_instant(step, key, &check.region, at).await?;
+                if at < start_before {
+                    let version = standing.monitor.version;
+                    claim::insert_waiting(step, key, &check.region, at, start_before, version).await?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
