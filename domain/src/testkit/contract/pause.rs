@@ -160,6 +160,8 @@ pub async fn changes_at_the_same_instant_leave_epochs_apart(stage: &Stage) {
     stage.resume(&m.monitor, at).await;
     stage.pause(&m.monitor, at).await;
     stage.resume(&m.monitor, at.minus(seconds(3))).await;
+    stage.pause(&m.monitor, at.plus(seconds(1))).await;
+    stage.resume(&m.monitor, at.minus(seconds(3))).await;
     let epochs = stage.time_facts(m.id(), super::stage::era()).await.epochs;
     for pair in epochs.windows(2) {
         assert!(pair[0].ended_at.is_some_and(|end| pair[0].began_at < end && end <= pair[1].began_at), "{epochs:?}");
