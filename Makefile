@@ -29,7 +29,7 @@ build: $(DASHBOARD) ## Build the released binary, with the dashboard inside, as 
 ##@ Test
 
 .PHONY: test
-test: test-rust test-frontend e2e ## Run every test; installs what they need
+test: $(DASHBOARD) test-rust test-frontend e2e ## Run every test; installs what they need
 	@echo "make test: everything passed"
 
 .PHONY: test-packages
@@ -39,7 +39,7 @@ test-packages: # Installs PostgreSQL's server binaries and Chromium where they a
 # One build of everything serves the Rust tests, the browser test and the generated client: the same packages with the
 # same features, so that nothing is compiled twice.
 .PHONY: test-build
-test-build: $(DASHBOARD)
+test-build:
 	$(CARGO) build --locked --workspace --all-targets
 
 .PHONY: test-rust
@@ -51,7 +51,7 @@ test-frontend: $(NODE_MODULES) ## Run the dashboard's unit tests
 	$(NPM) test
 
 .PHONY: e2e
-e2e: test-packages test-build ## Drive the real binary with a real browser
+e2e: test-packages $(DASHBOARD) test-build ## Drive the real binary with a real browser
 	WATCHKEEPER_BIN='$(WATCHKEEPER_BIN)' $(NPM) run e2e
 
 ##@ Keep in order
@@ -76,12 +76,12 @@ check-domain:
 	$(CARGO) package --locked --package watchkeeper-domain --allow-dirty --quiet
 
 .PHONY: check-lints
-check-lints: $(DASHBOARD)
+check-lints:
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 
 # With the examples, dependencies have the features that the lints built them with, and are not checked anew.
 .PHONY: check-docs
-check-docs: $(DASHBOARD)
+check-docs:
 	RUSTDOCFLAGS='--deny warnings' $(CARGO) doc --locked --workspace --no-deps --lib --examples
 
 .PHONY: check-frontend
@@ -102,7 +102,7 @@ format: ## Format the Rust code
 	$(CARGO) fmt --all
 
 .PHONY: openapi
-openapi: $(DASHBOARD) $(NODE_MODULES) ## Write openapi.yaml and the dashboard's types anew from the code
+openapi: $(NODE_MODULES) ## Write openapi.yaml and the dashboard's types anew from the code
 	$(CARGO) run --locked --quiet --package watchkeeper -- openapi > openapi.yaml.new
 	mv openapi.yaml.new openapi.yaml
 	$(NPM) run generate
@@ -125,6 +125,7 @@ $(NODE_MODULES): frontend/package.json frontend/package-lock.json
 	$(NPM) ci
 	@touch $@
 
+# Which files the binary holds is only looked up where this source file is compiled.
 $(DASHBOARD): $(NODE_MODULES) $(DASHBOARD_SOURCES)
 	$(NPM) run build
-	@touch $@
+	@touch $@ app/src/http/dashboard.rs
