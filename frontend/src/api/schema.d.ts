@@ -1198,9 +1198,7 @@ export interface components {
         };
         /**
          * Problem
-         * @description What went wrong, as it is sent.
-         *
-         *     An answer that is not a success: RFC 9457. Programs look at `code`, people read `detail`.
+         * @description An answer that is not a success: RFC 9457. Programs look at `code`, people read `detail`.
          * @example {
          *       "code": "validation_failed",
          *       "detail": "target.url: A URL begins with http:// or https://.",
@@ -1221,8 +1219,8 @@ export interface components {
             code: string;
             /** @description What went wrong this time. */
             detail: string;
-            /** @description The fields or parameters that break a rule. */
-            errors: components["schemas"]["FieldError"][];
+            /** @description The fields or parameters that break a rule; only where the status is 422. */
+            errors?: components["schemas"]["FieldError"][];
             /**
              * Format: uint16
              * @description The HTTP status, once more.

@@ -15,7 +15,6 @@ import { session } from '@/api/browser';
 import { safeTarget } from '@/features/auth/credentials';
 import { STATUSES } from '@/status/words';
 import { NotFound, NowhereFound, PageFailed, PagePending } from './page-states';
-import { Shell } from './shell';
 
 const optional = <Value,>(schema: z.ZodMiniType<Value>) => z.catch(z.optional(schema), undefined);
 
@@ -53,7 +52,7 @@ const home = createRoute({
     if (!(await session.ensure()))
       throw redirect({ to: '/login', search: { next: location.href }, replace: true });
   },
-  component: Shell,
+  component: lazyRouteComponent(() => import('./shell'), 'Shell'),
 });
 
 const start = createRoute({

@@ -1,0 +1,85 @@
+/** The real program, started on a port and a data directory of its own. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { expect } from '@playwright/test';
+
+const BINARY = resolve(process.env.WATCHKEEPER_BIN ?? '../target/debug/watchkeeper');
+/** A debug build on a busy machine takes its time to migrate and to bind. */
+const START_MS = 60_000;
+
+export type Program = {
+  url: string;
+  /** What it has printed so far. */
+  output: () => string;
+  stop: () => Promise<void>;
+};
+
+/** Starts the program and waits until it is ready. */
+export async function startProgram(): Promise<Program> {
+  const data = await mkdtemp(join(tmpdir(), 'watchkeeper-e2e-'));
+  const listen = `127.0.0.1:${await freePort()}`;
+  const child = spawn(BINARY, ['serve'], {
+    env: {
+      PATH: process.env.PATH,
+      WATCHKEEPER_LISTEN: listen,
+      WATCHKEEPER_DATA_DIR: data,
+      WATCHKEEPER_ALLOW_TARGETS: '127.0.0.0/8',
+      WATCHKEEPER_MIN_INTERVAL_SECONDS: '1',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const printed: string[] = [];
+  child.stdout.on('data', (chunk: Buffer) => printed.push(chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => printed.push(chunk.toString()));
+  const output = () => printed.join('');
+  await once(child, 'spawn').catch((error: Error) => {
+    throw new Error(`${BINARY} cannot be started (build it, or set WATCHKEEPER_BIN): ${error.message}`);
+  });
+  const url = `http://${listen}`;
+  await waitUntilReady(child, url, output);
+  return {
+    url,
+    output,
+    stop: async () => {
+      await end(child);
+      await rm(data, { recursive: true, force: true });
+    },
+  };
+}
+
+async function waitUntilReady(child: ChildProcess, url: string, output: () => string): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        if (child.exitCode !== null) throw new Error(`It ended with ${child.exitCode}:\n${output()}`);
+        return (await fetch(`${url}/readyz`).catch(() => undefined))?.status;
+      },
+      { timeout: START_MS, message: 'the program is ready' },
+    )
+    .toBe(200);
+}
+
+/** Asks it to stop, as a service manager does, and sees it go. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  await gone;
+}
+
+/** A port that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
