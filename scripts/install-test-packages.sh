@@ -12,7 +12,7 @@ has_postgres() {
 }
 
 has_chromium() {
-    [[ -n "${CHROMIUM_BIN:-}" ]] || command -v chromium >/dev/null
+    [[ -x "${CHROMIUM:-/usr/bin/chromium}" ]]
 }
 
 missing=()
