@@ -45,7 +45,7 @@ struct Progress {
 
 /// Something that must be written beside the check itself.
 enum Effect {
-    Consequence { key: i64, check: Check, consequence: Consequence },
+    Consequence { key: i64, of: Box<(Check, Consequence)> },
     Unknown { key: i64, region: Region, slot: Timestamp },
 }
 
@@ -79,7 +79,7 @@ pub(super) async fn record(
                 progress.standing.state = State { last_slot: consequence.last_slot, ..state };
                 flip.clone_from(&consequence.flip);
                 if consequence.flip.is_some() || consequence.confirm_at.is_some() {
-                    effects.push(Effect::Consequence { key, check, consequence });
+                    effects.push(Effect::Consequence { key, of: Box::new((check, consequence)) });
                 }
             }
             Outcome::Unknown if is_slot(origin) => {
@@ -247,7 +247,8 @@ async fn bring_about(
             let run = SlotRun { first: slot, last: slot, count: 1 };
             gap::leave(step, key, &region, run, GapOutcome::Unknown).await
         }
-        Effect::Consequence { key, check, consequence } => {
+        Effect::Consequence { key, of } => {
+            let (check, consequence) = *of;
             let Some(Progress { standing, .. }) = monitors.get(&key) else { return Ok(()) };
             if let Some(flip) = &consequence.flip {
                 begin_span(step, key, flip.to, flip.at).await?;
