@@ -76,7 +76,7 @@ impl AuthApi {
     ) -> Result<SignedUp, Refusal<SignUp>> {
         api.limits.admit(client)?;
         let logged_in = api.accounts.sign_up(&credentials.0.email, &credentials.0.password).await?;
-        let (session, cookie) = session(&api, logged_in);
+        let (session, cookie) = session(&api, &logged_in);
         Ok(SignedUp::Created(session, cookie))
     }
 
@@ -96,7 +96,7 @@ impl AuthApi {
         if !matches!(logged_in, Err(AccountError::InvalidCredentials)) {
             attempt.forgive();
         }
-        let (session, cookie) = session(&api, logged_in?);
+        let (session, cookie) = session(&api, &logged_in?);
         Ok(LoggedInAgain::Ok(session, cookie))
     }
 
@@ -115,7 +115,7 @@ impl AuthApi {
         client::refuse_foreign_origin(headers, api.settings.public_url.as_ref())?;
         let shown = cookie::read(headers).ok_or(Problem::new(Kind::SessionEnded))?;
         let logged_in = api.accounts.refresh(&RefreshToken::new(shown)).await?;
-        let (session, cookie) = session(&api, logged_in);
+        let (session, cookie) = session(&api, &logged_in);
         Ok(LoggedInAgain::Ok(session, cookie))
     }
 
@@ -146,7 +146,7 @@ impl AuthApi {
     }
 }
 
-fn session(api: &Api, logged_in: LoggedIn) -> (Json<Session>, String) {
+fn session(api: &Api, logged_in: &LoggedIn) -> (Json<Session>, String) {
     let cookie = cookie::of(&logged_in.refresh_token, logged_in.refresh_expires_in, api.settings.is_https());
-    (Json(Session::from(&logged_in)), cookie)
+    (Json(Session::from(logged_in)), cookie)
 }

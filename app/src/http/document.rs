@@ -7,6 +7,7 @@ use super::event::EventApi;
 use super::history::HistoryApi;
 use super::incident::IncidentApi;
 use super::monitor::MonitorApi;
+use super::problem;
 
 const DESCRIPTION: &str = "\
 Watchkeeper is an uptime monitor that you can audit: every slot at which a monitor was due is accounted for.
@@ -23,7 +24,7 @@ pub(super) type Operations = (AuthApi, MonitorApi, HistoryApi, IncidentApi, Even
 pub(super) fn service() -> OpenApiService<Operations, ()> {
     let operations = (AuthApi, MonitorApi, HistoryApi, IncidentApi, EventApi);
     OpenApiService::new(operations, "Watchkeeper", env!("CARGO_PKG_VERSION"))
-        .description(DESCRIPTION)
+        .description(format!("{DESCRIPTION}\n\n{}", problem::table()))
         .license(LicenseObject::new("MIT OR Apache-2.0"))
         .url_prefix("/api/v1")
 }

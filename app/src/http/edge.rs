@@ -78,7 +78,10 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
             let status = response.status();
             response = self.problem(problem::of_status(status).unwrap_or(Problem::new(Kind::Internal)), &path);
         }
-        let mut response = if method == Method::HEAD { response } else { compressed(response, wants_gzip) };
+        let mut response = compressed(response, wants_gzip && method != Method::HEAD);
+        if method == Method::HEAD {
+            response.set_body(());
+        }
         self.headers.add_to(response.headers_mut());
         self.metrics.count(&method, operation, response.status(), started.elapsed());
         Ok(response)

@@ -38,9 +38,9 @@ pub(super) async fn ready(api: Data<&Api>) -> Result<Response> {
 
 /// All counters of this process.
 #[handler]
-pub(super) fn metrics(registry: Data<&Arc<Registry>>) -> Result<Response> {
+pub(super) fn metrics(Data(registry): Data<&Arc<Registry>>) -> Result<Response> {
     let mut text = String::new();
-    encode(&mut text, &registry).map_err(|_| Problem::new(Kind::Internal))?;
+    encode(&mut text, registry).map_err(|_| Problem::new(Kind::Internal))?;
     Ok(Response::builder().content_type(OPEN_METRICS).header(CACHE_CONTROL, "no-store").body(text))
 }
 

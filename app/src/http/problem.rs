@@ -15,7 +15,7 @@ use watchkeeper_domain::invalid::Invalid;
 
 pub(super) use cause::{of_error, of_status};
 use kind::Facts;
-pub(super) use kind::Kind;
+pub(super) use kind::{Kind, table};
 pub(super) use refusal::{Refusal, Statuses, refusals};
 
 /// The media type of a problem (RFC 9457, section 3).

@@ -1,5 +1,7 @@
 //! The kinds of problems there are.
 
+use std::fmt::Write;
+
 use poem::http::StatusCode;
 
 /// What is always the same about a kind of problem.
@@ -54,6 +56,16 @@ kinds! {
     StoreUnavailable = SERVICE_UNAVAILABLE, "store_unavailable", "The store cannot be reached";
     NetworkUnavailable = SERVICE_UNAVAILABLE, "network_unavailable", "This server has no network of its own";
     TooSlow = SERVICE_UNAVAILABLE, "too_slow", "The answer took too long";
+}
+
+/// All kinds as a table in Markdown, for the document.
+pub(in crate::http) fn table() -> String {
+    let mut table = "| `code` | status | meaning |\n|---|---|---|\n".to_owned();
+    for Facts { status, code, title } in Kind::ALL.iter().map(|kind| kind.facts()) {
+        // Writing to a string does not fail.
+        let _ = writeln!(table, "| `{code}` | {} | {title} |", status.as_u16());
+    }
+    table
 }
 
 #[cfg(test)]
