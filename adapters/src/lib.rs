@@ -8,6 +8,7 @@ pub mod feed;
 pub mod http;
 pub mod id;
 pub mod password;
+pub mod postgres;
 pub mod rfc3339;
 mod row;
 pub mod sqlite;

@@ -2,4 +2,5 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot set up fails it")]
 
+mod postgres;
 mod sqlite;

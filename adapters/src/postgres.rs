@@ -1,0 +1,115 @@
+//! Everything that is stored, on PostgreSQL 15 or newer: any number of nodes share one database.
+//!
+//! Each port is a file of its own. A port method is one transaction; what several of them need is a free function over
+//! `&mut PgConnection`. Nothing here waits for a probe, and nothing per check is a statement of its own: batches travel
+//! as arrays.
+//!
+//! **Locks** are taken in one order, so that nodes never wait for each other in a circle: the monitor's row, its
+//! schedule row, its claims by slot, its state row; several monitors by identifier. `claim` skips schedule rows and
+//! claims that others hold. Where a rare crossing remains, PostgreSQL ends one of the two, and its caller tries again.
+
+mod channel;
+mod check;
+mod claim;
+mod connect;
+mod consequence;
+mod facts;
+mod gap;
+mod history;
+mod incident;
+mod instant;
+mod log;
+mod monitor;
+mod notice;
+mod partition;
+mod purge;
+mod record;
+mod rollup;
+mod session;
+mod span;
+mod standing;
+mod survey;
+mod upkeep;
+mod user;
+mod walk;
+
+use std::sync::Arc;
+
+use sqlx::postgres::PgPool;
+use sqlx::{PgConnection, Postgres, Transaction};
+use watchkeeper_domain::port::{IdGenerator, RepoResult};
+use watchkeeper_domain::time::Timestamp;
+
+pub use connect::{ConnectError, PoolSettings};
+
+use crate::row::Fault;
+use instant::Instant;
+
+/// The store on PostgreSQL.
+#[derive(Clone)]
+pub struct PostgresStore {
+    pool: PgPool,
+    ids: Arc<dyn IdGenerator>,
+}
+
+impl PostgresStore {
+    /// The connections, for those who listen to the database's own notifications.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// What the database's clock says: the time that every node runs on.
+    ///
+    /// # Errors
+    /// [`watchkeeper_domain::port::RepoError::Unavailable`] where the database does not answer.
+    pub async fn database_now(&self) -> RepoResult<Timestamp> {
+        let now = sqlx::query_scalar::<_, Instant>("SELECT clock_timestamp()").fetch_one(&self.pool).await;
+        Ok(now.map_err(Fault::from)?.0)
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Postgres>, Fault> {
+        Ok(self.pool.begin().await?)
+    }
+
+    /// A transaction in which everything is read as it was at one moment.
+    async fn snapshot(&self) -> Result<Transaction<'static, Postgres>, Fault> {
+        Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
+    }
+}
+
+/// A number that a domain type keeps unsigned, for a `bigint` column or a `LIMIT`.
+fn bigint(value: impl TryInto<i64>) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
+}
+
+/// A text without the one character that PostgreSQL cannot keep.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// Ends a function that took the connection out of a transaction.
+async fn commit(transaction: Transaction<'static, Postgres>) -> Result<(), Fault> {
+    Ok(transaction.commit().await?)
+}
+
+/// Waits for whoever else does the same work, until the transaction ends.
+async fn take_turns(connection: &mut PgConnection, work: Work) -> Result<(), Fault> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1, $2)")
+        .bind(ADVISORY_LOCKS)
+        .bind(work as i32)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Sets this program's advisory locks apart from those of others in the same database.
+const ADVISORY_LOCKS: i32 = 0x5741_5443;
+
+/// Work that nodes do one after the other.
+#[derive(Clone, Copy)]
+enum Work {
+    /// Letting the first user in, and nobody after.
+    SigningUp = 1,
+    /// Making partitions.
+    Partitioning = 2,
+}

@@ -1,0 +1,48 @@
+//! Work: what is due, and what came of it.
+
+use async_trait::async_trait;
+use watchkeeper_domain::check::{Claim, Region, Settled};
+use watchkeeper_domain::port::{CheckRepo, ClaimRequest, ManualClaim, Recorded, RepoResult};
+use watchkeeper_domain::time::Timestamp;
+
+use super::instant::Instant;
+use super::{PostgresStore, claim, commit, record};
+use crate::row::Fault;
+
+#[async_trait]
+impl CheckRepo for PostgresStore {
+    async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>> {
+        let mut transaction = self.begin().await?;
+        let claims = claim::claim(&mut transaction, request).await?;
+        commit(transaction).await?;
+        Ok(claims)
+    }
+
+    async fn claim_manual(&self, request: &ManualClaim) -> RepoResult<Option<Claim>> {
+        let mut transaction = self.begin().await?;
+        let claim = claim::claim_manual(&mut transaction, request).await?;
+        commit(transaction).await?;
+        Ok(claim)
+    }
+
+    async fn record(&self, now: Timestamp, batch: &[Settled]) -> RepoResult<Vec<Recorded>> {
+        let mut transaction = self.begin().await?;
+        let recorded = record::record(&mut transaction, now, batch, self.ids.as_ref()).await?;
+        commit(transaction).await?;
+        Ok(recorded)
+    }
+
+    async fn void_leases(&self, region: &Region, now: Timestamp) -> RepoResult<()> {
+        sqlx::query(
+            "UPDATE claims
+             SET free_at = $2
+             WHERE region = $1 AND token IS NOT NULL AND free_at > $2",
+        )
+        .bind(region.as_str())
+        .bind(Instant(now))
+        .execute(&self.pool)
+        .await
+        .map_err(Fault::from)?;
+        Ok(())
+    }
+}

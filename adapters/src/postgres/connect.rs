@@ -1,0 +1,111 @@
+//! Connecting, and bringing the schema up to date.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
+use watchkeeper_domain::port::{IdGenerator, RepoError, RepoResult};
+
+use super::PostgresStore;
+use crate::row::Fault;
+
+/// The schema, embedded.
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
+
+/// How many connections are opened at the most.
+const MAX_CONNECTIONS: u32 = 10;
+/// How long to wait for a connection before the database counts as unavailable.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// No statement takes longer; one that does is given up by the server.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The oldest server that is supported, as `server_version_num`.
+const OLDEST_SERVER: i32 = 150_000;
+
+/// How connections are pooled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolSettings {
+    /// The most connections of this process.
+    pub max_connections: u32,
+    /// How long a caller waits for one before the store is unavailable.
+    pub acquire_timeout: Duration,
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self { max_connections: MAX_CONNECTIONS, acquire_timeout: ACQUIRE_TIMEOUT }
+    }
+}
+
+/// Why there is no store. Nothing in it holds the password.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL cannot be read.
+    #[error("the database URL is not understood")]
+    Url(#[source] sqlx::Error),
+    /// Nobody answers there (yet); it may help to try again.
+    #[error("the database does not answer")]
+    Unreachable(#[source] sqlx::Error),
+    /// The server answers and says no: the user, the password or the database is wrong.
+    #[error("the database refuses the connection")]
+    Refused(#[source] sqlx::Error),
+    /// The server is too old.
+    #[error("the server is PostgreSQL {0}, at least 15 is needed")]
+    TooOld(String),
+}
+
+impl PostgresStore {
+    /// Connects, making sure that there is a database that can be used.
+    ///
+    /// # Errors
+    /// [`ConnectError`] says what is wrong.
+    pub async fn connect(url: &str, pool: PoolSettings, ids: Arc<dyn IdGenerator>) -> Result<Self, ConnectError> {
+        let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
+        let options: PgConnectOptions = url.parse().map_err(ConnectError::Url)?;
+        let options = options
+            .application_name("watchkeeper")
+            .options([("statement_timeout", timeout.as_str()), ("TimeZone", "UTC")])
+            .disable_statement_logging();
+        let attempt = tokio::time::timeout(pool.acquire_timeout, PgConnection::connect_with(&options)).await;
+        let mut connection = attempt.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(refused)?;
+        let version: (i32, String) =
+            sqlx::query_as("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
+                .fetch_one(&mut connection)
+                .await
+                .map_err(ConnectError::Unreachable)?;
+        if version.0 < OLDEST_SERVER {
+            return Err(ConnectError::TooOld(version.1));
+        }
+        // Closing is a courtesy to the server.
+        let _ = connection.close().await;
+        let pool = PgPoolOptions::new()
+            .max_connections(pool.max_connections)
+            .acquire_timeout(pool.acquire_timeout)
+            .connect_lazy_with(options);
+        Ok(Self { pool, ids })
+    }
+
+    /// Brings the schema up to date. Any number of nodes may do so at once: they wait for each other.
+    ///
+    /// # Errors
+    /// [`RepoError`] where the database is away, or holds a schema that is not this program's.
+    pub async fn migrate(&self) -> RepoResult<()> {
+        let mut connection = self.pool.acquire().await.map_err(Fault::from)?.detach();
+        connection.execute("SET statement_timeout = 0").await.map_err(Fault::from)?;
+        let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
+        // Closed rather than given back, since its settings are its own; closing is a courtesy to the server.
+        let _ = connection.close().await;
+        migrated.map_err(|error| match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => Fault::from(error).into(),
+            other => RepoError::Conflict(Box::new(other)),
+        })
+    }
+}
+
+/// SQLSTATE class 28 is a wrong user or password, 3D a database that is not there, 42501 one that may not be entered.
+fn refused(error: sqlx::Error) -> ConnectError {
+    let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+    let is_refusal = code.starts_with("28") || code.starts_with("3D") || code == "42501";
+    if is_refusal { ConnectError::Refused(error) } else { ConnectError::Unreachable(error) }
+}

@@ -1,0 +1,66 @@
+//! Instants as `timestamptz`, so that they read well in plain SQL.
+//!
+//! On the wire both are whole microseconds in 64 bits; only the epoch differs
+//! (<https://www.postgresql.org/docs/15/datatype-datetime.html>).
+
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef};
+use sqlx::{Decode, Encode, Postgres, Type};
+use watchkeeper_domain::time::Timestamp;
+
+/// 2000-01-01T00:00:00Z, from which PostgreSQL counts, in microseconds of Unix time.
+const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+/// What PostgreSQL can tell apart from infinity: years 4713 before to 294276 after our era.
+const EARLIEST: i64 = -211_813_488_000_000_000;
+const LATEST: i64 = 9_223_371_331_200_000_000 - 1;
+
+/// The types' numbers in `pg_type`, which are the same in every PostgreSQL.
+const TIMESTAMPTZ: Oid = Oid(1184);
+const TIMESTAMPTZ_ARRAY: Oid = Oid(1185);
+
+/// An instant on its way to or from a `timestamptz`. What lies beyond the type's range is infinity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Instant(pub(crate) Timestamp);
+
+impl Instant {
+    /// The instant so many microseconds after the Unix epoch.
+    pub(crate) fn from_micros(micros: i64) -> Self {
+        Self(Timestamp::from_micros(micros))
+    }
+}
+
+impl Type<Postgres> for Instant {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(TIMESTAMPTZ)
+    }
+}
+
+impl PgHasArrayType for Instant {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(TIMESTAMPTZ_ARRAY)
+    }
+}
+
+impl Encode<'_, Postgres> for Instant {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        let micros = match self.0.as_micros().saturating_sub(POSTGRES_EPOCH) {
+            micros if micros > LATEST => i64::MAX,
+            micros if micros < EARLIEST => i64::MIN,
+            micros => micros,
+        };
+        buffer.extend_from_slice(&micros.to_be_bytes());
+        Ok(IsNull::No)
+    }
+}
+
+impl Decode<'_, Postgres> for Instant {
+    fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        if value.format() != PgValueFormat::Binary {
+            return Err("an instant was not sent in binary".into());
+        }
+        let micros = i64::from_be_bytes(value.as_bytes()?.try_into()?);
+        Ok(Self::from_micros(micros.saturating_add(POSTGRES_EPOCH)))
+    }
+}

@@ -1,0 +1,245 @@
+//! The log of checks. It is keyed time first, so nothing here ever scans it: healthy scheduled checks are looked up by
+//! their slots, the others are found in the index of notable checks.
+
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+use watchkeeper_domain::check::{Check, Region};
+use watchkeeper_domain::id::MonitorId;
+use watchkeeper_domain::time::{Timestamp, Window};
+use watchkeeper_domain::verdict::Verdict;
+
+use super::instant::Instant;
+use super::storable;
+use super::walk::Stretch;
+use crate::row::{CheckRow, Code, Fault};
+
+/// Writes checks, each of which is in the log at most once.
+pub(super) async fn insert_checks(connection: &mut PgConnection, checks: &[Check]) -> Result<(), Fault> {
+    if checks.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<CheckRow> = checks.iter().map(CheckRow::of).collect::<Result<_, _>>()?;
+    let micros = |column: fn(&CheckRow) -> Option<i64>| -> Vec<Option<i64>> { rows.iter().map(column).collect() };
+    let inserted = sqlx::query(
+        "INSERT INTO checks (slot, monitor_id, region, checked_at, latency_us, dns_us, connect_us, tls_us, first_byte_us,
+                             transfer_us, http_status, origin, verdict, reason_kind, reason_detail)
+         SELECT * FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::timestamptz[], $5::bigint[], $6::bigint[],
+                              $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::integer[], $12::smallint[],
+                              $13::smallint[], $14::smallint[], $15::text[])
+         ON CONFLICT (slot, monitor_id, region) DO NOTHING",
+    )
+    .bind(checks.iter().map(|check| Instant(check.slot)).collect::<Vec<_>>())
+    .bind(checks.iter().map(|check| check.monitor.uuid()).collect::<Vec<_>>())
+    .bind(checks.iter().map(|check| check.region.as_str().to_owned()).collect::<Vec<_>>())
+    .bind(checks.iter().map(|check| Instant(check.checked_at)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.latency_us).collect::<Vec<_>>())
+    .bind(micros(|row| row.dns_us))
+    .bind(micros(|row| row.connect_us))
+    .bind(micros(|row| row.tls_us))
+    .bind(micros(|row| row.first_byte_us))
+    .bind(micros(|row| row.transfer_us))
+    .bind(rows.iter().map(|row| row.http_status).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.origin).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.verdict).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.reason_kind).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.reason_detail.as_deref().map(storable)).collect::<Vec<_>>())
+    .execute(&mut *connection)
+    .await;
+    inserted.map_err(without_partition)?;
+    let seen: Vec<(&Check, &String)> =
+        checks.iter().zip(&rows).filter_map(|(check, row)| Some((check, row.evidence.as_ref()?))).collect();
+    if seen.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO check_evidence (slot, monitor_id, region, evidence)
+         SELECT slot, monitor_id, region, evidence::json
+         FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::text[]) AS w (slot, monitor_id, region, evidence)
+         ON CONFLICT (slot, monitor_id, region) DO NOTHING",
+    )
+    .bind(seen.iter().map(|(check, _)| Instant(check.slot)).collect::<Vec<_>>())
+    .bind(seen.iter().map(|(check, _)| check.monitor.uuid()).collect::<Vec<_>>())
+    .bind(seen.iter().map(|(check, _)| check.region.as_str().to_owned()).collect::<Vec<_>>())
+    .bind(seen.iter().map(|(_, evidence)| (*evidence).clone()).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A row for which there is no partition breaks no rule: there will be one once room has been made for its time.
+fn without_partition(error: sqlx::Error) -> Fault {
+    let is_homeless =
+        error.as_database_error().is_some_and(|e| e.code().as_deref() == Some("23514") && e.constraint().is_none());
+    if is_homeless { Fault::Sql(sqlx::Error::Io(std::io::Error::other(error))) } else { error.into() }
+}
+
+#[derive(FromRow)]
+struct LogRow {
+    monitor_id: Uuid,
+    #[sqlx(flatten)]
+    check: CheckRow,
+}
+
+/// The checks of monitors in stretches of their slots, the newest first, at most `most` in each stretch.
+pub(super) async fn checks_in(
+    connection: &mut PgConnection,
+    stretches: &[(MonitorId, Stretch)],
+    region: &Region,
+    verdict: Option<Verdict>,
+    most: usize,
+) -> Result<Vec<Check>, Fault> {
+    let Some(bounds) = bounds(stretches) else { return Ok(Vec::new()) };
+    let mut rows = notable(connection, stretches, region, bounds, verdict, most).await?;
+    if verdict.is_none_or(|verdict| verdict == Verdict::Up) {
+        rows.extend(healthy(connection, stretches, region, bounds).await?);
+    }
+    let check = |row: LogRow| Ok(row.check.check(MonitorId::new(row.monitor_id), region)?);
+    let mut checks = rows.into_iter().map(check).collect::<Result<Vec<Check>, Fault>>()?;
+    checks.sort_by_key(|check| std::cmp::Reverse(check.slot));
+    Ok(checks)
+}
+
+/// The window that holds all stretches; it tells the database which partitions matter.
+fn bounds(stretches: &[(MonitorId, Stretch)]) -> Option<Window> {
+    let from = stretches.iter().map(|(_, stretch)| stretch.window.from()).min()?;
+    let to = stretches.iter().map(|(_, stretch)| stretch.window.to()).max()?;
+    Window::new(from, to)
+}
+
+/// Healthy scheduled checks, looked up one by one by their whole key.
+async fn healthy(
+    connection: &mut PgConnection,
+    stretches: &[(MonitorId, Stretch)],
+    region: &Region,
+    bounds: Window,
+) -> Result<Vec<LogRow>, Fault> {
+    let (monitors, slots) = keys(stretches);
+    // The LIMIT keeps the planner at one look-up for each key, which is what the key order of the log is made for.
+    let rows = sqlx::query_as(
+        "SELECT w.monitor_id, unix_us(c.slot) AS slot, c.origin, unix_us(c.checked_at) AS checked_at, c.verdict,
+                c.reason_kind, c.reason_detail, c.latency_us, c.dns_us, c.connect_us, c.tls_us, c.first_byte_us,
+                c.transfer_us, c.http_status, NULL::text AS evidence
+         FROM unnest($1::uuid[], $2::timestamptz[]) AS w (monitor_id, slot)
+         CROSS JOIN LATERAL (
+             SELECT *
+             FROM checks
+             WHERE slot = w.slot AND monitor_id = w.monitor_id AND region = $3 AND slot >= $4 AND slot < $5
+             LIMIT 1
+         ) AS c
+         WHERE c.verdict = 1 AND c.origin = 0",
+    )
+    .bind(monitors)
+    .bind(slots)
+    .bind(region.as_str())
+    .bind(Instant(bounds.from()))
+    .bind(Instant(bounds.to()))
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
+/// Checks that were not up or not scheduled, with their evidence.
+async fn notable(
+    connection: &mut PgConnection,
+    stretches: &[(MonitorId, Stretch)],
+    region: &Region,
+    bounds: Window,
+    verdict: Option<Verdict>,
+    most: usize,
+) -> Result<Vec<LogRow>, Fault> {
+    let rows = sqlx::query_as(
+        "SELECT w.monitor_id, unix_us(c.slot) AS slot, c.origin, unix_us(c.checked_at) AS checked_at, c.verdict,
+                c.reason_kind, c.reason_detail, c.latency_us, c.dns_us, c.connect_us, c.tls_us, c.first_byte_us,
+                c.transfer_us, c.http_status, e.evidence::text AS evidence
+         FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS w (monitor_id, begins, ends)
+         CROSS JOIN LATERAL (
+             SELECT *
+             FROM checks
+             WHERE (verdict <> 1 OR origin <> 0)
+               AND monitor_id = w.monitor_id AND region = $4 AND slot >= w.begins AND slot < w.ends
+               AND slot >= $5 AND slot < $6 AND ($7::smallint IS NULL OR verdict = $7)
+             ORDER BY slot DESC
+             LIMIT $8
+         ) AS c
+         LEFT JOIN LATERAL (
+             SELECT evidence
+             FROM check_evidence
+             WHERE slot = c.slot AND monitor_id = w.monitor_id AND region = $4 AND slot >= $5 AND slot < $6
+             LIMIT 1
+         ) AS e ON true",
+    )
+    .bind(stretches.iter().map(|(monitor, _)| monitor.uuid()).collect::<Vec<_>>())
+    .bind(stretches.iter().map(|(_, stretch)| Instant(stretch.window.from())).collect::<Vec<_>>())
+    .bind(stretches.iter().map(|(_, stretch)| Instant(stretch.window.to())).collect::<Vec<_>>())
+    .bind(region.as_str())
+    .bind(Instant(bounds.from()))
+    .bind(Instant(bounds.to()))
+    .bind(verdict.map(|verdict| verdict.code()))
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
+fn keys(stretches: &[(MonitorId, Stretch)]) -> (Vec<Uuid>, Vec<Instant>) {
+    stretches
+        .iter()
+        .flat_map(|(monitor, stretch)| stretch.slots.iter().map(|slot| (monitor.uuid(), Instant(*slot))))
+        .unzip()
+}
+
+/// As much of a check as figures are made of.
+#[derive(Clone, Copy, FromRow)]
+pub(super) struct Figure {
+    slot: Instant,
+    pub(super) origin: i16,
+    pub(super) verdict: i16,
+    pub(super) latency_us: i64,
+}
+
+impl Figure {
+    pub(super) fn slot(&self) -> Timestamp {
+        self.slot.0
+    }
+}
+
+/// The figures of all checks of a monitor in one stretch of its slots, in no order.
+pub(super) async fn figures_in(
+    connection: &mut PgConnection,
+    monitor: MonitorId,
+    region: &Region,
+    stretch: &Stretch,
+) -> Result<Vec<Figure>, Fault> {
+    let (from, to) = (Instant(stretch.window.from()), Instant(stretch.window.to()));
+    let mut figures: Vec<Figure> = sqlx::query_as(
+        "SELECT c.slot, c.origin, c.verdict, c.latency_us
+         FROM unnest($1::timestamptz[]) AS w (slot)
+         CROSS JOIN LATERAL (
+             SELECT *
+             FROM checks
+             WHERE slot = w.slot AND monitor_id = $2 AND region = $3 AND slot >= $4 AND slot < $5
+             LIMIT 1
+         ) AS c
+         WHERE c.verdict = 1 AND c.origin = 0",
+    )
+    .bind(stretch.slots.iter().map(|slot| Instant(*slot)).collect::<Vec<_>>())
+    .bind(monitor.uuid())
+    .bind(region.as_str())
+    .bind(from)
+    .bind(to)
+    .fetch_all(&mut *connection)
+    .await?;
+    let notable: Vec<Figure> = sqlx::query_as(
+        "SELECT slot, origin, verdict, latency_us
+         FROM checks
+         WHERE (verdict <> 1 OR origin <> 0) AND monitor_id = $1 AND region = $2 AND slot >= $3 AND slot < $4",
+    )
+    .bind(monitor.uuid())
+    .bind(region.as_str())
+    .bind(from)
+    .bind(to)
+    .fetch_all(connection)
+    .await?;
+    figures.extend(notable);
+    Ok(figures)
+}

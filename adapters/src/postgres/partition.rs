@@ -1,0 +1,77 @@
+//! Partitions of the log: one for each week, made ahead.
+//!
+//! A week is a compromise: a point look-up looks into few partitions however many monitors there are, and age leaves in
+//! steps that are small against the months for which people keep a log.
+
+use sqlx::{AssertSqlSafe, PgConnection};
+use watchkeeper_domain::time::Timestamp;
+
+use super::{Work, take_turns};
+use crate::row::Fault;
+
+/// How long a partition is; they lie on a grid from the Unix epoch.
+const PARTITION_MICROS: i64 = 7 * 24 * 3_600 * 1_000_000;
+/// How many are made beside the one of the present: before it for results that come late, after it as a reserve.
+const BEHIND: i64 = 1;
+const AHEAD: i64 = 4;
+/// What is partitioned.
+const TABLES: [&str; 2] = ["checks", "check_evidence"];
+
+/// Makes the partitions around an instant that are not there yet.
+pub(super) async fn prepare(connection: &mut PgConnection, now: Timestamp) -> Result<(), Fault> {
+    let present = now.as_micros().div_euclid(PARTITION_MICROS);
+    let wanted: Vec<Partition> = (present - BEHIND..=present + AHEAD)
+        .flat_map(|number| TABLES.map(|table| Partition { table, number }))
+        .collect();
+    if missing(connection, &wanted).await?.is_empty() {
+        return Ok(());
+    }
+    take_turns(connection, Work::Partitioning).await?;
+    // Looked for again: whoever was waited for has probably made them.
+    for partition in missing(connection, &wanted).await? {
+        partition.make(connection).await?;
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+struct Partition {
+    table: &'static str,
+    number: i64,
+}
+
+impl Partition {
+    /// Its name: the table's, and the second of Unix time at which it begins.
+    fn name(self) -> String {
+        format!("{}_{}", self.table, self.begins() / 1_000_000)
+    }
+
+    fn begins(self) -> i64 {
+        self.number * PARTITION_MICROS
+    }
+
+    /// Makes a table like the partitioned one and attaches it: other than making it a partition at once, this holds up
+    /// nobody who reads or writes meanwhile.
+    async fn make(self, connection: &mut PgConnection) -> Result<(), Fault> {
+        let (table, name) = (self.table, self.name());
+        let seconds = |micros: i64| micros / 1_000_000;
+        let (from, to) = (seconds(self.begins()), seconds(self.begins() + PARTITION_MICROS));
+        let statement = format!(
+            "CREATE TABLE {name} (LIKE {table} INCLUDING ALL);
+             ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM (to_timestamp({from})) TO (to_timestamp({to}))"
+        );
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await?;
+        Ok(())
+    }
+}
+
+async fn missing(connection: &mut PgConnection, wanted: &[Partition]) -> Result<Vec<Partition>, Fault> {
+    let names: Vec<String> = wanted.iter().map(|partition| partition.name()).collect();
+    let there: Vec<bool> = sqlx::query_scalar(
+        "SELECT to_regclass(w.name) IS NOT NULL FROM unnest($1::text[]) WITH ORDINALITY AS w (name, n) ORDER BY w.n",
+    )
+    .bind(names)
+    .fetch_all(connection)
+    .await?;
+    Ok(wanted.iter().zip(there).filter(|(_, is_there)| !is_there).map(|(partition, _)| *partition).collect())
+}

@@ -1,0 +1,189 @@
+//! Purging what nobody can see any more, in bounded steps.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+use watchkeeper_domain::check::Region;
+use watchkeeper_domain::port::Purged;
+use watchkeeper_domain::time::{Timestamp, Window};
+
+use super::instant::Instant;
+use super::standing::region;
+use super::walk::Walk;
+use crate::row::{EpochRow, Fault};
+
+/// How long expired refresh tokens are kept.
+const EXPIRED_TOKENS_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// Does what [`watchkeeper_domain::port::Upkeep::purge`] says.
+pub(super) async fn purge(connection: &mut PgConnection, now: Timestamp, limit: i64) -> Result<Purged, Fault> {
+    let sessions = purge_tokens(connection, now, limit).await?;
+    let (history_rows, has_more) = purge_monitor(connection, limit).await?;
+    let has_more = has_more || i64::try_from(sessions).unwrap_or(i64::MAX) >= limit;
+    Ok(Purged { history_rows, sessions, has_more })
+}
+
+/// Removes expired tokens, and the families that have none left.
+async fn purge_tokens(connection: &mut PgConnection, now: Timestamp, limit: i64) -> Result<u64, Fault> {
+    let families: Vec<Uuid> = sqlx::query_scalar(
+        "DELETE FROM session_tokens
+         WHERE token_hash IN (
+             SELECT token_hash FROM session_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2
+             FOR UPDATE SKIP LOCKED
+         )
+         RETURNING session_id",
+    )
+    .bind(Instant(now.minus(EXPIRED_TOKENS_KEPT)))
+    .bind(limit)
+    .fetch_all(&mut *connection)
+    .await?;
+    sqlx::query(
+        "DELETE FROM sessions AS s
+         WHERE id = ANY ($1) AND NOT EXISTS (SELECT FROM session_tokens WHERE session_id = s.id)",
+    )
+    .bind(&families)
+    .execute(connection)
+    .await?;
+    Ok(families.len() as u64)
+}
+
+/// Removes some history of the monitor that was deleted first, and the monitor itself once none is left. Answers how
+/// many rows went, and whether there is more to do.
+async fn purge_monitor(connection: &mut PgConnection, limit: i64) -> Result<(u64, bool), Fault> {
+    let oldest: Option<Uuid> = sqlx::query_scalar(
+        "SELECT id FROM monitors WHERE deleted_at IS NOT NULL ORDER BY deleted_at LIMIT 1 FOR UPDATE SKIP LOCKED",
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(monitor) = oldest else { return Ok((0, false)) };
+    let mut rows = purge_log(connection, monitor, limit).await?;
+    for statement in [
+        "DELETE FROM slot_gaps WHERE ctid = ANY (ARRAY (SELECT ctid FROM slot_gaps WHERE monitor_id = $1 LIMIT $2))",
+        "DELETE FROM status_spans
+         WHERE ctid = ANY (ARRAY (SELECT ctid FROM status_spans WHERE monitor_id = $1 LIMIT $2))",
+        "DELETE FROM incidents WHERE id = ANY (ARRAY (SELECT id FROM incidents WHERE monitor_id = $1 LIMIT $2))",
+    ] {
+        let room = limit.saturating_sub(i64::try_from(rows).unwrap_or(i64::MAX));
+        if room > 0 {
+            rows += sqlx::query(statement).bind(monitor).bind(room).execute(&mut *connection).await?.rows_affected();
+        }
+    }
+    if i64::try_from(rows).unwrap_or(i64::MAX) < limit {
+        sqlx::query("DELETE FROM monitors WHERE id = $1").bind(monitor).execute(&mut *connection).await?;
+    }
+    let has_more = sqlx::query_scalar("SELECT EXISTS (SELECT FROM monitors WHERE deleted_at IS NOT NULL)");
+    Ok((rows, has_more.fetch_one(connection).await?))
+}
+
+/// Removes checks with their evidence, the newest first, each epoch shrinking with what has gone: so nothing is looked
+/// for twice, and the log is never scanned. Rollups go with the last of them.
+async fn purge_log(connection: &mut PgConnection, monitor: Uuid, limit: i64) -> Result<u64, Fault> {
+    let mut rows = purge_notable(connection, monitor, limit).await?;
+    while i64::try_from(rows).unwrap_or(i64::MAX) < limit {
+        let Some((region, epoch)) = newest_epoch(connection, monitor).await? else { break };
+        let end = epoch.ended_at.unwrap_or(i64::MAX);
+        let whole = Window::new(Timestamp::from_micros(epoch.began_at), Timestamp::from_micros(end));
+        let Some(whole) = whole else { break };
+        let mut walk = Walk::new(vec![epoch.epoch(monitor, &region)], [], whole, None);
+        let room = usize::try_from(limit).unwrap_or(usize::MAX) - usize::try_from(rows).unwrap_or(0);
+        let stretch = walk.next(room);
+        rows += purge_slots(connection, monitor, &region, &stretch.slots).await?;
+        purge_rollups(connection, monitor, &region, stretch.window).await?;
+        let shrunk = if stretch.is_last {
+            "DELETE FROM schedule_epochs WHERE monitor_id = $1 AND region = $2 AND began_at = $3 AND $4 IS NOT NULL"
+        } else {
+            "UPDATE schedule_epochs SET ended_at = $4 WHERE monitor_id = $1 AND region = $2 AND began_at = $3"
+        };
+        sqlx::query(shrunk)
+            .bind(monitor)
+            .bind(region.as_str())
+            .bind(Instant::from_micros(epoch.began_at))
+            .bind(Instant(stretch.window.from()))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(rows)
+}
+
+async fn newest_epoch(connection: &mut PgConnection, monitor: Uuid) -> Result<Option<(Region, EpochRow)>, Fault> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        region: String,
+        #[sqlx(flatten)]
+        epoch: EpochRow,
+    }
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT region, unix_us(began_at) AS began_at, unix_us(ended_at) AS ended_at,
+                unix_us(opening_slot) AS opening_slot, interval_ms, phase_ms
+         FROM schedule_epochs
+         WHERE monitor_id = $1
+         ORDER BY began_at DESC
+         LIMIT 1",
+    )
+    .bind(monitor)
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| Ok((region(&row.region)?, row.epoch))).transpose()
+}
+
+async fn purge_notable(connection: &mut PgConnection, monitor: Uuid, limit: i64) -> Result<u64, Fault> {
+    let slots: Vec<(String, Instant)> = sqlx::query_as(
+        "SELECT region, slot FROM checks WHERE (verdict <> 1 OR origin <> 0) AND monitor_id = $1 LIMIT $2",
+    )
+    .bind(monitor)
+    .bind(limit)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut rows = 0;
+    let regions: std::collections::BTreeSet<&String> = slots.iter().map(|(region, _)| region).collect();
+    for name in regions {
+        let of_region: Vec<Timestamp> = slots.iter().filter(|(of, _)| of == name).map(|(_, slot)| slot.0).collect();
+        rows += purge_slots(connection, monitor, &region(name)?, &of_region).await?;
+    }
+    Ok(rows)
+}
+
+async fn purge_slots(
+    connection: &mut PgConnection,
+    monitor: Uuid,
+    region: &Region,
+    slots: &[Timestamp],
+) -> Result<u64, Fault> {
+    let slots: Vec<Instant> = slots.iter().copied().map(Instant).collect();
+    sqlx::query("DELETE FROM check_evidence WHERE slot = ANY ($3) AND monitor_id = $1 AND region = $2")
+        .bind(monitor)
+        .bind(region.as_str())
+        .bind(&slots)
+        .execute(&mut *connection)
+        .await?;
+    let removed = sqlx::query("DELETE FROM checks WHERE slot = ANY ($3) AND monitor_id = $1 AND region = $2")
+        .bind(monitor)
+        .bind(region.as_str())
+        .bind(&slots)
+        .execute(connection)
+        .await?;
+    Ok(removed.rows_affected())
+}
+
+/// Removes the rollups of the hours that touch a window.
+async fn purge_rollups(
+    connection: &mut PgConnection,
+    monitor: Uuid,
+    region: &Region,
+    window: Window,
+) -> Result<(), Fault> {
+    sqlx::query(
+        "DELETE FROM rollups
+         WHERE period = $1 AND monitor_id = $2 AND region = $3
+           AND began_at = ANY (ARRAY (SELECT generate_series(date_trunc('hour', $4, 'UTC'), $5, '1 hour')))",
+    )
+    .bind(super::rollup::HOURLY)
+    .bind(monitor)
+    .bind(region.as_str())
+    .bind(Instant(window.from()))
+    .bind(Instant(window.to()))
+    .execute(connection)
+    .await?;
+    Ok(())
+}

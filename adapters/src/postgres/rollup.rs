@@ -1,0 +1,217 @@
+//! Rollups: closed hours of the log, so that long windows need not be read check by check.
+//!
+//! Hours are rolled up one after the other, all monitors at once; the row of `rollup_progress` is locked meanwhile. A
+//! check that is recorded late, into an hour that may be closed, takes the same lock and has its hour drawn up again.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+use watchkeeper_domain::check::Check;
+use watchkeeper_domain::histogram::Histogram;
+use watchkeeper_domain::settle::is_slot;
+use watchkeeper_domain::time::Timestamp;
+use watchkeeper_domain::verdict::Verdict;
+
+use super::instant::Instant;
+use crate::row::{Code, Fault, duration};
+
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+/// The period of hourly rollups in their key.
+pub(super) const HOURLY: i16 = 1;
+
+/// How long an hour must have been over before it is rolled up.
+const SETTLING_TIME: Duration = Duration::from_secs(15 * 60);
+/// From what age on a check counts as late: safely less than the settling time, whatever node's clock is read.
+const LATE: Duration = Duration::from_secs(5 * 60);
+/// How many checks are fetched at once.
+const FETCH: &str = "FETCH 5000 FROM closed_hour";
+/// How many rollups are written at once.
+const ROWS: usize = 1_000;
+
+/// The beginning of the hour in which an instant lies.
+pub(super) fn hour_of(at: Timestamp) -> Timestamp {
+    let hour = i64::try_from(HOUR.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(at.as_micros() - at.as_micros().rem_euclid(hour))
+}
+
+/// Up to where hours are rolled up.
+pub(super) async fn rolled_to(connection: &mut PgConnection) -> Result<Option<Timestamp>, Fault> {
+    let rolled_to: Option<Option<Instant>> =
+        sqlx::query_scalar("SELECT rolled_to FROM rollup_progress WHERE period = $1")
+            .bind(HOURLY)
+            .fetch_optional(connection)
+            .await?;
+    Ok(rolled_to.flatten().map(|at| at.0))
+}
+
+/// Does what [`watchkeeper_domain::port::Upkeep::roll_up`] says.
+pub(super) async fn roll_up(connection: &mut PgConnection, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
+    let rolled_to = lock_progress(connection).await?;
+    let next = match rolled_to {
+        Some(next) => Some(next),
+        None => oldest_check(connection).await?.map(hour_of),
+    };
+    let Some(hour) = next else { return Ok(None) };
+    let end = hour.plus(HOUR);
+    if end.plus(SETTLING_TIME) > now || is_open(connection, end).await? {
+        return Ok(None);
+    }
+    close(connection, hour, None).await?;
+    sqlx::query("UPDATE rollup_progress SET rolled_to = $2 WHERE period = $1")
+        .bind(HOURLY)
+        .bind(Instant(end))
+        .execute(connection)
+        .await?;
+    Ok(Some(hour))
+}
+
+/// Draws up the hours again into which checks have been recorded after they were closed.
+pub(super) async fn keep_up_with_late(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    checks: &[Check],
+) -> Result<(), Fault> {
+    let late = checks.iter().filter(|check| check.slot < now.minus(LATE));
+    let mut late: BTreeSet<(Timestamp, Uuid)> = late.map(|check| (hour_of(check.slot), check.monitor.uuid())).collect();
+    if late.is_empty() {
+        return Ok(());
+    }
+    let Some(rolled_to) = lock_progress(connection).await? else { return Ok(()) };
+    late.retain(|(hour, _)| *hour < rolled_to);
+    let hours: BTreeSet<Timestamp> = late.iter().map(|(hour, _)| *hour).collect();
+    for hour in hours {
+        let monitors = late.iter().filter(|(of, _)| *of == hour).map(|(_, monitor)| *monitor).collect();
+        close(connection, hour, Some(monitors)).await?;
+    }
+    Ok(())
+}
+
+async fn lock_progress(connection: &mut PgConnection) -> Result<Option<Timestamp>, Fault> {
+    let rolled_to: Option<Instant> =
+        sqlx::query_scalar("SELECT rolled_to FROM rollup_progress WHERE period = $1 FOR UPDATE")
+            .bind(HOURLY)
+            .fetch_one(connection)
+            .await?;
+    Ok(rolled_to.map(|at| at.0))
+}
+
+async fn oldest_check(connection: &mut PgConnection) -> Result<Option<Timestamp>, Fault> {
+    let oldest: Option<Instant> =
+        sqlx::query_scalar("SELECT slot FROM checks ORDER BY slot LIMIT 1").fetch_optional(connection).await?;
+    Ok(oldest.map(|at| at.0))
+}
+
+/// Whether work is open from before an instant.
+async fn is_open(connection: &mut PgConnection, end: Timestamp) -> Result<bool, Fault> {
+    let is_open = sqlx::query_scalar("SELECT EXISTS (SELECT FROM claims WHERE slot < $1)")
+        .bind(Instant(end))
+        .fetch_one(connection)
+        .await?;
+    Ok(is_open)
+}
+
+#[derive(FromRow)]
+struct ClosedRow {
+    monitor_id: Uuid,
+    region: String,
+    origin: i16,
+    verdict: i16,
+    latency_us: i64,
+}
+
+/// What an hour of one monitor adds up to.
+struct Sum {
+    monitor: Uuid,
+    region: String,
+    up: i64,
+    degraded: i64,
+    down: i64,
+    latencies: Histogram,
+}
+
+impl Sum {
+    fn add(&mut self, row: &ClosedRow) -> Result<(), Fault> {
+        let verdict = Verdict::of_code(row.verdict)?;
+        if is_slot(Code::of_code(row.origin)?) {
+            match verdict {
+                Verdict::Up => self.up += 1,
+                Verdict::Degraded => self.degraded += 1,
+                Verdict::Down => self.down += 1,
+            }
+        }
+        if verdict != Verdict::Down {
+            self.latencies.add(duration(row.latency_us));
+        }
+        Ok(())
+    }
+}
+
+/// Draws up an hour, of all monitors or some, with one monitor in memory at a time. The hour is one contiguous stretch
+/// of the log, so that reading it whole is what the key is made for.
+async fn close(connection: &mut PgConnection, hour: Timestamp, monitors: Option<Vec<Uuid>>) -> Result<(), Fault> {
+    sqlx::query(
+        "DECLARE closed_hour NO SCROLL CURSOR FOR
+         SELECT monitor_id, region, origin, verdict, latency_us
+         FROM checks
+         WHERE slot >= $1 AND slot < $2 AND ($3::uuid[] IS NULL OR monitor_id = ANY ($3))
+         ORDER BY monitor_id, region",
+    )
+    .bind(Instant(hour))
+    .bind(Instant(hour.plus(HOUR)))
+    .bind(monitors)
+    .execute(&mut *connection)
+    .await?;
+    let mut sums: Vec<Sum> = Vec::new();
+    loop {
+        let rows: Vec<ClosedRow> = sqlx::query_as(FETCH).fetch_all(&mut *connection).await?;
+        let is_over = rows.is_empty();
+        for row in rows {
+            let same = sums.last().is_some_and(|sum| sum.monitor == row.monitor_id && sum.region == row.region);
+            if !same {
+                if sums.len() >= ROWS {
+                    write(connection, hour, &sums).await?;
+                    sums.clear();
+                }
+                let (up, degraded, down, latencies) = (0, 0, 0, Histogram::default());
+                let region = row.region.clone();
+                sums.push(Sum { monitor: row.monitor_id, region, up, degraded, down, latencies });
+            }
+            if let Some(sum) = sums.last_mut() {
+                sum.add(&row)?;
+            }
+        }
+        if is_over {
+            break;
+        }
+    }
+    write(connection, hour, &sums).await?;
+    sqlx::query("CLOSE closed_hour").execute(connection).await?;
+    Ok(())
+}
+
+async fn write(connection: &mut PgConnection, hour: Timestamp, sums: &[Sum]) -> Result<(), Fault> {
+    if sums.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO rollups (period, began_at, monitor_id, region, up, degraded, down, latencies)
+         SELECT $1, $2, w.*
+         FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[]) AS w
+         ON CONFLICT ON CONSTRAINT rollups_pkey
+         DO UPDATE SET up = excluded.up, degraded = excluded.degraded, down = excluded.down,
+                       latencies = excluded.latencies",
+    )
+    .bind(HOURLY)
+    .bind(Instant(hour))
+    .bind(sums.iter().map(|sum| sum.monitor).collect::<Vec<_>>())
+    .bind(sums.iter().map(|sum| sum.region.clone()).collect::<Vec<_>>())
+    .bind(sums.iter().map(|sum| sum.up).collect::<Vec<_>>())
+    .bind(sums.iter().map(|sum| sum.degraded).collect::<Vec<_>>())
+    .bind(sums.iter().map(|sum| sum.down).collect::<Vec<_>>())
+    .bind(sums.iter().map(|sum| sum.latencies.to_bytes()).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
