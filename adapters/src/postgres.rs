@@ -35,6 +35,7 @@ mod walk;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use sqlx::postgres::PgPool;
 use sqlx::{PgConnection, Postgres, Transaction};
 use watchkeeper_domain::port::{IdGenerator, RepoResult};
@@ -42,6 +43,7 @@ use watchkeeper_domain::time::Timestamp;
 
 pub use connect::{ConnectError, PoolSettings};
 
+use crate::clock::TimeSource;
 use crate::row::Fault;
 use instant::Instant;
 
@@ -58,15 +60,6 @@ impl PostgresStore {
         &self.pool
     }
 
-    /// What the database's clock says: the time that every node runs on.
-    ///
-    /// # Errors
-    /// [`watchkeeper_domain::port::RepoError::Unavailable`] where the database does not answer.
-    pub async fn database_now(&self) -> RepoResult<Timestamp> {
-        let now = sqlx::query_scalar::<_, Instant>("SELECT clock_timestamp()").fetch_one(&self.pool).await;
-        Ok(now.map_err(Fault::from)?.0)
-    }
-
     async fn begin(&self) -> Result<Transaction<'static, Postgres>, Fault> {
         Ok(self.pool.begin().await?)
     }
@@ -74,6 +67,14 @@ impl PostgresStore {
     /// A transaction in which everything is read as it was at one moment.
     async fn snapshot(&self) -> Result<Transaction<'static, Postgres>, Fault> {
         Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
+    }
+}
+
+#[async_trait]
+impl TimeSource for PostgresStore {
+    async fn database_time(&self) -> RepoResult<Timestamp> {
+        let now = sqlx::query_scalar::<_, Instant>("SELECT clock_timestamp()").fetch_one(&self.pool).await;
+        Ok(now.map_err(Fault::from)?.0)
     }
 }
 
