@@ -3,8 +3,8 @@
 //! Files below `assets/` carry a hash of their content in their names and never change; everything else is asked for anew.
 //! Paths without an extension are pages of the single-page application.
 
-use poem::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, ETAG, IF_NONE_MATCH};
-use poem::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use poem::http::header::{CACHE_CONTROL, CONTENT_LENGTH, ETAG, IF_NONE_MATCH};
+use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, Request, Response, Result};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -38,9 +38,7 @@ impl Endpoint for Dashboard {
             return Err(Problem::new(Kind::NotFound).into());
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Err(Problem::new(Kind::MethodNotAllowed)
-                .header(ALLOW, HeaderValue::from_static("GET, HEAD"))
-                .into());
+            return Err(Problem::new(Kind::MethodNotAllowed).into());
         }
         let name = path.trim_start_matches('/');
         let is_page = !name.rsplit('/').next().unwrap_or_default().contains('.');
@@ -74,7 +72,7 @@ fn served(name: &str, file: &EmbeddedFile, method: &Method, headers: &HeaderMap)
 
 /// Whether the client has this very file already, in whatever coding.
 fn is_known(etag: &str, headers: &HeaderMap) -> bool {
-    let gzipped = etag.replace("\"", "").clone() + "-gzip";
+    let gzipped = format!("{}-gzip", etag.trim_matches('"'));
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     known
         .flat_map(|value| value.split(','))

@@ -26,6 +26,7 @@ pub(super) fn service() -> OpenApiService<Operations, ()> {
     OpenApiService::new(operations, "Watchkeeper", env!("CARGO_PKG_VERSION"))
         .description(format!("{DESCRIPTION}\n\n{}", problem::table()))
         .license(LicenseObject::new("MIT OR Apache-2.0"))
+        .server("/")
         .url_prefix("/api/v1")
 }
 

@@ -26,6 +26,10 @@ use super::problem::{self, Kind, Problem};
 pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
 /// How long an answer may take. A check on request takes as long as its monitor's timeout, and is bounded by that.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Where answers are for the asker alone, and not to be kept on the way.
+const API: &str = "/api/";
+/// Where answers hold secrets: compressing those beside what a client chose would let their length tell (BREACH).
+const SECRETS: &str = "/api/v1/auth/";
 /// The operation that has a bound of its own.
 const CHECK_ON_REQUEST: &str = "/check";
 
@@ -78,12 +82,17 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
             let status = response.status();
             response = self.problem(problem::of_status(status).unwrap_or(Problem::new(Kind::Internal)), &path);
         }
-        let mut response = compressed(response, wants_gzip && method != Method::HEAD);
+        if path.starts_with(API) {
+            response.headers_mut().entry(http_header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        }
+        let mut response = compressed(response, wants_gzip && method != Method::HEAD && !path.starts_with(SECRETS));
         if method == Method::HEAD {
             response.set_body(());
         }
         self.headers.add_to(response.headers_mut());
-        self.metrics.count(&method, operation, response.status(), started.elapsed());
+        let (status, took) = (response.status(), started.elapsed());
+        self.metrics.count(&method, operation, status, took);
+        tracing::debug!(%method, path, status = status.as_u16(), ?took, "answered");
         Ok(response)
     }
 }
@@ -91,20 +100,18 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
 impl<E: Endpoint> EdgeEndpoint<E> {
     /// Lets the inner endpoint answer, within bounds.
     async fn answer(&self, request: Request, path: &str) -> Result<Response> {
-        let answer = async {
-            let request = bounded(request).await?;
-            AssertUnwindSafe(self.inner.call(request)).catch_unwind().await.unwrap_or_else(|_| {
-                tracing::error!("a request panicked");
-                Err(Problem::new(Kind::Internal).into())
-            })
-        };
-        let response = if path.ends_with(CHECK_ON_REQUEST) {
-            answer.await?
+        let too_slow = |_| Problem::new(Kind::TooSlow).retry_after(REQUEST_TIMEOUT);
+        let request = timeout(REQUEST_TIMEOUT, bounded(request)).await.map_err(too_slow)??;
+        let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        let answer = if path.ends_with(CHECK_ON_REQUEST) {
+            answer.await
         } else {
-            timeout(REQUEST_TIMEOUT, answer)
-                .await
-                .map_err(|_| Problem::new(Kind::TooSlow).retry_after(REQUEST_TIMEOUT))??
+            timeout(REQUEST_TIMEOUT, answer).await.map_err(too_slow)?
         };
+        let response = answer.unwrap_or_else(|_| {
+            tracing::error!("a request panicked");
+            Err(Problem::new(Kind::Internal).into())
+        })?;
         Ok(response.into_response())
     }
 

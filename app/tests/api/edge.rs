@@ -114,6 +114,31 @@ async fn answers_are_compressed_for_those_who_can_read_it() {
 }
 
 #[tokio::test]
+async fn answers_of_the_api_are_not_kept_on_the_way_and_secrets_not_compressed() {
+    let server = Server::new();
+    let token = server.sign_up("ada@example.org").await;
+    for path in ["/api/v1/monitors", "/api/v1/auth/me", "/api/v1/nothing"] {
+        let request = Request::builder().uri_str(path).header("authorization", format!("Bearer {token}"));
+        let answer = Answer::of(server.send(request.header("accept-encoding", "gzip").finish()).await).await;
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(answer.header("content-encoding").is_some(), path == "/api/v1/monitors", "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_end_is_not_waited_for() {
+    let server = Server::new();
+    let token = server.sign_up("ada@example.org").await;
+    for path in ["/api/v1/monitors", "/api/v1/monitors/019c1405-6400-7000-8000-0000000000c1/check"] {
+        let never = Body::from_bytes_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+        let request = raw(Method::POST, path, "application/json", never);
+        let answer = Answer::of(server.send(request).await).await;
+        answer.problem(503, "too_slow");
+    }
+    assert_eq!(server.get("/api/v1/auth/me", &token).await.status, 200);
+}
+
+#[tokio::test]
 async fn what_is_answered_is_counted_by_operation() {
     let server = Server::new();
     let token = server.sign_up("ada@example.org").await;
