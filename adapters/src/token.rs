@@ -6,7 +6,7 @@ use aws_lc_rs::{digest, hmac, rand as secure_random};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use watchkeeper_domain::id::{UserId, WorkspaceId};
@@ -44,6 +44,11 @@ impl JwtSecret {
     /// [`SecretTooShort`] below [`JwtSecret::MIN_BYTES`].
     pub fn new(bytes: Vec<u8>) -> Result<Self, SecretTooShort> {
         if bytes.len() < Self::MIN_BYTES { Err(SecretTooShort) } else { Ok(Self(bytes.into())) }
+    }
+
+    /// Makes the text of a new secret: 256 random bits in hexadecimal, fit to be kept in a file.
+    pub fn make() -> SecretString {
+        SecretString::from(hex::encode(random::<32>()))
     }
 
     /// What identifies the secret without revealing it: an HMAC-SHA-256 of a fixed text under it, in hexadecimal. Nodes
@@ -171,6 +176,13 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_micros(1_763_838_877_123_457);
     const LIFE: Duration = Duration::from_secs(900);
+
+    #[test]
+    fn a_secret_that_is_made_is_long_enough_and_never_made_twice() {
+        let (one, other) = (JwtSecret::make(), JwtSecret::make());
+        assert_ne!(one.expose_secret(), other.expose_secret());
+        assert!(JwtSecret::new(one.expose_secret().as_bytes().to_vec()).is_ok());
+    }
 
     fn secret(seed: u8) -> JwtSecret {
         JwtSecret::new(vec![seed; JwtSecret::MIN_BYTES]).unwrap()
