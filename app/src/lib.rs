@@ -1,5 +1,6 @@
 //! The Watchkeeper program: configuration, the HTTP side, the engine side, and the wiring between them and the adapters.
 
+pub mod command;
 pub mod config;
 pub mod engine;
 pub mod failure;
@@ -7,3 +8,4 @@ pub mod http;
 pub mod logging;
 pub mod secret;
 pub mod tick;
+pub mod wiring;

@@ -1,1 +1,34 @@
-fn main() {}
+//! The program. What it can do is in the library of the same name; here it is read what it is to do, and told in one line
+//! why it could not.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use watchkeeper::config::Config;
+use watchkeeper::failure::Failure;
+use watchkeeper::{command, logging};
+
+fn main() -> ExitCode {
+    let config = match Config::read(std::env::args_os()) {
+        Ok(config) => config,
+        Err(told) => {
+            // Help and the version go to standard output and are no failure.
+            let _ = told.print();
+            return ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2));
+        }
+    };
+    match run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Where even this cannot be written, the exit code says it.
+            let _ = writeln!(std::io::stderr(), "{}", failure.line());
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(config: Config) -> Result<(), Failure> {
+    logging::begin(&config.settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(command::run(config))
+}

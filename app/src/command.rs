@@ -1,0 +1,66 @@
+//! The subcommands: what each one starts, and what it does when it is told to stop.
+
+mod serve;
+mod signal;
+
+use std::io::{self, Write};
+
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Command, Config, Settings};
+use crate::failure::Failure;
+use crate::wiring::{Patience, Wiring};
+use crate::{http, tick};
+
+/// Does what was asked for, until it is done or told to stop.
+///
+/// # Errors
+/// Why it ended early.
+pub async fn run(config: Config) -> Result<(), Failure> {
+    let command = config.subcommand();
+    let settings = config.settings;
+    let stop = signal::stop_on_signals()?;
+    match command {
+        Command::Serve { no_engine } => serve::serve(&settings, !no_engine, stop).await,
+        Command::Work => work(&settings, stop).await,
+        Command::Tick => tick(&settings, stop).await,
+        Command::Migrate => migrate(&settings, stop).await,
+        Command::Openapi => print(&http::openapi_yaml()),
+    }
+}
+
+/// Watches, without serving anything.
+async fn work(settings: &Settings, stop: CancellationToken) -> Result<(), Failure> {
+    let Some(wiring) = Wiring::open(settings, Patience::UntilItAnswers, &stop).await? else { return Ok(()) };
+    let engine = wiring.engine(&mut Registry::default());
+    tracing::info!(workers = engine.workers, "watching");
+    let ended = engine.run(stop).await;
+    wiring.close().await;
+    Ok(ended?)
+}
+
+/// Does one pass and says what it did.
+async fn tick(settings: &Settings, stop: CancellationToken) -> Result<(), Failure> {
+    let Some(wiring) = Wiring::open(settings, Patience::None, &stop).await? else { return Ok(()) };
+    let engine = wiring.engine(&mut Registry::default());
+    let summary = tick::tick(engine, &stop).await;
+    wiring.close().await;
+    print(&format!("{}\n", summary?))
+}
+
+/// Brings the database to the newest schema: opening it does so.
+async fn migrate(settings: &Settings, stop: CancellationToken) -> Result<(), Failure> {
+    let Some(wiring) = Wiring::open(settings, Patience::None, &stop).await? else { return Ok(()) };
+    wiring.close().await;
+    print("the database has the newest schema\n")
+}
+
+/// Prints what was asked for. Whoever reads may have read enough and gone, which is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}

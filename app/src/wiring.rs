@@ -1,0 +1,265 @@
+//! Puts the program together from its configuration: the one file that names adapters.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use prometheus_client::registry::Registry;
+use secrecy::ExposeSecret;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use watchkeeper_adapters::clock::SystemClock;
+use watchkeeper_adapters::connectivity::ConnectivityCheck;
+use watchkeeper_adapters::console::ConsoleNotifier;
+use watchkeeper_adapters::feed::LocalFeed;
+use watchkeeper_adapters::http::{HttpProber, trusted_roots};
+use watchkeeper_adapters::id::SystemIds;
+use watchkeeper_adapters::password::Argon2Hasher;
+use watchkeeper_adapters::sqlite::{OpenError, SqliteStore};
+use watchkeeper_adapters::token::{JwtIssuer, JwtSecret};
+use watchkeeper_domain::check::Region;
+use watchkeeper_domain::port::{
+    Clock, Connectivity, EventFeed, IdGenerator, Notifier, PasswordHasher, Prober, RepoError, Store,
+};
+use watchkeeper_domain::retry::Backoff;
+use watchkeeper_domain::usecase::{Accounts, Dispatch, History, Memory, Monitors, Watch};
+
+use crate::config::{Database, Settings};
+use crate::engine::Engine;
+use crate::engine::metrics::Metrics;
+use crate::failure::Failure;
+use crate::{http, secret};
+
+/// How opening a store that does not answer yet is spaced.
+const OPENING_BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(5), attempts: u32::MAX };
+
+/// How many passwords are hashed at once: each takes a core and about 20 MB for a moment.
+const PASSWORDS_AT_ONCE: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+
+/// What to do with a database that does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Fail.
+    None,
+    /// Try again until it does.
+    UntilItAnswers,
+}
+
+/// The adapters, chosen by the configuration, and the use cases on them.
+pub struct Wiring {
+    opened: Opened,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    feed: Arc<dyn EventFeed>,
+    ids: Arc<dyn IdGenerator>,
+    watch: Watch,
+    settings: Settings,
+}
+
+/// The store by its kind, for what is not a port.
+enum Opened {
+    Sqlite(Arc<SqliteStore>),
+}
+
+/// Why there is no store.
+enum Unopened {
+    /// It does not answer; it may later.
+    Away(anyhow::Error),
+    /// That will not help.
+    Unusable(Failure),
+}
+
+impl From<RepoError> for Unopened {
+    fn from(error: RepoError) -> Self {
+        match error {
+            RepoError::Unavailable(_) => Self::Away(error.into()),
+            _ => Self::Unusable(Failure::configuration(anyhow::Error::new(error).context("DATABASE_URL"))),
+        }
+    }
+}
+
+impl Wiring {
+    /// Opens the store, brings it to the newest schema and makes it ready for the present. `None` where it was told to
+    /// stop before the store answered.
+    ///
+    /// # Errors
+    /// Where the store cannot be used, or does not answer and there is no patience.
+    pub async fn open(
+        settings: &Settings,
+        patience: Patience,
+        stop: &CancellationToken,
+    ) -> Result<Option<Self>, Failure> {
+        let mut attempts = 0;
+        loop {
+            let Some(opened) = stop.run_until_cancelled(Self::try_open(settings)).await else { return Ok(None) };
+            let away = match opened {
+                Ok(wiring) => {
+                    if attempts > 0 {
+                        tracing::info!(attempts, "the database answers");
+                    }
+                    return Ok(Some(wiring));
+                }
+                Err(Unopened::Away(error)) if patience == Patience::None => return Err(Failure::Other(error)),
+                Err(Unopened::Away(error)) => error,
+                Err(Unopened::Unusable(failure)) => return Err(failure),
+            };
+            attempts += 1;
+            if attempts == 1 {
+                tracing::warn!(error = format!("{away:#}"), "the database does not answer; trying again until it does");
+            }
+            let pause = OPENING_BACKOFF.wait(attempts, SystemIds.chance()).unwrap_or(OPENING_BACKOFF.longest);
+            let _ = stop.run_until_cancelled(sleep(pause)).await;
+        }
+    }
+
+    async fn try_open(settings: &Settings) -> Result<Self, Unopened> {
+        let ids: Arc<dyn IdGenerator> = Arc::new(SystemIds);
+        match settings.database() {
+            Database::Sqlite { file } => {
+                let store = SqliteStore::open(&file, Arc::clone(&ids)).await.map_err(|error| match error {
+                    OpenError::Newer { .. } | OpenError::Io { .. } => Unopened::Unusable(Failure::configuration(error)),
+                    _ => Unopened::Unusable(Failure::from(error)),
+                })?;
+                let (store, clock) = (Arc::new(store), Arc::new(SystemClock));
+                let wiring = Self::over(
+                    settings,
+                    Opened::Sqlite(Arc::clone(&store)),
+                    store,
+                    clock,
+                    Arc::new(LocalFeed::default()),
+                    ids,
+                )?;
+                // This process holds the file: whoever held it before will record nothing more.
+                wiring.store.void_leases(&wiring.watch.region, wiring.clock.now()).await?;
+                wiring.store.prepare(wiring.clock.now()).await?;
+                Ok(wiring)
+            }
+            Database::Postgres { .. } => Err(Unopened::Unusable(Failure::configuration(anyhow!(
+                "DATABASE_URL: this build stores in SQLite only"
+            )))),
+        }
+    }
+
+    fn over(
+        settings: &Settings,
+        opened: Opened,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        feed: Arc<dyn EventFeed>,
+        ids: Arc<dyn IdGenerator>,
+    ) -> Result<Self, Unopened> {
+        let prober = HttpProber::new(settings.allow_targets.clone(), trusted_roots())
+            .map_err(|error| Unopened::Unusable(error.into()))?;
+        let prober: Arc<dyn Prober> = Arc::new(prober);
+        let named = &settings.network_checks.0;
+        let connectivity = (!named.is_empty()).then(|| {
+            let addresses = named.iter().map(|named| (named.host.clone(), named.port));
+            Arc::new(ConnectivityCheck::new(addresses.collect())) as Arc<dyn Connectivity>
+        });
+        let watch = Watch {
+            checks: store.clone(),
+            monitors: store.clone(),
+            prober,
+            connectivity,
+            feed: Arc::clone(&feed),
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+            region: Region::default(),
+            memory: Arc::new(Memory::default()),
+        };
+        Ok(Self { opened, store, clock, feed, ids, watch, settings: settings.clone() })
+    }
+
+    /// The engine.
+    pub fn engine(&self, registry: &mut Registry) -> Engine {
+        let console: Arc<dyn Notifier> = Arc::new(ConsoleNotifier::stdout());
+        Engine {
+            watch: self.watch.clone(),
+            dispatch: Dispatch::new(self.store.clone(), [console], Arc::clone(&self.clock), Arc::clone(&self.ids)),
+            upkeep: self.store.clone(),
+            workers: usize::try_from(self.settings.workers).unwrap_or(usize::MAX),
+            metrics: Metrics::register(registry),
+        }
+    }
+
+    /// What the HTTP side is made of; it shows the registry.
+    ///
+    /// # Errors
+    /// Where the token secret cannot be kept, or is not the one of the other nodes on the database.
+    pub async fn site(
+        &self,
+        mut registry: Registry,
+        stop: CancellationToken,
+    ) -> Result<(http::Parts, http::Settings), Failure> {
+        let secret = self.secret().await?;
+        let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
+        let hasher: Arc<dyn PasswordHasher> = Arc::new(Argon2Hasher::new(PASSWORDS_AT_ONCE));
+        let accounts = Accounts {
+            users: self.store.clone(),
+            sessions: self.store.clone(),
+            hasher,
+            tokens: Arc::new(JwtIssuer::new(&secret)),
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+            policy: self.settings.signup,
+        };
+        let monitors = Monitors {
+            repo: self.store.clone(),
+            clock: Arc::clone(&clock),
+            ids,
+            guard: self.settings.allow_targets.clone(),
+            least_interval: self.settings.min_interval_seconds,
+            most_monitors: self.settings.max_monitors,
+        };
+        let history = History {
+            monitors: self.store.clone(),
+            repo: self.store.clone(),
+            incidents: self.store.clone(),
+            clock: Arc::clone(&clock),
+            region: self.watch.region.clone(),
+        };
+        let parts = http::Parts {
+            accounts,
+            monitors,
+            history,
+            watch: self.watch.clone(),
+            feed: Arc::clone(&self.feed),
+            upkeep: self.store.clone(),
+            clock,
+            metrics: http::Metrics::register(&mut registry),
+            registry: Arc::new(registry),
+            stop,
+        };
+        let settings = http::Settings {
+            public_url: self.settings.public_url.clone(),
+            trusted_proxies: self.settings.trusted_proxies.0.clone(),
+        };
+        Ok((parts, settings))
+    }
+
+    /// The secret that tokens are signed with: the configured one, or the one in the data directory.
+    async fn secret(&self) -> Result<JwtSecret, Failure> {
+        let text = match &self.settings.jwt_secret {
+            Some(secret) => secret.clone(),
+            None => secret::keep(&self.settings.data_dir, JwtSecret::make).map_err(Failure::configuration)?,
+        };
+        let secret = JwtSecret::new(text.expose_secret().as_bytes().to_vec()).map_err(Failure::configuration)?;
+        let fingerprint = secret.fingerprint();
+        let adopted =
+            self.store.adopt_fingerprint(&fingerprint).await.context("the token secret cannot be compared")?;
+        if adopted == fingerprint {
+            return Ok(secret);
+        }
+        Err(Failure::configuration(anyhow!(
+            "WATCHKEEPER_JWT_SECRET: the nodes on this database sign with another secret; give this node the same one"
+        )))
+    }
+
+    /// Lets go of the store in good order.
+    pub async fn close(self) {
+        let Opened::Sqlite(store) = &self.opened;
+        store.close().await;
+    }
+}
