@@ -56,5 +56,6 @@ pub trait EventFeed: Send + Sync {
 #[async_trait]
 pub trait EventStream: Send {
     /// The next event; `None` when the feed has ended. After events were dropped it goes on with the next one there is.
+    /// Whoever waits may stop waiting (drop the future) and ask again: no event is lost by that.
     async fn next(&mut self) -> Option<Event>;
 }
