@@ -4,15 +4,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use poem::error::{
-    MethodNotAllowedError, NotFoundError, ParseJsonError, ParsePathError, ParseQueryError, ReadBodyError,
-    SizedLimitError,
-};
 use poem::http::StatusCode;
-use poem_openapi::error::{
-    AuthorizationError, ContentTypeError, ParseParamError, ParsePathError as ParsePathParamError,
-    ParseRequestPayloadError,
-};
+use poem_openapi::error::{ParseParamError, ParsePathError};
 use watchkeeper_domain::port::RepoError;
 use watchkeeper_domain::usecase::{AccountError, HistoryError, MonitorError};
 
@@ -76,38 +69,14 @@ pub(in crate::http) fn of_error(error: &poem::Error) -> Problem {
         return problem.clone();
     }
     if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
-        let message = sentence(reason);
-        return Problem::invalid(vec![FieldError {
-            field: (*name).to_owned(),
-            code: "invalid_parameter".into(),
-            message,
-        }]);
+        let (field, code) = ((*name).to_owned(), "invalid_parameter".to_owned());
+        return Problem::invalid(vec![FieldError { field, code, message: sentence(reason) }]);
     }
-    if let Some(ParseRequestPayloadError { reason }) = error.downcast_ref() {
-        return Problem::new(Kind::MalformedJson).detail(sentence(reason));
-    }
-    if error.is::<NotFoundError>() || error.is::<ParsePathParamError>() || error.is::<ParsePathError>() {
+    // An identifier that is none identifies nothing.
+    if error.is::<ParsePathError>() {
         return Problem::new(Kind::NotFound);
     }
-    if error.is::<MethodNotAllowedError>() {
-        return Problem::new(Kind::MethodNotAllowed);
-    }
-    if error.is::<AuthorizationError>() {
-        return Problem::new(Kind::Unauthenticated);
-    }
-    if error.is::<ContentTypeError>() {
-        return Problem::new(Kind::UnsupportedMediaType);
-    }
-    if error.is::<SizedLimitError>() || matches!(error.downcast_ref(), Some(ReadBodyError::PayloadTooLarge)) {
-        return Problem::new(Kind::BodyTooLarge);
-    }
-    if error.is::<ParseJsonError>() || error.is::<ParseQueryError>() {
-        return Problem::new(Kind::BadRequest);
-    }
-    of_status(error.status()).unwrap_or_else(|| {
-        tracing::error!(error = %error, "a request failed");
-        Problem::new(Kind::Internal)
-    })
+    of_status(error.status()).unwrap_or_else(|| internal(error))
 }
 
 /// The problem that a bare status stands for; `None` where it is a fault of ours.
