@@ -141,7 +141,7 @@ impl Prober for HttpProber {
             let ending = match timeout_at(started + request.timeout, self.visit(target, &mut seen)).await {
                 Ok(Ok(http_status)) => Ending::Answered { http_status },
                 Ok(Err(Failure::Theirs(reason))) => Ending::Failed { http_status: seen.status(), reason },
-                Ok(Err(Failure::Ours(detail))) => Ending::CutOff { detail },
+                Ok(Err(Failure::Ours(lack, detail))) => Ending::CutOff { lack, detail },
                 Err(_) => Ending::Failed { http_status: seen.status(), reason: overdue(request.timeout) },
             };
             let latency = started.elapsed();

@@ -87,6 +87,15 @@ impl Evidence {
     pub const MAX_BODY_CHARS: usize = 1024;
 }
 
+/// What we ourselves lacked to reach a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lack {
+    /// A network: no route, or the interface is down. While other targets answer, it is the target's lack instead.
+    Network,
+    /// Room for one more connection: files or ports. Other targets may well answer meanwhile.
+    Room,
+}
+
 /// How a probe ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -102,8 +111,10 @@ pub enum Ending {
         /// Why.
         reason: Reason,
     },
-    /// We ourselves have no network (no route, interface down): nothing can be said about the target.
+    /// We ourselves could not get out: nothing can be said about the target.
     CutOff {
+        /// What we lacked.
+        lack: Lack,
         /// In words.
         detail: String,
     },

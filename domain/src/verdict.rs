@@ -51,7 +51,7 @@ mod tests {
 
     use super::*;
     use crate::monitor::StatusCodes;
-    use crate::report::{Evidence, Timings};
+    use crate::report::{Evidence, Lack, Timings};
 
     fn report(ending: Ending, latency_ms: u64) -> Report {
         Report {
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn our_own_lack_of_network_says_nothing_about_the_target() {
         assert_eq!(
-            judge(&report(Ending::CutOff { detail: "no route".into() }, 1), &expectation(None)),
+            judge(&report(Ending::CutOff { lack: Lack::Network, detail: "no route".into() }, 1), &expectation(None)),
             Judgement::Unknown
         );
     }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use rustls::CertificateError;
 use url::Url;
-use watchkeeper_domain::report::{Reason, ReasonKind};
+use watchkeeper_domain::report::{Lack, Reason, ReasonKind};
 
 use super::resolver::Refused;
 use super::trace::{self, Stage};
@@ -20,7 +20,7 @@ pub(super) enum Failure {
     /// The target's.
     Theirs(Reason),
     /// Our own: nothing can be said about the target.
-    Ours(String),
+    Ours(Lack, String),
 }
 
 impl Failure {
@@ -43,8 +43,9 @@ pub(super) fn explain(error: &reqwest::Error, url: Option<&Url>) -> Failure {
     }
     let io = causes().find_map(|cause| cause.downcast_ref::<io::Error>());
     let stage = trace::stage();
-    if let Some(detail) = io.and_then(|io| our_fault(io, stage, &trace::dialled(), port(url))) {
-        return Failure::Ours(detail);
+    let ours = io.and_then(|io| Some((io, our_lack(io, stage, &trace::dialled(), port(url))?)));
+    if let Some((io, lack)) = ours {
+        return Failure::Ours(lack, format!("we could not get out: {}", in_words(io)));
     }
     let words = causes().last().map(in_words).unwrap_or_default();
     match stage {
@@ -87,16 +88,17 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 }
 
 /// What an error of the system says about ourselves: that we have no network, no port or no file left.
-fn our_fault(error: &io::Error, stage: Stage, dialled: &[IpAddr], port: u16) -> Option<String> {
-    let ours = match error.kind() {
-        io::ErrorKind::NetworkDown | io::ErrorKind::AddrNotAvailable => true,
+fn our_lack(error: &io::Error, stage: Stage, dialled: &[IpAddr], port: u16) -> Option<Lack> {
+    match error.kind() {
+        io::ErrorKind::NetworkDown => Some(Lack::Network),
+        io::ErrorKind::AddrNotAvailable => Some(Lack::Room),
         // A router on the way can say the same of the target. It is ours where we have no route ourselves.
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
-            stage == Stage::Connect && !dialled.iter().any(|address| has_route(SocketAddr::new(*address, port)))
+            let has_route = dialled.iter().any(|address| has_route(SocketAddr::new(*address, port)));
+            (stage == Stage::Connect && !has_route).then_some(Lack::Network)
         }
-        _ => error.raw_os_error().is_some_and(|code| OUT_OF_FILES.contains(&code)),
-    };
-    ours.then(|| format!("we could not get out: {}", in_words(error)))
+        _ => error.raw_os_error().filter(|code| OUT_OF_FILES.contains(code)).map(|_| Lack::Room),
+    }
 }
 
 /// Whether this machine knows a way to an address. Connecting a datagram socket looks up the route and sends nothing.
@@ -157,30 +159,34 @@ mod tests {
 
     const HERE: [IpAddr; 1] = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
 
-    fn is_ours(kind: io::ErrorKind, stage: Stage) -> bool {
-        our_fault(&kind.into(), stage, &HERE, 80).is_some()
+    fn lack(error: impl Into<io::Error>, stage: Stage) -> Option<Lack> {
+        our_lack(&error.into(), stage, &HERE, 80)
     }
 
     #[test]
     fn running_out_of_files_or_ports_is_our_own_fault() {
         for code in OUT_OF_FILES {
-            let detail = our_fault(&io::Error::from_raw_os_error(code), Stage::Connect, &HERE, 80).unwrap();
-            assert!(detail.contains("open files"), "{detail}");
+            assert_eq!(lack(io::Error::from_raw_os_error(code), Stage::Connect), Some(Lack::Room));
         }
-        assert!(is_ours(io::ErrorKind::AddrNotAvailable, Stage::Connect));
-        assert!(is_ours(io::ErrorKind::NetworkDown, Stage::Connect));
+        assert_eq!(lack(io::ErrorKind::AddrNotAvailable, Stage::Connect), Some(Lack::Room));
+    }
+
+    #[test]
+    fn an_interface_that_is_down_is_our_own_fault() {
+        assert_eq!(lack(io::ErrorKind::NetworkDown, Stage::Connect), Some(Lack::Network));
     }
 
     #[test]
     fn an_unreachable_host_is_the_targets_fault_as_long_as_we_have_a_route() {
-        assert!(!is_ours(io::ErrorKind::HostUnreachable, Stage::Connect));
-        assert!(our_fault(&io::ErrorKind::NetworkUnreachable.into(), Stage::Connect, &[], 80).is_some());
+        assert_eq!(lack(io::ErrorKind::HostUnreachable, Stage::Connect), None);
+        let nowhere = our_lack(&io::ErrorKind::NetworkUnreachable.into(), Stage::Connect, &[], 80);
+        assert_eq!(nowhere, Some(Lack::Network));
     }
 
     #[test]
     fn a_refusal_is_the_targets_fault() {
-        assert!(!is_ours(io::ErrorKind::ConnectionRefused, Stage::Connect));
-        assert!(!is_ours(io::ErrorKind::ConnectionReset, Stage::Transfer));
+        assert_eq!(lack(io::ErrorKind::ConnectionRefused, Stage::Connect), None);
+        assert_eq!(lack(io::ErrorKind::ConnectionReset, Stage::Transfer), None);
     }
 
     #[test]

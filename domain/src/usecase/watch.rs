@@ -14,7 +14,7 @@ use crate::port::{
     CheckRepo, ClaimRequest, Clock, Connectivity, EventFeed, IdGenerator, ManualClaim, MonitorRepo, ProbeRequest,
     Prober, Recorded, RepoResult,
 };
-use crate::report::{Ending, Reason, ReasonKind, Report};
+use crate::report::{Ending, Lack, Reason, ReasonKind, Report};
 use crate::status::Flip;
 use crate::time::Timestamp;
 use crate::verdict::{Judgement, Verdict, judge};
@@ -193,7 +193,7 @@ impl Watch {
     async fn judge(&self, claim: &Claim, monitor: &Monitor, checked_at: Timestamp, report: Report) -> Outcome {
         let (verdict, reason) = match judge(&report, &monitor.settings.expectation) {
             Judgement::Unknown => match &report.ending {
-                Ending::CutOff { detail } if self.answered_lately() => {
+                Ending::CutOff { lack: Lack::Network, detail } if self.answered_lately() => {
                     (Verdict::Down, Some(Reason::new(ReasonKind::Connect, detail.as_str())))
                 }
                 _ => return Outcome::Unknown,

@@ -9,7 +9,7 @@ use watchkeeper_domain::event::Happening;
 use watchkeeper_domain::id::{LeaseToken, MonitorId};
 use watchkeeper_domain::monitor::Monitor;
 use watchkeeper_domain::port::{Connectivity, IdGenerator, MockConnectivity, MonitorRepo, Upkeep, UserRepo};
-use watchkeeper_domain::report::{Ending, Evidence, Reason, ReasonKind, Report, Timings};
+use watchkeeper_domain::report::{Ending, Evidence, Lack, Reason, ReasonKind, Report, Timings};
 use watchkeeper_domain::status::Status;
 use watchkeeper_domain::testkit::fixture::{self, T0, seconds};
 use watchkeeper_domain::testkit::{CountingIds, FakeProber, MemoryFeed, MemoryStore, SteppingClock};
@@ -79,7 +79,11 @@ fn failed(kind: ReasonKind) -> Report {
 }
 
 fn no_route() -> Report {
-    Report { ending: Ending::CutOff { detail: "no route".into() }, ..failed(ReasonKind::Connect) }
+    cut_off(Lack::Network)
+}
+
+fn cut_off(lack: Lack) -> Report {
+    Report { ending: Ending::CutOff { lack, detail: "no route".into() }, ..failed(ReasonKind::Connect) }
 }
 
 #[pollster::test]
@@ -142,6 +146,15 @@ async fn without_a_route_while_others_answer_the_target_is_down() {
     assert_eq!((check.verdict, check.reason.unwrap().kind), (Verdict::Down, ReasonKind::Connect));
     scene.clock.advance(seconds(11));
     assert_eq!(scene.watch.probe(&assignment).await.unwrap().outcome, Outcome::Unknown, "that answer is too long ago");
+}
+
+#[pollster::test]
+async fn without_room_for_a_connection_nothing_is_said_of_the_target_although_others_answer() {
+    let scene = Scene::new().await;
+    let assignment = scene.claim().await;
+    scene.watch.probe(&assignment).await.unwrap();
+    scene.prober.from_now_on(URL, cut_off(Lack::Room));
+    assert_eq!(scene.watch.probe(&assignment).await.unwrap().outcome, Outcome::Unknown);
 }
 
 #[pollster::test]
