@@ -67,8 +67,13 @@ impl Partition {
 
 async fn missing(connection: &mut PgConnection, wanted: &[Partition]) -> Result<Vec<Partition>, Fault> {
     let names: Vec<String> = wanted.iter().map(|partition| partition.name()).collect();
+    // The catalogue is read as a table: what answers by name alone may remember that a name was not there a moment ago.
     let there: Vec<bool> = sqlx::query_scalar(
-        "SELECT to_regclass(w.name) IS NOT NULL FROM unnest($1::text[]) WITH ORDINALITY AS w (name, n) ORDER BY w.n",
+        "SELECT EXISTS (
+             SELECT FROM pg_class WHERE relname = w.name AND relnamespace = current_schema()::regnamespace
+         )
+         FROM unnest($1::text[]) WITH ORDINALITY AS w (name, n)
+         ORDER BY w.n",
     )
     .bind(names)
     .fetch_all(connection)

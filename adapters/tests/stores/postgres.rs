@@ -1,29 +1,54 @@
-//! The store on PostgreSQL.
+//! PostgreSQL: the contract, and what several nodes on one server have to stand.
+
+mod look_up;
+mod race;
+mod schema;
+mod weather;
 
 use std::sync::Arc;
 
 use watchkeeper_adapters::postgres::{PoolSettings, PostgresStore};
 use watchkeeper_domain::testkit::CountingIds;
-use watchkeeper_domain::testkit::contract::Subject;
+use watchkeeper_domain::testkit::contract::{Stage, Subject};
 use watchkeeper_testdb::Database;
+
+mod contract {
+    use super::fresh;
+
+    watchkeeper_domain::store_contract!(
+        #[tokio::test]
+        fresh()
+    );
+}
 
 /// A store on an empty database of its own.
 async fn fresh() -> Subject {
     let database = Database::fresh().await;
-    let store = store_on(&database).await;
+    let store = node(database.url(), 9).await;
+    store.migrate().await.unwrap();
     Subject::keeping(Arc::new(store), database)
 }
 
-async fn store_on(database: &Database) -> PostgresStore {
-    let ids = Arc::new(CountingIds::in_lane(9));
-    let store = PostgresStore::connect(database.url(), PoolSettings::default(), ids).await.unwrap();
-    store.migrate().await.unwrap();
-    store
+/// One node on a database, with identifiers of its own.
+async fn node(url: &str, lane: u16) -> PostgresStore {
+    PostgresStore::connect(url, PoolSettings::default(), Arc::new(CountingIds::in_lane(lane.into()))).await.unwrap()
 }
 
-mod contract {
-    watchkeeper_domain::store_contract!(
-        #[tokio::test]
-        crate::postgres::fresh()
-    );
+/// Two nodes on one database, which is ready for the time of the tests.
+struct Nodes {
+    one: Arc<PostgresStore>,
+    other: Arc<PostgresStore>,
+    stage: Stage,
+    database: Arc<Database>,
+}
+
+impl Nodes {
+    async fn start() -> Self {
+        let database = Arc::new(Database::fresh().await);
+        let (one, other) = (node(database.url(), 8).await, node(database.url(), 9).await);
+        one.migrate().await.unwrap();
+        let (one, other) = (Arc::new(one), Arc::new(other));
+        let stage = Stage::open(&Subject::new(one.clone())).await;
+        Self { one, other, stage, database }
+    }
 }

@@ -1,0 +1,133 @@
+//! Several at once: whatever the order in which they come through, the record adds up.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use watchkeeper_adapters::postgres::PostgresStore;
+use watchkeeper_domain::check::{Claim, Region, Settled};
+use watchkeeper_domain::id::LeaseToken;
+use watchkeeper_domain::port::{Change, CheckRepo, ClaimRequest, MonitorRepo, Recorded};
+use watchkeeper_domain::testkit::fixture::{self, seconds};
+use watchkeeper_domain::time::Timestamp;
+
+use super::Nodes;
+
+fn request(now: Timestamp, limit: u32, token: LeaseToken) -> ClaimRequest {
+    ClaimRequest { region: Region::default(), now, horizon: now, limit, token }
+}
+
+fn is_recorded(answer: &Recorded) -> bool {
+    matches!(answer, Recorded::Recorded { .. })
+}
+
+async fn claim_all(node: Arc<PostgresStore>, requests: Vec<ClaimRequest>) -> Vec<Claim> {
+    let mut claims = Vec::new();
+    for request in requests {
+        claims.extend(node.claim(&request).await.unwrap());
+    }
+    claims
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_claimers_on_two_nodes_never_take_a_slot_twice() {
+    let nodes = Nodes::start().await;
+    let mut latest = Timestamp::EPOCH;
+    for _ in 0..60 {
+        latest = latest.max(nodes.stage.monitor_every(300).await.monitor.created_at);
+    }
+    let mut claimers = tokio::task::JoinSet::new();
+    for number in 0..12 {
+        let node = if number % 2 == 0 { &nodes.one } else { &nodes.other };
+        let requests = (0..12).map(|_| request(latest, 7, nodes.stage.token())).collect();
+        claimers.spawn(claim_all(Arc::clone(node), requests));
+    }
+    let claims: Vec<Claim> = claimers.join_all().await.into_iter().flatten().collect();
+    let slots: BTreeSet<_> = claims.iter().map(|claim| (claim.monitor, claim.slot)).collect();
+    assert_eq!((claims.len(), slots.len()), (60, 60));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_of_the_former_holder_and_of_the_new_one_at_once_count_once() {
+    let nodes = Nodes::start().await;
+    let mut batches: (Vec<Settled>, Vec<Settled>) = (Vec::new(), Vec::new());
+    let mut latest = Timestamp::EPOCH;
+    let mut monitors = Vec::new();
+    for _ in 0..20 {
+        let specimen = nodes.stage.monitor_every(300).await;
+        latest = latest.max(specimen.monitor.created_at);
+        monitors.push(specimen.id());
+    }
+    let first = nodes.one.claim(&request(latest, 100, nodes.stage.token())).await.unwrap();
+    batches.0.extend(first.iter().map(fixture::up));
+    let later = latest.plus(seconds(60));
+    let takeover = request(later, 100, nodes.stage.token());
+    let (recorded, taken) = tokio::join!(nodes.one.record(later, &batches.0), nodes.other.claim(&takeover));
+    // Some monitors have a further slot due by now, which is not what is raced for.
+    let raced_for = |claim: &&Claim| first.iter().any(|f| (f.monitor, f.slot) == (claim.monitor, claim.slot));
+    batches.1.extend(taken.unwrap().iter().filter(raced_for).map(fixture::down));
+    let recorded_by_one = recorded.unwrap().iter().filter(|answer| is_recorded(answer)).count();
+    let recorded_by_other = nodes.other.record(later, &batches.1).await.unwrap();
+    let recorded_by_other = recorded_by_other.iter().filter(|answer| is_recorded(answer)).count();
+    assert_eq!((recorded_by_one + recorded_by_other, batches.1.len()), (20, recorded_by_other));
+    for monitor in monitors {
+        assert_eq!(nodes.stage.log(monitor).await.len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_is_recorded_twice_at_once_counts_once() {
+    let nodes = Nodes::start().await;
+    let mut latest = Timestamp::EPOCH;
+    for _ in 0..40 {
+        latest = latest.max(nodes.stage.monitor_every(300).await.monitor.created_at);
+    }
+    let claims = nodes.one.claim(&request(latest, 100, nodes.stage.token())).await.unwrap();
+    let batch: Vec<Settled> = claims.iter().map(fixture::down).collect();
+    let (one, other) = tokio::join!(nodes.one.record(latest, &batch), nodes.other.record(latest, &batch));
+    let answers: Vec<_> = one.unwrap().into_iter().zip(other.unwrap()).collect();
+    assert_eq!(answers.len(), 40);
+    assert!(answers.iter().all(|(one, other)| is_recorded(one) != is_recorded(other)), "{answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_during_a_claim_leaves_every_slot_accounted_for() {
+    let nodes = Nodes::start().await;
+    for _ in 0..15 {
+        let specimen = nodes.stage.monitor_every(60).await;
+        let monitor = &specimen.monitor;
+        let now = specimen.slot(3).plus(seconds(1));
+        let change = Change { settings: monitor.settings.clone(), is_active: false, version: 1 };
+        let request = request(now, 100, nodes.stage.token());
+        let (paused, claims) = tokio::join!(
+            nodes.one.change_monitor(monitor.workspace, monitor.id, &change, now),
+            nodes.other.claim(&request)
+        );
+        paused.unwrap().unwrap();
+        let results: Vec<Settled> = claims.unwrap().iter().map(fixture::up).collect();
+        let recorded = nodes.other.record(now, &results).await.unwrap();
+        assert!(recorded.iter().all(is_recorded), "what was claimed before the pause is kept: {recorded:?}");
+        let account = nodes.stage.account(monitor.id, now.plus(seconds(60))).await;
+        assert_eq!((account.due, account.unaccounted), (4, 0), "{account:?}");
+        nodes.stage.assert_nothing_due(now.plus(seconds(300))).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_while_its_result_is_recorded_hides_it_all_the_same() {
+    let nodes = Nodes::start().await;
+    for _ in 0..15 {
+        let specimen = nodes.stage.monitor_every(60).await;
+        let (monitor, now) = (&specimen.monitor, specimen.slot(0));
+        let claim = nodes.stage.claim_one(now).await;
+        let batch = [fixture::down(&claim)];
+        let (deleted, recorded) = tokio::join!(
+            nodes.one.delete_monitor(monitor.workspace, monitor.id, now.plus(seconds(1))),
+            nodes.other.record(now.plus(seconds(1)), &batch)
+        );
+        assert!(deleted.unwrap());
+        recorded.unwrap();
+        assert_eq!(nodes.stage.log(monitor.id).await, []);
+        // Neither the slot nor its confirmation is left.
+        nodes.stage.assert_nothing_due(now.plus(seconds(30))).await;
+    }
+}

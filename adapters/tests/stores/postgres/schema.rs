@@ -1,0 +1,58 @@
+//! The schema: migrations and partitions, by several nodes at once.
+
+use watchkeeper_domain::port::{CheckRepo, Recorded, RepoError, Upkeep};
+use watchkeeper_domain::testkit::fixture::{self, T0, seconds};
+use watchkeeper_testdb::Database;
+
+use super::{Nodes, node};
+
+#[tokio::test]
+async fn nodes_that_start_at_once_migrate_one_after_the_other() {
+    let database = Database::fresh().await;
+    let (one, other) = (node(database.url(), 1).await, node(database.url(), 2).await);
+    assert!(matches!(one.ping().await, Err(RepoError::Unavailable(_))), "not before the first migration");
+    let (first, second) = tokio::join!(one.migrate(), other.migrate());
+    first.unwrap();
+    second.unwrap();
+    one.migrate().await.unwrap();
+    one.ping().await.unwrap();
+    let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations").fetch_one(one.pool()).await.unwrap();
+    assert_eq!(applied, 1);
+}
+
+#[tokio::test]
+async fn nodes_make_partitions_at_once_and_none_twice() {
+    let nodes = Nodes::start().await;
+    let later = T0.plus(seconds(365 * 24 * 3600));
+    let (one, other) = tokio::join!(nodes.one.prepare(later), nodes.other.prepare(later));
+    one.unwrap();
+    other.unwrap();
+    let count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'checks'::regclass";
+    let partitions: i64 = sqlx::query_scalar(count).fetch_one(nodes.one.pool()).await.unwrap();
+    assert_eq!(partitions, 12, "six weeks around each of the two instants");
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_written_whole_changes_nothing_and_can_be_recorded_later() {
+    let nodes = Nodes::start().await;
+    let far = T0.plus(seconds(100 * 24 * 3600));
+    let specimen = nodes.stage.monitor_every(300).await;
+    let near = nodes.stage.claim_manual(&specimen.monitor, T0).await;
+    let claim = nodes.stage.claim_manual(&specimen.monitor, far).await;
+    let batch = [fixture::down(&near), fixture::down(&claim)];
+    let refused = nodes.one.record(far, &batch).await;
+    assert!(matches!(refused, Err(RepoError::Unavailable(_))), "there is no partition yet: {refused:?}");
+    assert_eq!(nodes.stage.log(specimen.id()).await, []);
+    nodes.one.prepare(far).await.unwrap();
+    let recorded = nodes.one.record(far, &batch).await.unwrap();
+    assert!(recorded.iter().all(|answer| matches!(answer, Recorded::Recorded { .. })), "{recorded:?}");
+}
+
+#[tokio::test]
+async fn instants_read_well_in_plain_sql() {
+    let nodes = Nodes::start().await;
+    nodes.stage.workspace().await;
+    let created = "SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM users";
+    let created: String = sqlx::query_scalar(created).fetch_one(nodes.one.pool()).await.unwrap();
+    assert_eq!(created, "2026-03-01 12:00:00");
+}

@@ -1,0 +1,66 @@
+//! Bad weather: a server that refuses, is away, or was restarted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use watchkeeper_adapters::clock::TimeSource;
+use watchkeeper_adapters::postgres::{ConnectError, PoolSettings, PostgresStore};
+use watchkeeper_domain::port::{RepoError, Upkeep};
+use watchkeeper_domain::testkit::CountingIds;
+use watchkeeper_testdb::{Database, Relay};
+
+use super::node;
+
+/// Longer than a store may take to say that its database is away.
+const SOON: Duration = Duration::from_secs(20);
+
+async fn connect(url: &str) -> Result<PostgresStore, ConnectError> {
+    let pool = PoolSettings { acquire_timeout: Duration::from_millis(500), ..PoolSettings::default() };
+    PostgresStore::connect(url, pool, Arc::new(CountingIds::in_lane(1))).await
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_url_is_said_at_once() {
+    let database = Database::fresh().await;
+    let wrong_password = database.url().replace(":postgres@", ":wrong@");
+    let wrong_database = format!("{}_not_there", database.url());
+    for url in [wrong_password, wrong_database] {
+        let refused = connect(&url).await.err();
+        assert!(matches!(refused, Some(ConnectError::Refused(_))), "{refused:?}");
+    }
+    let nobody = connect("postgres://postgres:secret@127.0.0.1:1/x").await.err();
+    assert!(matches!(nobody, Some(ConnectError::Unreachable(_))), "{nobody:?}");
+    assert!(!format!("{nobody:?}").contains("secret"));
+    assert!(matches!(connect("postgres://[").await.err(), Some(ConnectError::Url(_))));
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_unavailable_and_used_again_once_it_is_back() {
+    let database = Database::fresh().await;
+    let mut relay = Relay::to(&database).await;
+    let store = connect(relay.url()).await.unwrap();
+    store.migrate().await.unwrap();
+    store.ping().await.unwrap();
+    relay.cut().await;
+    let answer = tokio::time::timeout(SOON, store.ping()).await.unwrap();
+    assert!(matches!(answer, Err(RepoError::Unavailable(_))), "{answer:?}");
+    relay.restore().await;
+    store.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_that_a_restart_ended_are_replaced() {
+    let database = Database::fresh().await;
+    let store = node(database.url(), 1).await;
+    store.migrate().await.unwrap();
+    database.end_connections().await;
+    store.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_database_tells_its_time() {
+    let database = Database::fresh().await;
+    let store = node(database.url(), 1).await;
+    let (first, second) = (store.database_time().await.unwrap(), store.database_time().await.unwrap());
+    assert!(first < second);
+}
