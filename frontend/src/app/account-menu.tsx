@@ -2,7 +2,7 @@ import { useSyncExternalStore } from 'react';
 import { session } from '@/api/browser';
 import { problemOf } from '@/api/problem';
 import { Button } from '@/ui/button';
-import { LogOutIcon, MoonIcon, PersonIcon, SunIcon, SystemIcon } from '@/ui/icons';
+import { DocumentIcon, LogOutIcon, MoonIcon, PersonIcon, SunIcon, SystemIcon } from '@/ui/icons';
 import { Menu, MenuChoice, MenuItem, MenuLine } from '@/ui/menu';
 import { note } from '@/ui/notes';
 import { chooseTheme, useThemeChoice } from '@/ui/theme';
@@ -40,6 +40,12 @@ export function AccountMenu() {
       <MenuLine />
       <MenuChoice label="Theme" value={theme} onChange={chooseTheme} options={THEMES} />
       <MenuLine />
+      <MenuItem asChild>
+        <a href="/docs">
+          <DocumentIcon />
+          API documentation
+        </a>
+      </MenuItem>
       <MenuItem onSelect={logOut}>
         <LogOutIcon />
         Log out

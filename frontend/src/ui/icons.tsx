@@ -46,3 +46,6 @@ export const PersonIcon = stroke(
   <path d="M8 8a2.8 2.8 0 1 0 0-5.6A2.8 2.8 0 0 0 8 8Zm-5 5.6c.5-2.4 2.5-3.6 5-3.6s4.5 1.2 5 3.6" />,
 );
 export const WarnIcon = stroke(<path d="M8 2.5 14.5 13.5h-13L8 2.5Zm0 4v3.2m0 1.9v.01" />);
+export const DocumentIcon = stroke(
+  <path d="M9.5 2.5h-5a1 1 0 0 0-1 1v9a1 1 0 0 0 1 1h7a1 1 0 0 0 1-1v-7l-3-3Zm0 0v3h3M6 8.5h4M6 11h4" />,
+);

@@ -16,6 +16,7 @@ import { MonitorHeader } from '@/features/monitors/monitor-header';
 import { monitorQuery } from '@/features/monitors/queries';
 import { UptimePanel } from '@/features/monitors/uptime-panel';
 import { WindowChoice } from '@/features/monitors/window-choice';
+import { defaultWindow } from '@/features/monitors/windows';
 import { BackIcon } from '@/ui/icons';
 import { Panel } from '@/ui/panel';
 import { Empty } from '@/ui/states';
@@ -41,7 +42,7 @@ export function MonitorPage() {
 }
 
 function Whole({ monitor }: { monitor: Monitor }) {
-  const { window = '24h', status } = route.useSearch();
+  const { window = defaultWindow(monitor), status } = route.useSearch();
   const navigate = route.useNavigate();
   const leave = () => void navigate({ to: '/monitors', replace: true });
   const { id } = monitor;
@@ -54,7 +55,7 @@ function Whole({ monitor }: { monitor: Monitor }) {
         <p className="text-soft">Graph, history, audit and log look back over:</p>
         <WindowChoice id={id} chosen={window} />
       </div>
-      <LatencyPanel id={id} window={window} />
+      <LatencyPanel monitor={monitor} window={window} />
       <HistoryPanel id={id} window={window} />
       <div className="grid items-start gap-5 lg:grid-cols-2">
         <AuditPanel id={id} window={window} />

@@ -7,7 +7,7 @@ import { StatusBadge } from '@/status/badge';
 import { Panel } from '@/ui/panel';
 import { Elapsed, Instant } from '@/ui/time';
 import { Timeline } from './timeline';
-import { CAUSES, ending } from './words';
+import { CAUSES, ending, standing } from './words';
 
 /** An incident: what, since when, why, what was seen, and what happened in its course. */
 export function IncidentDetails({ incident }: { incident: Incident }) {
@@ -19,7 +19,7 @@ export function IncidentDetails({ incident }: { incident: Incident }) {
           {incident.monitor_name}: {CAUSES[incident.cause_code].toLowerCase()}
         </h1>
         <p className="flex flex-wrap items-center gap-x-3 gap-y-1">
-          <StatusBadge status={ended_at ? 'UP' : 'DOWN'} />
+          <StatusBadge status={standing(incident)} />
           <span>
             {ending(incident)} {ended_at ? 'after ' : 'for '}
             {ended_at ? duration(secondsBetween(started_at, ended_at)) : <Elapsed since={started_at} />}

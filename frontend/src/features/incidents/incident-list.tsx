@@ -7,7 +7,7 @@ import { duration } from '@/format/duration';
 import { secondsBetween } from '@/format/instant';
 import { StatusSign } from '@/status/badge';
 import { Elapsed, Instant } from '@/ui/time';
-import { CAUSES, ending } from './words';
+import { CAUSES, ending, standing } from './words';
 
 type IncidentListProps = {
   query: Question<Incident[]> & Pages;
@@ -40,7 +40,7 @@ function IncidentLine({ incident, named }: { incident: Incident; named: boolean 
   const { started_at, ended_at } = incident;
   return (
     <li className="relative flex items-start gap-3 border-line border-t px-4 py-3 first:border-t-0 hover:bg-sunken/60">
-      <StatusSign status={ended_at ? 'UP' : 'DOWN'} className="mt-0.5 size-4" />
+      <StatusSign status={standing(incident)} className="mt-0.5 size-4" />
       <div className="min-w-0 grow">
         <p className="flex flex-wrap justify-between gap-x-4">
           <Link

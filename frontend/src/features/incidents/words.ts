@@ -1,6 +1,6 @@
 /** An incident in words. */
 
-import type { Incident, TimelineEntry } from '@/api/types';
+import type { Incident, MonitorStatus, TimelineEntry } from '@/api/types';
 import { instant } from '@/format/instant';
 import { STATUS } from '@/status/words';
 
@@ -20,6 +20,12 @@ export const CAUSES: Record<Incident['cause_code'], string> = {
 export function ending({ ended_at, ended_as }: Pick<Incident, 'ended_at' | 'ended_as'>): string {
   if (!ended_at) return 'Ongoing';
   return ended_as === 'PAUSED' ? 'Closed by pausing' : 'Recovered';
+}
+
+/** How the monitor stood when it ended, or stands while it lasts. */
+export function standing({ ended_at, ended_as }: Pick<Incident, 'ended_at' | 'ended_as'>): MonitorStatus {
+  if (!ended_at) return 'DOWN';
+  return ended_as === 'PAUSED' ? 'PAUSED' : 'UP';
 }
 
 /** What happened, as a sentence. */

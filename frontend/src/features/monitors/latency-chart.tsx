@@ -104,8 +104,14 @@ const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-dig
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 const DAY_SECONDS = 86_400;
 
-const timeTick = (at: number, gap: number): string =>
-  (gap >= DAY_SECONDS ? day : clock).format(new Date(at * 1000));
+const second = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+const MINUTE_SECONDS = 60;
+
+/** As exact as the ticks are apart. */
+function timeTick(at: number, gap: number): string {
+  const format = gap >= DAY_SECONDS ? day : gap >= MINUTE_SECONDS ? clock : second;
+  return format.format(new Date(at * 1000));
+}
 
 const latencyTick = (ms: number): string =>
   ms >= 1000 ? `${ms / 1000} s` : `${Number(ms.toPrecision(3))} ms`;

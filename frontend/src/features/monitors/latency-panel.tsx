@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { Loaded } from '@/answer/loaded';
-import type { LatencyBucket } from '@/api/types';
+import type { LatencyBucket, Monitor } from '@/api/types';
 import { latency } from '@/format/duration';
 import { count } from '@/format/ratio';
 import { Panel } from '@/ui/panel';
@@ -13,8 +13,8 @@ import { latencyQuery } from './queries';
 import { WINDOWS, type WindowName } from './windows';
 
 /** How long answers took: percentiles over the window, as a graph and as a table. */
-export function LatencyPanel({ id, window }: { id: string; window: WindowName }) {
-  const query = useQuery(latencyQuery(id, window));
+export function LatencyPanel({ monitor, window }: { monitor: Monitor; window: WindowName }) {
+  const query = useQuery(latencyQuery(monitor, window));
   return (
     <Panel title="Latency">
       <Loaded
@@ -26,13 +26,13 @@ export function LatencyPanel({ id, window }: { id: string; window: WindowName })
           </Loading>
         }
       >
-        {({ from, to, buckets }) =>
+        {({ from, to, step, buckets }) =>
           buckets.length === 0 ? (
             <Empty title={`Nothing answered in ${WINDOWS[window].words}.`} />
           ) : (
             <>
               <Legend buckets={buckets} />
-              <LatencyChart from={from} to={to} step={WINDOWS[window].step} buckets={buckets} />
+              <LatencyChart from={from} to={to} step={step} buckets={buckets} />
               <LatencyTable buckets={buckets} caption={`Latency in ${WINDOWS[window].words}, newest first`} />
             </>
           )

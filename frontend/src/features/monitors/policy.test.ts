@@ -3,7 +3,7 @@ import { monitor } from '@/testing/examples';
 import { seriesOf } from './latency-series';
 import { select, tally } from './selection';
 import { PROPOSED, requestOf, settingsOf } from './settings';
-import { windowUntilNow } from './windows';
+import { defaultWindow, graphSpan, windowUntilNow } from './windows';
 
 const shop = monitor({ id: '1', name: 'Shop', status: 'UP' });
 const mail = monitor({ id: '2', name: 'Mail', status: 'DOWN' });
@@ -67,6 +67,28 @@ test('saving a monitor as it is changes nothing', () => {
 
 test('a window reaches back from now', () => {
   expect(windowUntilNow('24h', Date.UTC(2026, 10, 22, 12))).toEqual({ from: '2026-11-21T12:00:00.000Z' });
+});
+
+test('a monitor that was just made is looked at closely', () => {
+  const at = Date.parse('2026-11-22T12:00:00Z');
+  expect(defaultWindow({ created_at: '2026-11-22T11:30:00.000000Z' }, at)).toBe('1h');
+  expect(defaultWindow({ created_at: '2026-11-22T10:30:00.000000Z' }, at)).toBe('24h');
+});
+
+test('a graph begins with the life of its monitor and has no stretch shorter than a check', () => {
+  const at = Date.parse('2026-11-22T12:00:00Z');
+  const young = { created_at: '2026-11-22T11:50:00.000Z', interval_seconds: 60 };
+  expect(graphSpan('24h', young, at)).toEqual({
+    from: young.created_at,
+    to: '2026-11-22T12:00:00.000Z',
+    step: 60,
+  });
+  const old = { created_at: '2026-01-01T00:00:00.000Z', interval_seconds: 60 };
+  expect(graphSpan('24h', old, at)).toEqual({
+    from: '2026-11-21T12:00:00.000Z',
+    to: '2026-11-22T12:00:00.000Z',
+    step: 900,
+  });
 });
 
 test('the line of the graph breaks where nothing is known', () => {

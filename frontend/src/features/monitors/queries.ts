@@ -4,7 +4,7 @@ import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/
 import { api, data } from '@/api/client';
 import { flat } from '@/api/pages';
 import type { CheckStatus, Monitor } from '@/api/types';
-import { WINDOWS, type WindowName, windowUntilNow } from './windows';
+import { graphSpan, type WindowName, windowUntilNow } from './windows';
 
 /** What the stream of events does not carry (uptime, missed slots) is asked for again at this pace. */
 const REFRESH_MS = 60_000;
@@ -56,16 +56,19 @@ export const uptimeQuery = (id: string, window: WindowName) =>
     refetchInterval: REFRESH_MS,
   });
 
-export const latencyQuery = (id: string, window: WindowName) =>
+type Graphed = Pick<Monitor, 'id' | 'created_at' | 'interval_seconds'>;
+
+export const latencyQuery = (monitor: Graphed, window: WindowName) =>
   queryOptions({
-    queryKey: [...monitorKeys.one(id), 'latency', window],
+    queryKey: [...monitorKeys.one(monitor.id), 'latency', window],
     queryFn: async ({ signal }) => {
-      const span = windowUntilNow(window);
-      const query = { ...span, step: WINDOWS[window].step };
+      const span = graphSpan(window, monitor);
+      const query = { ...windowUntilNow(window), step: span.step };
+      const path = { id: monitor.id };
       const { items } = await data(
-        api.GET('/api/v1/monitors/{id}/latency', { params: { path: { id }, query }, signal }),
+        api.GET('/api/v1/monitors/{id}/latency', { params: { path, query }, signal }),
       );
-      return { from: span.from, to: new Date().toISOString(), buckets: items };
+      return { ...span, buckets: items };
     },
     placeholderData: keepPreviousData,
     refetchInterval: REFRESH_MS,
