@@ -64,14 +64,15 @@ async fn one_window(client: &reqwest::Client, load: &Load) -> anyhow::Result<Cos
         asking.spawn(async move {
             let mut done: u64 = 0;
             loop {
-                if let Some(rate) = load.rate {
-                    // Every asker has its own even grid; together they make the rate.
-                    let nth = done * u64::from(load.concurrency) + u64::from(asker);
-                    sleep_until(began + Duration::from_secs_f64(nth as f64 / f64::from(rate))).await;
-                }
-                if Instant::now() >= end {
+                // Every asker has its own even grid; together they make the rate.
+                let nth = done * u64::from(load.concurrency) + u64::from(asker);
+                let next = load
+                    .rate
+                    .map_or_else(Instant::now, |rate| began + Duration::from_secs_f64(nth as f64 / f64::from(rate)));
+                if next >= end {
                     return anyhow::Ok(done);
                 }
+                sleep_until(next).await;
                 let answer = client.get(&load.url).send().await.context("the target does not answer")?;
                 answer.error_for_status()?.bytes().await?;
                 done += 1;
