@@ -1,0 +1,105 @@
+//! PostgreSQL that goes away, and nodes that do.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, StatusCode};
+use watchkeeper_testdb::{Database, Relay};
+
+use crate::client::User;
+use crate::eventually;
+use crate::program::Setup;
+use crate::target::Target;
+
+async fn status_of(url: &str, path: &str) -> u16 {
+    Client::new().get(format!("{url}{path}")).send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_goes_away_stops_nothing_for_good() {
+    let (data, database) = (tempfile::tempdir().unwrap(), Database::fresh().await);
+    let mut relay = Relay::to(&database).await;
+    let target = Target::start().await;
+    let (program, url) = Setup::on(data.path(), relay.url()).serve().await;
+    let user = User::sign_up(&url).await;
+    let slow = user.watch(target.url(), 60).await;
+    user.sees_checks(&slow, 1).await;
+
+    // This check is under way when the database goes, and finished before it is back.
+    target.take(Duration::from_secs(2));
+    let checked = user.watch(target.url(), 60).await;
+    let asked = target.asked();
+    eventually("the check is under way", async || (target.asked() > asked || target.asked() >= 2).then_some(())).await;
+    relay.cut().await;
+    let answer = user.ask(Method::GET, "/monitors", None).await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    assert_eq!(status_of(&url, "/readyz").await, 503);
+    assert_eq!(status_of(&url, "/healthz").await, 200);
+    eventually("the recorder has noticed", async || (kept_results(&url).await >= 1).then_some(())).await;
+
+    relay.restore().await;
+    eventually("it is ready again", async || (status_of(&url, "/readyz").await == 200).then_some(())).await;
+    let checks = user.sees_checks(&checked, 1).await;
+    assert_eq!((checks.len(), &checks[0]["status"]), (1, &"UP".into()), "what was found meanwhile is recorded");
+    user.finds_every_slot_accounted_for(&checked).await;
+    target.take(Duration::ZERO);
+    let fresh = user.watch(target.url(), 1).await;
+    user.sees(&fresh, "UP").await;
+    assert_eq!(program.terminate().await.code(), Some(0));
+}
+
+/// How many finished checks the program keeps until they are recorded.
+async fn kept_results(url: &str) -> u64 {
+    let text = Client::new().get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
+    let line = text.lines().find(|line| line.starts_with("watchkeeper_results_kept ")).unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_not_there_yet_is_waited_for() {
+    let (data, database) = (tempfile::tempdir().unwrap(), Database::fresh().await);
+    let mut relay = Relay::to(&database).await;
+    relay.cut().await;
+    let mut program = Setup::on(data.path(), relay.url()).start(&["serve"]);
+    let url = program.url().await;
+    assert_eq!(status_of(&url, "/healthz").await, 200);
+    assert_eq!(status_of(&url, "/readyz").await, 503);
+    assert_eq!(status_of(&url, "/api/v1/monitors").await, 503);
+    relay.restore().await;
+    program.ready(&url).await;
+    User::sign_up(&url).await;
+    assert_eq!(program.terminate().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_nodes_either_can_be_killed() {
+    let (data, database) = (tempfile::tempdir().unwrap(), Database::fresh().await);
+    let target = Target::start().await;
+    target.take(Duration::from_millis(200));
+    let setup = Setup::on(data.path(), database.url());
+    let (program, url) = setup.serve().await;
+    let worker = setup.start(&["work"]);
+    let user = User::sign_up(&url).await;
+    let mut monitors = Vec::new();
+    for _ in 0..20 {
+        monitors.push(user.watch(target.url(), 1).await);
+    }
+    user.sees_checks(monitors.last().unwrap(), 3).await;
+    worker.kill().await;
+    let seen = user.checks(&monitors[0]).await.len();
+    user.sees_checks(&monitors[0], seen + 6).await;
+    for monitor in &monitors {
+        user.finds_every_slot_accounted_for(monitor).await;
+        user.sees(monitor, "UP").await;
+    }
+    // What the killed node held can no longer start, and shows.
+    let worker = setup.start(&["work"]);
+    program.kill().await;
+    let (program, url) = setup.serve().await;
+    let user = User::log_in(&url).await;
+    for monitor in &monitors {
+        user.finds_every_slot_accounted_for(monitor).await;
+    }
+    assert_eq!(worker.terminate().await.code(), Some(0));
+    assert_eq!(program.terminate().await.code(), Some(0));
+}

@@ -1,0 +1,180 @@
+//! The program, started for one test.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::eventually;
+
+/// How it is started: a data directory and a database that outlive the process.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    data: PathBuf,
+    variables: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// On an SQLite file in the directory. Targets on this machine may be watched, every second.
+    pub(crate) fn on_sqlite(data: &Path) -> Self {
+        let own = [
+            ("WATCHKEEPER_LISTEN", "127.0.0.1:0"),
+            ("WATCHKEEPER_ALLOW_TARGETS", "127.0.0.0/8"),
+            ("WATCHKEEPER_MIN_INTERVAL_SECONDS", "1"),
+        ];
+        let variables = own.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        Self { data: data.to_owned(), variables }
+    }
+
+    /// On this database.
+    pub(crate) fn on(data: &Path, database_url: &str) -> Self {
+        Self::on_sqlite(data).with("DATABASE_URL", database_url)
+    }
+
+    /// With this variable as well.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The database that was named last.
+    pub(crate) fn database_url(&self) -> &str {
+        let named = self.variables.iter().rev().find(|(name, _)| name == "DATABASE_URL");
+        named.map_or("", |(_, url)| url)
+    }
+
+    /// Starts it.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Program {
+        let mut child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let printed = Lines::of(child.stdout.take().unwrap());
+        let logged = Lines::of(child.stderr.take().unwrap());
+        Program { child, printed, logged }
+    }
+
+    /// Starts it and waits until it serves everything.
+    pub(crate) async fn serve(&self) -> (Program, String) {
+        let mut program = self.start(&["serve"]);
+        let url = program.url().await;
+        program.ready(&url).await;
+        (program, url)
+    }
+
+    /// Runs it to its end.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
+        let output = self.command(arguments).output().await.unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ended { status: output.status, printed: text(output.stdout), logged: text(output.stderr) }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_watchkeeper"));
+        command.args(arguments).env_clear().env("WATCHKEEPER_DATA_DIR", &self.data).kill_on_drop(true);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+/// What is left of a process that has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) printed: String,
+    pub(crate) logged: String,
+}
+
+/// A running program. It is killed when dropped.
+pub(crate) struct Program {
+    child: Child,
+    printed: Lines,
+    logged: Lines,
+}
+
+impl Program {
+    /// Where it says that it listens.
+    pub(crate) async fn url(&mut self) -> String {
+        let line = self.prints("Watchkeeper listens on ").await;
+        line.trim_start_matches("Watchkeeper listens on ").to_owned()
+    }
+
+    /// Waits until its store is there.
+    pub(crate) async fn ready(&mut self, url: &str) {
+        let client = reqwest::Client::new();
+        let look = async || {
+            let answer = client.get(format!("{url}/readyz")).send().await;
+            answer.is_ok_and(|answer| answer.status().is_success()).then_some(())
+        };
+        eventually("the program is ready", look).await;
+    }
+
+    /// Waits for a line on its standard output that begins so.
+    pub(crate) async fn prints(&mut self, beginning: &str) -> String {
+        self.printed_where(beginning, |line| line.starts_with(beginning)).await
+    }
+
+    /// Waits for a line on its standard output.
+    pub(crate) async fn printed_where(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
+        let look = async || {
+            if let Some(line) = self.printed.all().into_iter().find(|line| is_it(line)) {
+                return Some(line);
+            }
+            let ended = self.child.try_wait().unwrap();
+            assert_eq!(ended, None, "the program ended; it logged:\n{}", self.logged.all().join("\n"));
+            None
+        };
+        eventually(&format!("a line is printed: {what}"), look).await
+    }
+
+    /// All lines of its standard output so far.
+    pub(crate) fn printed(&self) -> Vec<String> {
+        self.printed.all()
+    }
+
+    /// All that it has logged so far.
+    pub(crate) fn logged(&self) -> String {
+        self.logged.all().join("\n")
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    /// Kills it as a power cut would.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) async fn terminate(mut self) -> ExitStatus {
+        let kill = format!("kill -TERM {}", self.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().await.unwrap().success());
+        self.end().await
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn end(&mut self) -> ExitStatus {
+        eventually("the program ends", async || self.child.try_wait().unwrap()).await
+    }
+}
+
+/// The lines of a stream so far.
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Lines {
+    fn of(stream: impl AsyncRead + Unpin + Send + 'static) -> Self {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let gathered = Arc::clone(&lines);
+        tokio::spawn(async move {
+            let mut stream = BufReader::new(stream).lines();
+            while let Ok(Some(line)) = stream.next_line().await {
+                gathered.lock().unwrap().push(line);
+            }
+        });
+        Self(lines)
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
