@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use watchkeeper_domain::check::{Origin, Outcome, Settled};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::monitor::Monitor;
-use watchkeeper_domain::port::RepoResult;
+use watchkeeper_domain::port::{MonitorView, RepoResult};
 use watchkeeper_domain::status::Confirmation;
+use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::usecase::Assignment;
 use watchkeeper_domain::verdict::Verdict;
 
@@ -100,7 +101,7 @@ struct Pass {
     engine: Engine,
     summary: Summary,
     /// Until when to wait for the confirmations of these monitors.
-    awaited: HashMap<MonitorId, Instant>,
+    awaited: HashMap<MonitorId, Timestamp>,
 }
 
 impl Pass {
@@ -111,10 +112,10 @@ impl Pass {
             if self.round().await? {
                 continue;
             }
-            let now = Instant::now();
-            let confirm_until = *confirm_until.get_or_insert(now + MAX_CONFIRMING);
+            let confirm_until = *confirm_until.get_or_insert(Instant::now() + MAX_CONFIRMING);
+            let now = self.now();
             self.awaited.retain(|_, until| *until > now);
-            if self.awaited.is_empty() || now >= confirm_until {
+            if self.awaited.is_empty() || Instant::now() >= confirm_until {
                 break;
             }
             let _ = stop.run_until_cancelled(sleep(CONFIRMATION_POLL)).await;
@@ -177,14 +178,24 @@ impl Pass {
             return Ok(());
         }
         let view = self.engine.watch.monitors.monitor(monitor.workspace, id).await?;
-        if view.is_some_and(|view| view.state.streak.is_some()) {
-            let wait = Confirmation::wait(monitor.settings.interval) + CONFIRMATION_SLACK;
-            self.awaited.insert(id, Instant::now() + wait);
-        } else {
-            self.awaited.remove(&id);
-        }
+        match view.filter(|view| view.state.streak.is_some()).and_then(|view| confirmed_at(&view, self.now())) {
+            Some(at) if at < self.now().plus(MAX_CONFIRMING) => self.awaited.insert(id, at.plus(CONFIRMATION_SLACK)),
+            _ => self.awaited.remove(&id),
+        };
         Ok(())
     }
+
+    fn now(&self) -> Timestamp {
+        self.engine.watch.clock.now()
+    }
+}
+
+/// When a suspicion that came up just now is confirmed: by a confirmation, or by the next slot where that one is nearer
+/// (see [`watchkeeper_domain::settle::settle`]).
+fn confirmed_at(view: &MonitorView, now: Timestamp) -> Option<Timestamp> {
+    let (next_slot, schedule) = view.next_slot?;
+    let due = now.plus(Confirmation::wait(view.monitor.settings.interval));
+    Some(if due < schedule.at_or_after(now.next()) { due } else { next_slot })
 }
 
 #[cfg(test)]

@@ -9,13 +9,15 @@ use prometheus_client::registry::Registry;
 use secrecy::ExposeSecret;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use watchkeeper_adapters::clock::SystemClock;
+use tokio_util::task::AbortOnDropHandle;
+use watchkeeper_adapters::clock::{DatabaseClock, MEASURE_EVERY, SystemClock};
 use watchkeeper_adapters::connectivity::ConnectivityCheck;
 use watchkeeper_adapters::console::ConsoleNotifier;
-use watchkeeper_adapters::feed::LocalFeed;
+use watchkeeper_adapters::feed::{LocalFeed, PostgresFeed};
 use watchkeeper_adapters::http::{HttpProber, trusted_roots};
 use watchkeeper_adapters::id::SystemIds;
 use watchkeeper_adapters::password::Argon2Hasher;
+use watchkeeper_adapters::postgres::{ConnectError, PoolSettings, PostgresStore};
 use watchkeeper_adapters::sqlite::{OpenError, SqliteStore};
 use watchkeeper_adapters::token::{JwtIssuer, JwtSecret};
 use watchkeeper_domain::check::Region;
@@ -56,11 +58,14 @@ pub struct Wiring {
     ids: Arc<dyn IdGenerator>,
     watch: Watch,
     settings: Settings,
+    /// Ends with the wiring.
+    _following: Option<AbortOnDropHandle<()>>,
 }
 
 /// The store by its kind, for what is not a port.
 enum Opened {
     Sqlite(Arc<SqliteStore>),
+    Postgres,
 }
 
 /// Why there is no store.
@@ -136,9 +141,22 @@ impl Wiring {
                 wiring.store.prepare(wiring.clock.now()).await?;
                 Ok(wiring)
             }
-            Database::Postgres { .. } => Err(Unopened::Unusable(Failure::configuration(anyhow!(
-                "DATABASE_URL: this build stores in SQLite only"
-            )))),
+            Database::Postgres { url } => {
+                let connected =
+                    PostgresStore::connect(url.expose_secret(), PoolSettings::default(), Arc::clone(&ids)).await;
+                let store = Arc::new(connected.map_err(|error| match error {
+                    ConnectError::Unreachable(_) => Unopened::Away(error.into()),
+                    _ => Unopened::Unusable(Failure::configuration(anyhow::Error::new(error).context("DATABASE_URL"))),
+                })?);
+                store.migrate().await?;
+                let clock = Arc::new(DatabaseClock::start(Arc::clone(&store)).await?);
+                let feed = Arc::new(PostgresFeed::start(store.pool().clone(), ids.uuid()));
+                let following = tokio::spawn(follow(Arc::clone(&clock)));
+                let mut wiring = Self::over(settings, Opened::Postgres, store, clock, feed, ids)?;
+                wiring._following = Some(AbortOnDropHandle::new(following));
+                wiring.store.prepare(wiring.clock.now()).await?;
+                Ok(wiring)
+            }
         }
     }
 
@@ -169,7 +187,7 @@ impl Wiring {
             region: Region::default(),
             memory: Arc::new(Memory::default()),
         };
-        Ok(Self { opened, store, clock, feed, ids, watch, settings: settings.clone() })
+        Ok(Self { opened, store, clock, feed, ids, watch, settings: settings.clone(), _following: None })
     }
 
     /// The engine.
@@ -259,7 +277,18 @@ impl Wiring {
 
     /// Lets go of the store in good order.
     pub async fn close(self) {
-        let Opened::Sqlite(store) = &self.opened;
-        store.close().await;
+        if let Opened::Sqlite(store) = &self.opened {
+            store.close().await;
+        }
+    }
+}
+
+/// Keeps the clock on the database's time. While the database is away the clock goes on by itself.
+async fn follow(clock: Arc<DatabaseClock<Arc<PostgresStore>>>) {
+    loop {
+        sleep(MEASURE_EVERY).await;
+        if let Err(error) = clock.step().await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "the database's time could not be measured");
+        }
     }
 }

@@ -56,6 +56,16 @@ async fn a_pass_checks_what_is_due_and_confirms_and_tells_what_it_finds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pass_waits_for_the_next_slot_where_that_one_confirms() {
+    let stage = Stage::open().await;
+    let monitor = confirming_monitor(&stage, 5).await;
+    stage.prober.let_it(BAD, Manner::Answers { http_status: 503, after: Duration::ZERO });
+    let summary = pass(&stage).await;
+    assert_eq!((summary.down, summary.confirmations, summary.notices.delivered), (2, 0, 1));
+    assert_eq!(stage.status(&monitor).await, Status::Down);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pass_does_not_wait_for_a_monitor_that_is_known_to_be_down() {
     let stage = Stage::open().await;
     confirming_monitor(&stage, 60).await;
