@@ -1,5 +1,7 @@
 //! The whole program as a process: started, looked at from outside, cut off from its database, killed.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod client;
 mod command_line;
 mod database;

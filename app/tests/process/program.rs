@@ -131,11 +131,6 @@ impl Program {
         self.printed.all()
     }
 
-    /// All that it has logged so far.
-    pub(crate) fn logged(&self) -> String {
-        self.logged.all().join("\n")
-    }
-
     pub(crate) fn id(&self) -> u32 {
         self.child.id().unwrap()
     }
