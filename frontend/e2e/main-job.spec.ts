@@ -203,6 +203,11 @@ test('everything is reached by keyboard', async ({ page }) => {
   await page.keyboard.press('Tab');
   await expect(page.getByRole('link', { name: 'Add monitor' })).toBeFocused();
 
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { name: 'Add monitor' })).toBeVisible();
+  await expect(page.getByRole('main')).toBeFocused();
+  await page.goBack();
+
   await page.getByRole('button', { name: 'Actions for Quay' }).focus();
   await page.keyboard.press('Enter');
   await expect(page.getByRole('menuitem', { name: 'Check now' })).toBeFocused();

@@ -26,6 +26,11 @@ const queryClient = new QueryClient({
 });
 const router = makeRouter(queryClient);
 
+// A page that is gone to begins at its content, for the keyboard and for screen readers. Arriving from elsewhere does not.
+router.subscribe('onRendered', ({ fromLocation, pathChanged }) => {
+  if (fromLocation && pathChanged) document.getElementById('main')?.focus({ preventScroll: true });
+});
+
 let known = session.state();
 session.subscribe(() => {
   const before = known;

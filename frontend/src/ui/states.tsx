@@ -7,7 +7,10 @@ import { RefreshIcon, WarnIcon } from '@/ui/icons';
 
 /** The place of something that is still coming. The words for it are said once, by `Loading`. */
 export const Skeleton = ({ className }: { className?: string }) => (
-  <span aria-hidden="true" className={clsx('block motion-safe:animate-pulse rounded bg-sunken', className)} />
+  <span
+    aria-hidden="true"
+    className={clsx('block motion-safe:animate-pulse rounded bg-line/70', className)}
+  />
 );
 
 export function Loading({ what, children }: { what: string; children: ReactNode }) {

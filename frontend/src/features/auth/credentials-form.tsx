@@ -43,7 +43,7 @@ export function CredentialsForm({
     ),
   );
   return (
-    <main id="main" className="grid min-h-dvh place-items-center p-4">
+    <main id="main" tabIndex={-1} className="outline-none grid min-h-dvh place-items-center p-4">
       <div className="w-full max-w-sm">
         <div className="mb-6 flex items-center gap-3">
           <Lighthouse className="size-11" />
