@@ -31,7 +31,7 @@ async fn fresh() -> Subject {
 
 /// One node on a database, with identifiers of its own.
 async fn node(url: &str, lane: u16) -> PostgresStore {
-    PostgresStore::connect(url, PoolSettings::default(), Arc::new(CountingIds::in_lane(lane.into()))).await.unwrap()
+    PostgresStore::connect(url, PoolSettings::default(), Arc::new(CountingIds::in_lane(lane))).await.unwrap()
 }
 
 /// Two nodes on one database, which is ready for the time of the tests.
