@@ -2,7 +2,7 @@
 
 use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
-use watchkeeper_domain::report::{Ending, Report};
+use watchkeeper_domain::report::{Ending, Lack, Report};
 use watchkeeper_domain::testkit::fixture::{answer, down, up};
 
 use super::server::{MOST_MONITORS, Server};
@@ -192,7 +192,7 @@ async fn without_a_network_of_our_own_nothing_is_said_about_the_target() {
     let server = Server::new();
     let token = server.sign_up("ada@example.org").await;
     let id = server.add_monitor(&token, URL).await;
-    let ending = Ending::CutOff { detail: "no route".into() };
+    let ending = Ending::CutOff { lack: Lack::Network, detail: "no route".into() };
     server.prober.from_now_on(URL, Report { ending, ..answer(200) });
     let path = format!("/api/v1/monitors/{id}/check");
     let answer = server.ask(Method::POST, &path, Some(&token), None).await;
