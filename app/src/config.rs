@@ -31,11 +31,15 @@ pub const MAX_MIN_INTERVAL_SECONDS: u32 = 3_600;
 /// The most monitors that an operator may grant to one workspace.
 pub const MAX_MAX_MONITORS: u32 = 10_000_000;
 
+/// What the program ends with.
+const EXIT_CODES: &str = "Exit codes: 0 it is done, or was told to stop; 1 something failed; 2 a value cannot be right, and the \
+                          line on standard error names it";
+
 /// Watchkeeper, the uptime monitor that you can audit.
 ///
 /// Without a command it serves: the API, the dashboard and the engine in one process, on an embedded SQLite file.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "watchkeeper", version, max_term_width = 100)]
+#[command(name = "watchkeeper", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Config {
     #[command(subcommand)]
     command: Option<Command>,

@@ -6,6 +6,7 @@ pub mod engine;
 pub mod failure;
 pub mod http;
 pub mod logging;
+pub mod open_files;
 pub mod secret;
 pub mod tick;
 pub mod wiring;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use watchkeeper::config::Config;
 use watchkeeper::failure::Failure;
-use watchkeeper::{command, logging};
+use watchkeeper::{command, logging, open_files};
 
 fn main() -> ExitCode {
     let config = match Config::read(std::env::args_os()) {
@@ -29,6 +29,14 @@ fn main() -> ExitCode {
 
 fn run(config: Config) -> Result<(), Failure> {
     logging::begin(&config.settings)?;
+    let workers = u64::from(config.settings.workers);
+    if let Some(limit) = open_files::raise_limit().filter(|limit| *limit < workers.saturating_mul(2)) {
+        tracing::warn!(
+            limit,
+            workers,
+            "too few files may be open for so many probes at once; slots may end as unknown"
+        );
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(command::run(config))
 }
