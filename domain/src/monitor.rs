@@ -34,12 +34,13 @@ impl MonitorName {
         }
     }
 
-    /// The name that a target gets where none was chosen: its host and path.
+    /// The name that a target gets where none was chosen: its host, its port where that is not the usual one, and its path.
     pub fn of_target(target: &Target) -> Self {
         let Target::Http(http) = target;
         let host = http.url.host_str().unwrap_or_default();
+        let port = http.url.port().map(|port| format!(":{port}")).unwrap_or_default();
         let path = http.url.path().trim_end_matches('/');
-        Self(format!("{host}{path}").chars().take(Self::MAX_CHARS).collect())
+        Self(format!("{host}{port}{path}").chars().take(Self::MAX_CHARS).collect())
     }
 
     /// The name.
@@ -83,13 +84,15 @@ impl Interval {
     }
 }
 
-/// How long a whole probe may take: whole seconds, at least one, at most the interval.
+/// How long a whole probe may take: whole seconds, at least one, at most the interval and [`Timeout::MAX_SECS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timeout(u32);
 
 impl Timeout {
     /// What is taken where nothing is said, unless the interval is shorter.
     pub const DEFAULT_SECS: u32 = 10;
+    /// The longest timeout, however long the interval: a target that never answers must not hold a worker for hours.
+    pub const MAX_SECS: u32 = 120;
 
     /// A timeout as the store keeps it; zero is taken as one second.
     pub fn from_secs(seconds: u32) -> Self {
@@ -106,8 +109,9 @@ impl Timeout {
     /// # Errors
     /// [`Invalid`] on the field `timeout_seconds`.
     pub fn parse(seconds: i64, interval: Interval) -> Result<Self, Invalid> {
-        u32::try_from(seconds).ok().filter(|s| (1..=interval.0).contains(s)).map(Self).ok_or_else(|| {
-            let message = format!("A timeout has at least 1 second and at most the interval of {}.", interval.0);
+        let most = interval.0.min(Self::MAX_SECS);
+        u32::try_from(seconds).ok().filter(|s| (1..=most).contains(s)).map(Self).ok_or_else(|| {
+            let message = format!("A timeout has 1 to {} seconds, and is no longer than the interval.", Self::MAX_SECS);
             Invalid::new("timeout_seconds", "timeout_out_of_bounds", message)
         })
     }
@@ -363,6 +367,8 @@ mod tests {
     fn a_monitor_without_a_name_is_called_by_its_host_and_path() {
         let target = Target::Http(parse("https://example.org/status/").unwrap());
         assert_eq!(MonitorName::of_target(&target).as_str(), "example.org/status");
+        let target = Target::Http(parse("http://example.org:8080/").unwrap());
+        assert_eq!(MonitorName::of_target(&target).as_str(), "example.org:8080");
     }
 
     #[test]
@@ -381,6 +387,13 @@ mod tests {
         assert_eq!(Timeout::default_for(Interval::from_secs(60).unwrap()).as_secs(), 10);
         assert!(Timeout::parse(6, interval).is_err());
         assert!(Timeout::parse(0, interval).is_err());
+    }
+
+    #[test]
+    fn a_timeout_is_bounded_however_long_the_interval() {
+        let day = Interval::from_secs(Interval::MAX_SECS).unwrap();
+        assert!(Timeout::parse(120, day).is_ok());
+        assert!(Timeout::parse(121, day).is_err());
     }
 
     #[test]

@@ -10,6 +10,8 @@ mod watch;
 
 pub use account::{AccountError, Accounts, LoggedIn};
 pub use dispatch::Dispatch;
-pub use history::{DEFAULT_WINDOW, History, HistoryError, LATENCY_BUCKETS_BY_DEFAULT, WindowRequest};
+pub use history::{
+    DEFAULT_WINDOW, History, HistoryError, LATENCY_BUCKETS_BY_DEFAULT, MAX_TIMELINE_STRETCHES, WindowRequest,
+};
 pub use monitor::{MonitorDraft, MonitorError, MonitorPatch, Monitors, TargetDraft};
 pub use watch::{Assignment, Memory, Recap, Watch};

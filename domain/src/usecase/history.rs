@@ -33,6 +33,9 @@ pub enum HistoryError {
 /// What a window is where nothing is said.
 pub const DEFAULT_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
+/// How many stretches of status one answer has at the most.
+pub const MAX_TIMELINE_STRETCHES: usize = 5_000;
+
 /// About how many buckets a latency graph has where nothing is said.
 pub const LATENCY_BUCKETS_BY_DEFAULT: u32 = 96;
 
@@ -140,7 +143,8 @@ impl History {
         Ok((window, uptime(facts, window, now)))
     }
 
-    /// The statuses of a window one after the other, oldest first, without holes.
+    /// The statuses of a window one after the other, oldest first, without holes; at most [`MAX_TIMELINE_STRETCHES`],
+    /// beyond which the window is refused.
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `Repo`.
@@ -153,7 +157,13 @@ impl History {
         let now = self.clock.now();
         let window = self.window(workspace, monitor, request, now).await?;
         let facts = self.repo.time_facts(&[monitor], &self.region, window).await?;
-        Ok(facts.first().map(|facts| timeline(facts, window, now)).unwrap_or_default())
+        let stretches = facts.first().map(|facts| timeline(facts, window, now)).unwrap_or_default();
+        if stretches.len() > MAX_TIMELINE_STRETCHES {
+            let message =
+                format!("The status changed more than {MAX_TIMELINE_STRETCHES} times. Ask for a shorter window.");
+            return Err(HistoryError::Invalid(vec![Invalid::new("from", "window_too_full", message)]));
+        }
+        Ok(stretches)
     }
 
     /// The latencies of a window in stretches of `step`; by default about [`LATENCY_BUCKETS_BY_DEFAULT`] of them, of
