@@ -125,7 +125,6 @@ $(NODE_MODULES): frontend/package.json frontend/package-lock.json
 	$(NPM) ci
 	@touch $@
 
-# Which files the binary holds is only looked up where this source file is compiled.
 $(DASHBOARD): $(NODE_MODULES) $(DASHBOARD_SOURCES)
 	$(NPM) run build
-	@touch $@ app/src/http/dashboard.rs
+	@touch $@

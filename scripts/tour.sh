@@ -19,11 +19,21 @@ finish() {
 }
 trap finish EXIT
 
-# Prints a command, runs it, and keeps what it prints in `answer`.
+# Prints a command, runs it, and keeps what it prints in `answer`. Words with more than letters in them are quoted, and
+# what would differ each time has a name.
 show() {
-    printf '\n$ %s\n' "${*//$token/\$token}"
+    local word printed=''
+    for word in "$@"; do
+        word=${word//$api/\$api} word=${word//$token/\$token} word=${word//$id/\$id}
+        case $word in
+            *\"*) printed+=" '$word'" ;;
+            *[\ ?\&]*) printed+=" \"$word\"" ;;
+            *) printed+=" $word" ;;
+        esac
+    done
+    printf '\n$%s\n' "$printed"
     answer=$("$@")
-    printf '%s\n' "${answer//$token/eyJ...}"
+    sed -E 's/"access_token":"[^"]*"/"access_token":"eyJ..."/' <<<"$answer"
 }
 
 # A value out of the JSON in `answer`.
@@ -51,7 +61,8 @@ serve_target() {
     target=$!
 }
 
-token=none
+token=unknown
+id=unknown
 port=$(free_port)
 target_port=$(free_port)
 serve_target "$target_port"
