@@ -107,6 +107,13 @@ impl Engine {
             }
         }
     }
+
+    /// Keeps the store in order and does nothing else, until told to stop: for a node that serves without watching, whose
+    /// checks on request need room all the same.
+    pub async fn tidy(self, stop: CancellationToken) {
+        let Self { watch, upkeep, metrics, .. } = self;
+        Janitor::new(upkeep, watch.clock, watch.ids, &metrics).run(stop).await;
+    }
 }
 
 /// Starts a loop that says when it has ended, be it by a panic, and that does not outlive whoever holds the handle.

@@ -41,17 +41,16 @@ pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: Cancella
         return finish(stop_serving, server).await;
     };
     let mut registry = Registry::default();
-    let engine = with_engine.then(|| wiring.engine(&mut registry));
+    let engine = wiring.engine(&mut registry);
     let (parts, site_settings) = wiring.site(registry, stop.clone()).await?;
     let _ = site.set(http::router(parts, site_settings));
     tracing::info!(%address, with_engine, "ready");
 
-    let ended = match engine {
-        Some(engine) => engine.run(stop.clone()).await,
-        None => {
-            stop.cancelled().await;
-            Ok(())
-        }
+    let ended = if with_engine {
+        engine.run(stop.clone()).await
+    } else {
+        engine.tidy(stop.clone()).await;
+        Ok(())
     };
     // An engine that broke off takes the process with it: whoever supervises it starts a sound one.
     stop.cancel();
