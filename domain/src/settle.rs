@@ -4,8 +4,9 @@
 use crate::check::{Check, Origin};
 use crate::monitor::Monitor;
 use crate::schedule::Epoch;
-use crate::status::{Confirmation, Flip, State, after};
+use crate::status::{Confirmation, Flip, State, Status, after};
 use crate::time::Timestamp;
+use crate::verdict::Verdict;
 
 /// What the store knows of a monitor at the moment a result for it arrives.
 #[derive(Clone, Debug)]
@@ -58,6 +59,19 @@ pub fn settle(standing: &Standing, check: &Check, now: Timestamp) -> Consequence
     }
 }
 
+/// Whether a verdict leaves a monitor as it is, so that a store need not even read the rest of how it stands: [`settle`]
+/// then gives no state, no flip and no confirmation.
+///
+/// `is_calm` says that nothing speaks for a change and nothing was missed, `has_older` that an older claim of the same
+/// monitor is still open, for which the last slot must be kept exact.
+pub fn leaves_as_it_is(held: Status, is_calm: bool, has_older: bool, verdict: Verdict) -> bool {
+    let agrees = matches!(
+        (held, verdict),
+        (Status::Up, Verdict::Up) | (Status::Degraded, Verdict::Degraded) | (Status::Down, Verdict::Down)
+    );
+    agrees && is_calm && !has_older
+}
+
 /// The instant before which a confirmation or manual check at `slot` must have started: the next grid slot.
 pub fn confirmation_deadline(epoch: &Epoch, slot: Timestamp) -> Timestamp {
     epoch.schedule.at_or_after(slot.next())
@@ -66,4 +80,96 @@ pub fn confirmation_deadline(epoch: &Epoch, slot: Timestamp) -> Timestamp {
 /// Whether a check speaks about the target at a slot that was due.
 pub fn is_slot(origin: Origin) -> bool {
     origin == Origin::Scheduled
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::check::{Claim, Region};
+    use crate::id::{LeaseToken, MonitorId, WorkspaceId};
+    use crate::schedule::Schedule;
+    use crate::status::{Silence, Streak};
+    use crate::testkit::fixture::{self, T0, seconds};
+
+    const AGREEING: [(Status, Verdict); 3] =
+        [(Status::Up, Verdict::Up), (Status::Degraded, Verdict::Degraded), (Status::Down, Verdict::Down)];
+
+    fn standing(state: State) -> Standing {
+        let monitor = fixture::monitor(MonitorId::new(Uuid::nil()), WorkspaceId::new(Uuid::nil()), 60, T0);
+        let epoch = Epoch {
+            monitor: monitor.id,
+            region: Region::default(),
+            began_at: T0,
+            ended_at: None,
+            opening_slot: T0,
+            schedule: Schedule::from_millis(60_000, 0),
+        };
+        Standing { monitor, epoch, state }
+    }
+
+    fn check(verdict: Verdict, slot: Timestamp) -> Check {
+        let claim = Claim {
+            monitor: MonitorId::new(Uuid::nil()),
+            region: Region::default(),
+            slot,
+            origin: Origin::Scheduled,
+            start_before: slot.plus(seconds(60)),
+            token: LeaseToken::new(Uuid::nil()),
+            lease_until: slot.plus(seconds(90)),
+            version: 1,
+        };
+        fixture::check(&claim, verdict)
+    }
+
+    fn any_status() -> impl Strategy<Value = Status> {
+        prop::sample::select(vec![
+            Status::Pending,
+            Status::Up,
+            Status::Degraded,
+            Status::Down,
+            Status::Paused,
+            Status::Maintenance,
+            Status::Unknown,
+        ])
+    }
+
+    proptest! {
+        #[test]
+        fn what_leaves_a_monitor_as_it_is_settles_nothing(
+            held in any_status(),
+            streak in prop::option::of(1_u32..4),
+            silence in prop::option::of(1_u64..4),
+            last_slot in -200_i64..400,
+            slot in -200_i64..400,
+            verdict in prop::sample::select(vec![Verdict::Up, Verdict::Degraded, Verdict::Down]),
+        ) {
+            let at = |seconds: i64| Timestamp::from_micros(T0.as_micros() + seconds * 1_000_000);
+            let state = State {
+                held,
+                since: T0,
+                streak: streak.map(|count| Streak { since: T0, count }),
+                silence: silence.map(|count| Silence { since: T0, count }),
+                last_slot: at(last_slot),
+            };
+            let check = check(verdict, at(slot));
+            let settled = settle(&standing(state), &check, check.checked_at);
+            if leaves_as_it_is(held, streak.is_none() && silence.is_none(), false, verdict) {
+                prop_assert_eq!((settled.state, settled.flip, settled.confirm_at), (None, None, None));
+            }
+        }
+    }
+
+    #[test]
+    fn a_verdict_that_agrees_with_a_calm_monitor_leaves_it_as_it_is() {
+        for (held, verdict) in AGREEING {
+            assert!(leaves_as_it_is(held, true, false, verdict));
+            assert!(!leaves_as_it_is(held, false, false, verdict), "something speaks for a change");
+            assert!(!leaves_as_it_is(held, true, true, verdict), "an older result may still come");
+        }
+        assert!(!leaves_as_it_is(Status::Pending, true, false, Verdict::Up));
+        assert!(!leaves_as_it_is(Status::Paused, true, false, Verdict::Down));
+    }
 }

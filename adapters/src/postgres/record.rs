@@ -8,7 +8,7 @@ use uuid::Uuid;
 use watchkeeper_domain::check::{Check, Origin, Outcome, Settled};
 use watchkeeper_domain::id::{MonitorId, WorkspaceId};
 use watchkeeper_domain::port::{IdGenerator, Recorded};
-use watchkeeper_domain::settle::{is_slot, settle};
+use watchkeeper_domain::settle::{is_slot, leaves_as_it_is, settle};
 use watchkeeper_domain::status::{Flip, State, Status};
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::GapOutcome;
@@ -116,11 +116,7 @@ impl Glance {
     /// Whether a result leaves the monitor's state as it is.
     fn stays_with(&self, accepted: &Accepted<'_>) -> bool {
         let Outcome::Checked(check) = &accepted.settled.outcome else { return !is_slot(accepted.origin) };
-        let agrees = matches!(
-            (check.verdict, self.held),
-            (Verdict::Up, Status::Up) | (Verdict::Degraded, Status::Degraded) | (Verdict::Down, Status::Down)
-        );
-        agrees && self.is_calm && !self.has_older
+        leaves_as_it_is(self.held, self.is_calm, self.has_older, check.verdict)
     }
 }
 

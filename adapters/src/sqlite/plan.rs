@@ -52,7 +52,10 @@ async fn a_batch_is_moved_and_recorded_row_by_row_through_keys() {
     assert!(moved.contains("SEARCH schedule USING PRIMARY KEY (monitor_key=? AND region=?)"), "{moved}");
     let held = plan(with_rows(record::HELD, 5, 64)).await;
     assert!(held.contains("SEARCH c USING PRIMARY KEY (monitor_key=? AND region=? AND slot=?)"), "{held}");
-    assert!(!held.contains("SCAN m") && !held.contains("SCAN c") && !held.contains("SCAN e"), "{held}");
+    assert!(!held.contains("SCAN m") && !held.contains("SCAN c") && !held.contains("SCAN s"), "{held}");
+    let standing = plan(record::STANDING.to_owned()).await;
+    assert!(standing.contains("SEARCH e USING PRIMARY KEY (monitor_key=? AND region=?)"), "{standing}");
+    assert!(!standing.contains("SCAN") && !standing.contains("TEMP B-TREE"), "{standing}");
     let ended = plan(with_rows(record::END, 3, 64)).await;
     assert!(ended.contains("SEARCH claims USING PRIMARY KEY (monitor_key=? AND region=? AND slot=?)"), "{ended}");
 }

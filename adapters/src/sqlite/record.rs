@@ -1,17 +1,18 @@
 //! Recording: what a batch of results brings about, in one step.
 //!
-//! A healthy check of a healthy monitor costs three statements shared with the rest of its batch: find its claim and
-//! how its monitor stands, end the claim, write the check. Only what changes is written beside that.
+//! A healthy check of a healthy monitor costs three statements shared with the rest of its batch: find its claim, end
+//! the claim, write the check. Only of monitors whose state may change more is read, and only what changes is written.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::{FromRow, SqliteConnection};
+use uuid::Uuid;
 use watchkeeper_domain::check::{Check, Outcome, Region, Settled};
+use watchkeeper_domain::id::WorkspaceId;
 use watchkeeper_domain::port::{IdGenerator, Recorded};
 use watchkeeper_domain::schedule::SlotRun;
-use watchkeeper_domain::settle::{Consequence, Standing, confirmation_deadline, is_slot, settle};
-use watchkeeper_domain::status::State;
+use watchkeeper_domain::settle::{Consequence, Standing, confirmation_deadline, is_slot, leaves_as_it_is, settle};
+use watchkeeper_domain::status::{State, Status};
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::GapOutcome;
 use watchkeeper_domain::verdict::Verdict;
@@ -21,13 +22,30 @@ use super::values::{pieces, query_with_rows};
 use super::{claim, gap, incident};
 use crate::row::{CheckRow, Code, EpochRow, Fault, MonitorRow, StateRow, Unreadable};
 
-/// A result whose claim is held by its token, and how its monitor stands.
+/// A result whose claim is held by its token, and as much of its monitor as a healthy check needs.
 #[derive(FromRow)]
 struct HeldRow {
     position: i64,
     monitor_key: i64,
+    workspace_id: Uuid,
     origin: i16,
+    held: i16,
+    is_calm: bool,
     has_older: bool,
+}
+
+impl HeldRow {
+    /// Whether a result leaves the monitor's state as it is.
+    fn stays_with(&self, outcome: &Outcome) -> Result<bool, Unreadable> {
+        let Outcome::Checked(check) = outcome else { return Ok(!is_slot(Code::of_code(self.origin)?)) };
+        let held = Status::of_code(self.held)?;
+        Ok(leaves_as_it_is(held, self.is_calm, self.has_older, check.verdict))
+    }
+}
+
+/// How a monitor stands whose state may change.
+#[derive(FromRow)]
+struct StandingRow {
     #[sqlx(flatten)]
     monitor: MonitorRow,
     #[sqlx(flatten)]
@@ -57,38 +75,42 @@ pub(super) async fn record(
     batch: &[Settled],
 ) -> Result<Vec<Recorded>, Fault> {
     let mut held = held(step, batch).await?;
-    held.sort_by_key(|row| (slot_of(batch, row), row.position));
+    held.sort_by_key(|row| (slot_of(batch, row), row.monitor_key, region_of(batch, row), row.position));
     held.dedup_by_key(|row| (slot_of(batch, row), row.monitor_key, region_of(batch, row)));
     end_claims(step, batch, &held).await?;
 
     let mut answers = vec![Recorded::Stale; batch.len()];
-    let mut monitors: HashMap<i64, Progress> = HashMap::new();
+    let mut monitors = moving(step, batch, &held).await?;
     let (mut checks, mut effects) = (Vec::with_capacity(held.len()), Vec::new());
     for row in held {
         let (key, position) = (row.monitor_key, usize::try_from(row.position).unwrap_or(usize::MAX));
         let Some(Settled { claim, outcome }) = batch.get(position) else { continue };
         let origin = Code::of_code(row.origin)?;
-        let progress = progress(&mut monitors, row, &claim.region)?;
+        let progress = monitors.get_mut(&key);
         let mut flip = None;
         match outcome {
             Outcome::Checked(check) => {
                 let check = Check { slot: claim.slot, origin, ..check.as_ref().clone() };
                 checks.push((key, claim.region.clone(), CheckRow::of(&check)?));
-                let consequence = settle(&progress.standing, &check, now);
-                let state = consequence.state.unwrap_or(progress.standing.state);
-                progress.standing.state = State { last_slot: consequence.last_slot, ..state };
-                flip.clone_from(&consequence.flip);
-                if consequence.flip.is_some() || consequence.confirm_at.is_some() {
-                    effects.push(Effect::Consequence { key, of: Box::new((check, consequence)) });
+                if let Some(progress) = progress {
+                    let consequence = settle(&progress.standing, &check, now);
+                    let state = consequence.state.unwrap_or(progress.standing.state);
+                    progress.standing.state = State { last_slot: consequence.last_slot, ..state };
+                    flip.clone_from(&consequence.flip);
+                    if consequence.flip.is_some() || consequence.confirm_at.is_some() {
+                        effects.push(Effect::Consequence { key, of: Box::new((check, consequence)) });
+                    }
                 }
             }
             Outcome::Unknown if is_slot(origin) => {
-                progress.standing.state = progress.standing.state.silent(claim.slot, 1);
+                if let Some(progress) = progress {
+                    progress.standing.state = progress.standing.state.silent(claim.slot, 1);
+                }
                 effects.push(Effect::Unknown { key, region: claim.region.clone(), slot: claim.slot });
             }
             Outcome::Unknown => {}
         }
-        let workspace = progress.standing.monitor.workspace;
+        let workspace = WorkspaceId::new(row.workspace_id);
         if let Some(answer) = answers.get_mut(position) {
             *answer = Recorded::Recorded { workspace, flip };
         }
@@ -109,45 +131,58 @@ fn region_of<'b>(batch: &'b [Settled], row: &HeldRow) -> Option<&'b Region> {
     batch.get(usize::try_from(row.position).ok()?).map(|settled| &settled.claim.region)
 }
 
-/// Where the monitor of a row stands: as the row says at first, as the batch has left it afterwards.
-fn progress<'m>(
-    monitors: &'m mut HashMap<i64, Progress>,
-    row: HeldRow,
-    region: &Region,
-) -> Result<&'m mut Progress, Unreadable> {
-    match monitors.entry(row.monitor_key) {
-        Entry::Occupied(known) => {
-            let progress = known.into_mut();
-            progress.has_older |= row.has_older;
-            Ok(progress)
-        }
-        Entry::Vacant(unknown) => {
-            let epoch = row.epoch.epoch(row.monitor.id, region);
-            let stored = State::try_from(row.state)?;
-            let standing = Standing { monitor: row.monitor.try_into()?, epoch, state: stored };
-            Ok(unknown.insert(Progress { standing, stored, has_older: row.has_older }))
+/// How the monitors stand whose states may change.
+async fn moving(
+    step: &mut SqliteConnection,
+    batch: &[Settled],
+    held: &[HeldRow],
+) -> Result<HashMap<i64, Progress>, Fault> {
+    let mut asked: BTreeMap<i64, (&Region, bool)> = BTreeMap::new();
+    for row in held {
+        let Some(Settled { claim, outcome }) = usize::try_from(row.position).ok().and_then(|at| batch.get(at)) else {
+            continue;
+        };
+        if !row.stays_with(outcome)? {
+            asked.entry(row.monitor_key).or_insert((&claim.region, false)).1 |= row.has_older;
         }
     }
+    let mut monitors = HashMap::with_capacity(asked.len());
+    for (key, (region, has_older)) in asked {
+        let row: Option<StandingRow> =
+            sqlx::query_as(STANDING).bind(key).bind(region.as_str()).fetch_optional(&mut *step).await?;
+        let Some(row) = row else { continue };
+        let epoch = row.epoch.epoch(row.monitor.id, region);
+        let stored = State::try_from(row.state)?;
+        let standing = Standing { monitor: row.monitor.try_into()?, epoch, state: stored };
+        monitors.insert(key, Progress { standing, stored, has_older });
+    }
+    Ok(monitors)
 }
 
-/// The claims that tokens hold, each with how its monitor stands.
+/// How a monitor stands.
+pub(super) const STANDING: &str = "
+    SELECT m.*, e.began_at, e.ended_at, e.opening_slot, e.interval_ms, e.phase_ms, s.*
+      FROM monitors AS m
+     CROSS JOIN monitor_states AS s ON s.monitor_key = m.key
+     CROSS JOIN schedule_epochs AS e ON e.monitor_key = m.key
+     WHERE m.key = ?1 AND e.region = ?2
+     ORDER BY e.began_at DESC
+     LIMIT 1";
+
+/// The claims that tokens hold, each with as much of its monitor as a healthy check needs.
 pub(super) const HELD: &str = "
     WITH asked (position, id, region, slot, token) AS ({rows})
-    SELECT asked.position, c.origin,
+    SELECT asked.position, c.monitor_key, m.workspace_id, c.origin, s.held,
+           s.streak_since IS NULL AND s.silence_since IS NULL AS is_calm,
            EXISTS (SELECT 1 FROM claims AS older
                     WHERE older.monitor_key = c.monitor_key
                       AND older.region = c.region
-                      AND older.slot < c.slot) AS has_older,
-           m.*, e.began_at, e.ended_at, e.opening_slot, e.interval_ms, e.phase_ms, s.*
+                      AND older.slot < c.slot) AS has_older
       FROM asked
      CROSS JOIN monitors AS m ON m.id = asked.id
      CROSS JOIN claims AS c
         ON c.monitor_key = m.key AND c.region = asked.region AND c.slot = asked.slot AND c.token = asked.token
-     CROSS JOIN monitor_states AS s ON s.monitor_key = m.key
-     CROSS JOIN schedule_epochs AS e
-        ON e.monitor_key = m.key AND e.region = asked.region
-       AND e.began_at = (SELECT max(newest.began_at) FROM schedule_epochs AS newest
-                          WHERE newest.monitor_key = m.key AND newest.region = asked.region)";
+     CROSS JOIN monitor_states AS s ON s.monitor_key = m.key";
 
 /// Finds the claims of a batch that its tokens hold.
 async fn held(step: &mut SqliteConnection, batch: &[Settled]) -> Result<Vec<HeldRow>, Fault> {
