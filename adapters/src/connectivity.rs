@@ -9,10 +9,16 @@ use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
+use watchkeeper_domain::check::LEASE_MARGIN;
 use watchkeeper_domain::port::Connectivity;
 
 /// How long an address has to accept a connection.
-pub const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+pub const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+
+const _: () = assert!(
+    CONNECT_WITHIN.as_millis() * 2 <= LEASE_MARGIN.as_millis(),
+    "a probe that has used up its timeout must still be recorded under its lease after asking whether we are cut off"
+);
 
 /// How long an answer holds. When the network goes, every probe that fails asks: they share one look.
 pub const ANSWER_HOLDS_FOR: Duration = Duration::from_secs(1);

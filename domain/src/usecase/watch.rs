@@ -39,9 +39,10 @@ pub struct Recap {
     pub flips: Vec<(MonitorId, Flip)>,
 }
 
-/// How long a success elsewhere proves that we ourselves have a network. It is no longer than the longest wait for a
-/// confirmation, so that losing our network is not confirmed as the fault of a target.
-const SUCCESS_PROVES_NETWORK_FOR: Duration = Duration::from_secs(10);
+/// How long an answer of any target proves that we ourselves have a network. It is no longer than the shortest time
+/// between two checks of a monitor that follow a schedule, so that losing our network is not confirmed as the fault of
+/// a target.
+const ANSWER_PROVES_NETWORK_FOR: Duration = Duration::from_secs(1);
 
 /// The ports that watching needs.
 #[derive(Clone)]
@@ -82,6 +83,30 @@ impl Default for Memory {
 impl Memory {
     /// How many monitors' settings are kept; beyond that the memory starts anew.
     pub const MAX_SETTINGS: usize = 200_000;
+
+    /// The monitors of claims whose version is known here, and those that must be looked up.
+    fn find(&self, claims: &[Claim]) -> (HashMap<MonitorId, Arc<Monitor>>, Vec<MonitorId>) {
+        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut known, mut unknown) = (HashMap::with_capacity(claims.len()), Vec::new());
+        for claim in claims {
+            match settings.get(&claim.monitor).filter(|monitor| monitor.version == claim.version) {
+                Some(monitor) => drop(known.insert(claim.monitor, Arc::clone(monitor))),
+                None => unknown.push(claim.monitor),
+            }
+        }
+        (known, unknown)
+    }
+
+    /// Keeps what has been looked up. Where there is no room everything older is forgotten.
+    fn keep<'m>(&self, monitors: impl Iterator<Item = &'m Arc<Monitor>>) {
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        for monitor in monitors {
+            if settings.len() >= Self::MAX_SETTINGS {
+                settings.clear();
+            }
+            settings.insert(monitor.id, Arc::clone(monitor));
+        }
+    }
 }
 
 impl Watch {
@@ -98,15 +123,16 @@ impl Watch {
         self.assign(claims).await
     }
 
-    /// Probes and judges. `None` where nothing may be said: it is too late to start, or we ourselves were held up for so
-    /// long that the result is not to be trusted; the slot is then missed when its lease ends.
+    /// Probes and judges. `None` where nothing may be said: it is too late to start, the probe could outlast its lease
+    /// (others would probe as well), or we ourselves were held up for so long that the result is not to be trusted. The
+    /// slot is given anew or missed when its lease ends.
     pub async fn probe(&self, assignment: &Assignment) -> Option<Settled> {
         let Assignment { claim, monitor } = assignment;
         let checked_at = self.clock.now();
-        if checked_at >= claim.start_before {
+        let timeout = monitor.settings.timeout.duration();
+        if checked_at >= claim.start_before || checked_at.plus(timeout) > claim.lease_until {
             return None;
         }
-        let timeout = monitor.settings.timeout.duration();
         let report = self.prober.probe(ProbeRequest { target: &monitor.settings.target, timeout }).await;
         if report.latency > timeout + LEASE_MARGIN {
             return None;
@@ -170,22 +196,13 @@ impl Watch {
 
     /// Finds the monitors of claims, from memory where their version is known there.
     async fn assign(&self, claims: Vec<Claim>) -> RepoResult<Vec<Assignment>> {
-        let unknown: Vec<MonitorId> = {
-            let known = self.memory.settings.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_known =
-                |claim: &Claim| known.get(&claim.monitor).is_some_and(|monitor| monitor.version == claim.version);
-            claims.iter().filter(|claim| !is_known(claim)).map(|claim| claim.monitor).collect()
-        };
-        let found = if unknown.is_empty() { Vec::new() } else { self.monitors.monitors_by_id(&unknown).await? };
-        let mut known = self.memory.settings.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() + found.len() > Memory::MAX_SETTINGS {
-            known.clear();
+        let (mut monitors, unknown) = self.memory.find(&claims);
+        if !unknown.is_empty() {
+            let found = self.monitors.monitors_by_id(&unknown).await?;
+            monitors.extend(found.into_iter().map(|monitor| (monitor.id, Arc::new(monitor))));
+            self.memory.keep(unknown.iter().filter_map(|id| monitors.get(id)));
         }
-        for id in &unknown {
-            known.remove(id);
-        }
-        known.extend(found.into_iter().map(|monitor| (monitor.id, Arc::new(monitor))));
-        let assign = |claim: Claim| known.get(&claim.monitor).cloned().map(|monitor| Assignment { claim, monitor });
+        let assign = |claim: Claim| monitors.get(&claim.monitor).cloned().map(|monitor| Assignment { claim, monitor });
         Ok(claims.into_iter().filter_map(assign).collect())
     }
 
@@ -230,7 +247,7 @@ impl Watch {
     /// Whether a target has answered so lately that we surely have a network.
     fn answered_lately(&self) -> bool {
         let last = Timestamp::from_micros(self.memory.last_answer.load(Ordering::Relaxed));
-        last.plus(SUCCESS_PROVES_NETWORK_FOR) > self.clock.now()
+        last.plus(ANSWER_PROVES_NETWORK_FOR) > self.clock.now()
     }
 
     /// Whether the addresses that the operator named cannot be reached either.

@@ -121,6 +121,16 @@ async fn a_probe_that_is_too_late_to_start_is_not_made() {
 }
 
 #[pollster::test]
+async fn a_probe_that_could_outlast_its_lease_is_not_begun() {
+    let scene = Scene::new().await;
+    let assignment = scene.claim().await;
+    scene.clock.advance(seconds(2));
+    assert!(scene.watch.probe(&assignment).await.is_some(), "the margin of the lease is its play");
+    scene.clock.advance(Duration::from_micros(1));
+    assert_eq!(scene.watch.probe(&assignment).await, None);
+}
+
+#[pollster::test]
 async fn a_probe_that_outlasts_its_lease_says_nothing() {
     let scene = Scene::new().await;
     let assignment = scene.claim().await;
@@ -144,7 +154,7 @@ async fn without_a_route_while_others_answer_the_target_is_down() {
     scene.prober.from_now_on(URL, no_route());
     let Outcome::Checked(check) = scene.watch.probe(&assignment).await.unwrap().outcome else { panic!("it is known") };
     assert_eq!((check.verdict, check.reason.unwrap().kind), (Verdict::Down, ReasonKind::Connect));
-    scene.clock.advance(seconds(11));
+    scene.clock.advance(seconds(2));
     assert_eq!(scene.watch.probe(&assignment).await.unwrap().outcome, Outcome::Unknown, "that answer is too long ago");
 }
 
