@@ -222,6 +222,26 @@ test('everything is reached by keyboard', async ({ page }) => {
   await expect(page.getByRole('link', { name: 'Quay' })).toBeVisible();
 });
 
+test('tabs that reload at the same moment, and reloading in haste, log nobody out', async ({
+  page,
+  context,
+}) => {
+  await signUp(page);
+  const tabs = [page, await context.newPage(), await context.newPage()];
+  await Promise.all(tabs.map((tab) => tab.goto(`${program.url}/monitors`)));
+  await Promise.all(tabs.map((tab) => tab.reload()));
+  for (const tab of tabs) await expect(tab.getByText('Nothing is watched yet')).toBeVisible();
+
+  // Each reload leaves the page while it renews its session.
+  for (let times = 0; times < 4; times += 1) {
+    const renewal = page.waitForRequest(/auth\/refresh$/);
+    await page.reload({ waitUntil: 'commit' });
+    await renewal;
+  }
+  await page.reload();
+  await expect(page.getByText('Nothing is watched yet')).toBeVisible();
+});
+
 test('what the server refuses lands on its field', async ({ page }) => {
   await signUp(page);
   await page.getByRole('link', { name: 'Add your first URL' }).click();

@@ -1,0 +1,33 @@
+/**
+ * A renewal that was under way when its page was left.
+ *
+ * The server replaces the refresh token as soon as it is asked to, and takes an older one for stolen. Who reloads a page
+ * in that very moment would show the older one. Therefore the request outlives its page (`keepalive`), so that the
+ * new cookie arrives in any case, and a note on this device tells the next page to leave it the time for that.
+ */
+
+import { recall, remember } from '@/api/storage';
+
+const NOTE = 'watchkeeper.renewal';
+
+/** So long an answer whose page was left may take. */
+export const ANSWER_MS = 2_000;
+
+/** How much longer an earlier renewal may take whose page was left: nothing, where none was. */
+export function patience(begun: string | null | undefined, now: number): number {
+  const rest = Number(begun ?? Number.NaN) + ANSWER_MS - now;
+  return rest > 0 && rest <= ANSWER_MS ? rest : 0;
+}
+
+/**
+ * Renews after whatever is still under way, and notes that this renewal is. Only an answer takes the note away: leaving
+ * a page looks to it like a failure, and what has failed may have reached the server all the same.
+ */
+export async function afterEarlierRenewals<T>(renew: () => Promise<T>): Promise<T> {
+  const rest = patience(recall(NOTE), Date.now());
+  if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest));
+  remember(NOTE, String(Date.now()));
+  const answer = await renew();
+  remember(NOTE, null);
+  return answer;
+}
