@@ -6,8 +6,26 @@ use watchkeeper_domain::port::{CheckRepo, ClaimRequest, ManualClaim, Recorded, R
 use watchkeeper_domain::time::Timestamp;
 
 use super::instant::Instant;
-use super::{PostgresStore, claim, commit, record};
+use super::{PostgresStore, claim, commit, log, partition, record};
 use crate::row::Fault;
+
+impl PostgresStore {
+    async fn record_once(&self, now: Timestamp, batch: &[Settled]) -> Result<Vec<Recorded>, Fault> {
+        let mut transaction = self.begin().await?;
+        let recorded = record::record(&mut transaction, now, batch, self.ids.as_ref()).await?;
+        commit(transaction).await?;
+        Ok(recorded)
+    }
+
+    /// Makes the partitions that a batch needs; `false` where it would be too many.
+    async fn make_room(&self, batch: &[Settled]) -> Result<bool, Fault> {
+        let mut transaction = self.begin().await?;
+        let slots = batch.iter().map(|settled| settled.claim.slot);
+        let is_made = partition::prepare_for(&mut transaction, slots).await?;
+        commit(transaction).await?;
+        Ok(is_made)
+    }
+}
 
 #[async_trait]
 impl CheckRepo for PostgresStore {
@@ -26,10 +44,16 @@ impl CheckRepo for PostgresStore {
     }
 
     async fn record(&self, now: Timestamp, batch: &[Settled]) -> RepoResult<Vec<Recorded>> {
-        let mut transaction = self.begin().await?;
-        let recorded = record::record(&mut transaction, now, batch, self.ids.as_ref()).await?;
-        commit(transaction).await?;
-        Ok(recorded)
+        match self.record_once(now, batch).await {
+            Err(fault) if log::is_without_partition(&fault) => {
+                // A batch whose slots lie too far apart is a conflict, so that its caller tries smaller ones.
+                if !self.make_room(batch).await? {
+                    return Err(fault.into());
+                }
+                Ok(self.record_once(now, batch).await?)
+            }
+            answer => Ok(answer?),
+        }
     }
 
     async fn void_leases(&self, region: &Region, now: Timestamp) -> RepoResult<()> {

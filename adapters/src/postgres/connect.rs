@@ -18,8 +18,32 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres"
 const MAX_CONNECTIONS: u32 = 10;
 /// How long to wait for a connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// No statement takes longer; one that does is given up by the server.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// What the server is told of every session, so that whoever dies or hangs holds up nobody else for good: durations in
+/// milliseconds, but for the keepalives, which are in seconds.
+const SESSION: [(&str, &str); 8] = [
+    ("TimeZone", "UTC"),
+    ("statement_timeout", STATEMENT_TIMEOUT),
+    ("lock_timeout", LOCK_TIMEOUT),
+    ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
+    ("tcp_keepalives_idle", KEEPALIVE_IDLE),
+    ("tcp_keepalives_interval", KEEPALIVE_INTERVAL),
+    ("tcp_keepalives_count", KEEPALIVE_COUNT),
+    ("tcp_user_timeout", UNACKNOWLEDGED_TIMEOUT),
+];
+/// No statement takes longer; one that does is given up by the server, before its caller gives up the store (20 s).
+const STATEMENT_TIMEOUT: &str = "15000";
+/// No statement waits longer for a lock; work is short, so that whoever holds one for longer is stuck.
+const LOCK_TIMEOUT: &str = "5000";
+/// A session that leaves a transaction open for so long without a statement is ended, and its locks with it.
+const IDLE_TIMEOUT: &str = "10000";
+/// After so many seconds of silence the server asks whether the node is still there,
+const KEEPALIVE_IDLE: &str = "10";
+/// again after so many,
+const KEEPALIVE_INTERVAL: &str = "5";
+/// and ends the session after so many questions without an answer.
+const KEEPALIVE_COUNT: &str = "3";
+/// What the server sent and nobody has acknowledged for so long ends the session as well.
+const UNACKNOWLEDGED_TIMEOUT: &str = "15000";
 /// The oldest server that is supported, as `server_version_num`.
 const OLDEST_SERVER: i32 = 150_000;
 
@@ -61,12 +85,8 @@ impl PostgresStore {
     /// # Errors
     /// [`ConnectError`] says what is wrong.
     pub async fn connect(url: &str, pool: PoolSettings, ids: Arc<dyn IdGenerator>) -> Result<Self, ConnectError> {
-        let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
         let options: PgConnectOptions = url.parse().map_err(ConnectError::Url)?;
-        let options = options
-            .application_name("watchkeeper")
-            .options([("statement_timeout", timeout.as_str()), ("TimeZone", "UTC")])
-            .disable_statement_logging();
+        let options = options.application_name("watchkeeper").options(SESSION).disable_statement_logging();
         let attempt = tokio::time::timeout(pool.acquire_timeout, PgConnection::connect_with(&options)).await;
         let mut connection = attempt.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(refused)?;
         let version: (i32, String) =
@@ -92,7 +112,8 @@ impl PostgresStore {
     /// [`RepoError`] where the database is away, or holds a schema that is not this program's.
     pub async fn migrate(&self) -> RepoResult<()> {
         let mut connection = self.pool.acquire().await.map_err(Fault::from)?.detach();
-        connection.execute("SET statement_timeout = 0").await.map_err(Fault::from)?;
+        // Changing a schema takes its time, and whoever comes second waits for whoever was first.
+        connection.execute("SET statement_timeout = 0; SET lock_timeout = 0").await.map_err(Fault::from)?;
         let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
         // Closed rather than given back, since its settings are its own; closing is a courtesy to the server.
         let _ = connection.close().await;

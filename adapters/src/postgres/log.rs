@@ -20,7 +20,7 @@ pub(super) async fn insert_checks(connection: &mut PgConnection, checks: &[Check
     }
     let rows: Vec<CheckRow> = checks.iter().map(CheckRow::of).collect::<Result<_, _>>()?;
     let micros = |column: fn(&CheckRow) -> Option<i64>| -> Vec<Option<i64>> { rows.iter().map(column).collect() };
-    let inserted = sqlx::query(
+    sqlx::query(
         "INSERT INTO checks (slot, monitor_id, region, checked_at, latency_us, dns_us, connect_us, tls_us, first_byte_us,
                              transfer_us, http_status, origin, verdict, reason_kind, reason_detail)
          SELECT * FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::timestamptz[], $5::bigint[], $6::bigint[],
@@ -44,8 +44,7 @@ pub(super) async fn insert_checks(connection: &mut PgConnection, checks: &[Check
     .bind(rows.iter().map(|row| row.reason_kind).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.reason_detail.as_deref().map(storable)).collect::<Vec<_>>())
     .execute(&mut *connection)
-    .await;
-    inserted.map_err(without_partition)?;
+    .await?;
     let seen: Vec<(&Check, &String)> =
         checks.iter().zip(&rows).filter_map(|(check, row)| Some((check, row.evidence.as_ref()?))).collect();
     if seen.is_empty() {
@@ -66,11 +65,10 @@ pub(super) async fn insert_checks(connection: &mut PgConnection, checks: &[Check
     Ok(())
 }
 
-/// A row for which there is no partition breaks no rule: there will be one once room has been made for its time.
-fn without_partition(error: sqlx::Error) -> Fault {
-    let is_homeless =
-        error.as_database_error().is_some_and(|e| e.code().as_deref() == Some("23514") && e.constraint().is_none());
-    if is_homeless { Fault::Sql(sqlx::Error::Io(std::io::Error::other(error))) } else { error.into() }
+/// Whether a row found no partition for its time, which room can be made for.
+pub(super) fn is_without_partition(fault: &Fault) -> bool {
+    let Fault::Sql(sqlx::Error::Database(error)) = fault else { return false };
+    error.code().as_deref() == Some("23514") && error.constraint().is_none()
 }
 
 #[derive(FromRow)]

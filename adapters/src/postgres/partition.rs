@@ -3,6 +3,8 @@
 //! A week is a compromise: a point look-up looks into few partitions however many monitors there are, and age leaves in
 //! steps that are small against the months for which people keep a log.
 
+use std::collections::BTreeSet;
+
 use sqlx::{AssertSqlSafe, PgConnection};
 use watchkeeper_domain::time::Timestamp;
 
@@ -17,12 +19,36 @@ const AHEAD: i64 = 4;
 /// What is partitioned.
 const TABLES: [&str; 2] = ["checks", "check_evidence"];
 
+/// Into how many weeks one batch may make room for itself: the results of one batch are claimed within minutes, so that
+/// a few weeks hold even what a node brings that was cut off.
+const WEEKS_OF_A_BATCH: usize = 4;
+
 /// Makes the partitions around an instant that are not there yet.
 pub(super) async fn prepare(connection: &mut PgConnection, now: Timestamp) -> Result<(), Fault> {
-    let present = now.as_micros().div_euclid(PARTITION_MICROS);
-    let wanted: Vec<Partition> = (present - BEHIND..=present + AHEAD)
-        .flat_map(|number| TABLES.map(|table| Partition { table, number }))
-        .collect();
+    let present = week_of(now);
+    make(connection, present - BEHIND..=present + AHEAD).await
+}
+
+/// Makes the partitions for slots that found none; `false` where they lie too far apart, and nothing is made.
+pub(super) async fn prepare_for(
+    connection: &mut PgConnection,
+    slots: impl Iterator<Item = Timestamp>,
+) -> Result<bool, Fault> {
+    let weeks: BTreeSet<i64> = slots.map(week_of).collect();
+    let are_few = weeks.len() <= WEEKS_OF_A_BATCH;
+    if are_few {
+        make(connection, weeks).await?;
+    }
+    Ok(are_few)
+}
+
+fn week_of(at: Timestamp) -> i64 {
+    at.as_micros().div_euclid(PARTITION_MICROS)
+}
+
+async fn make(connection: &mut PgConnection, weeks: impl IntoIterator<Item = i64>) -> Result<(), Fault> {
+    let wanted: Vec<Partition> =
+        weeks.into_iter().flat_map(|number| TABLES.map(|table| Partition { table, number })).collect();
     if missing(connection, &wanted).await?.is_empty() {
         return Ok(());
     }

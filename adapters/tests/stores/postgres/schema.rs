@@ -33,19 +33,34 @@ async fn nodes_make_partitions_at_once_and_none_twice() {
 }
 
 #[tokio::test]
-async fn a_batch_that_cannot_be_written_whole_changes_nothing_and_can_be_recorded_later() {
+async fn a_result_for_whose_time_there_is_no_partition_makes_room_for_itself() {
     let nodes = Nodes::start().await;
     let far = T0.plus(seconds(100 * 24 * 3600));
     let specimen = nodes.stage.monitor_every(300).await;
     let near = nodes.stage.claim_manual(&specimen.monitor, T0).await;
     let claim = nodes.stage.claim_manual(&specimen.monitor, far).await;
-    let batch = [fixture::down(&near), fixture::down(&claim)];
-    let refused = nodes.one.record(far, &batch).await;
-    assert!(matches!(refused, Err(RepoError::Unavailable(_))), "there is no partition yet: {refused:?}");
-    assert_eq!(nodes.stage.log(specimen.id()).await, []);
-    nodes.one.prepare(far).await.unwrap();
-    let recorded = nodes.one.record(far, &batch).await.unwrap();
+    let recorded = nodes.one.record(far, &[fixture::down(&near), fixture::down(&claim)]).await.unwrap();
     assert!(recorded.iter().all(|answer| matches!(answer, Recorded::Recorded { .. })), "{recorded:?}");
+    assert_eq!(nodes.stage.log(specimen.id()).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_batch_of_times_too_far_apart_changes_nothing_and_is_recorded_in_smaller_ones() {
+    let nodes = Nodes::start().await;
+    let specimen = nodes.stage.monitor_every(300).await;
+    let mut batch = Vec::new();
+    let mut latest = T0;
+    for _ in 0..6 {
+        latest = latest.plus(seconds(100 * 24 * 3600));
+        batch.push(fixture::down(&nodes.stage.claim_manual(&specimen.monitor, latest).await));
+    }
+    let refused = nodes.one.record(latest, &batch).await;
+    assert!(matches!(refused, Err(RepoError::Conflict(_))), "{refused:?}");
+    assert_eq!(nodes.stage.log(specimen.id()).await, []);
+    for half in batch.chunks(3) {
+        let recorded = nodes.one.record(latest, half).await.unwrap();
+        assert!(recorded.iter().all(|answer| matches!(answer, Recorded::Recorded { .. })), "{recorded:?}");
+    }
 }
 
 #[tokio::test]

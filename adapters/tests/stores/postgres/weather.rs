@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Connection;
 use watchkeeper_adapters::clock::TimeSource;
 use watchkeeper_adapters::postgres::{ConnectError, PoolSettings, PostgresStore};
-use watchkeeper_domain::port::{RepoError, Upkeep};
+use watchkeeper_domain::check::Region;
+use watchkeeper_domain::port::{CheckRepo, ClaimRequest, RepoError, Upkeep};
 use watchkeeper_domain::testkit::CountingIds;
 use watchkeeper_testdb::{Database, Relay};
 
-use super::node;
+use super::{Nodes, node};
 
 /// Longer than a store may take to say that its database is away.
 const SOON: Duration = Duration::from_secs(20);
@@ -55,6 +57,36 @@ async fn connections_that_a_restart_ended_are_replaced() {
     store.migrate().await.unwrap();
     database.end_connections().await;
     store.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_left_open_does_not_stop_claiming_for_good() {
+    let nodes = Nodes::start().await;
+    let now = nodes.stage.monitor_every(60).await.slot(0);
+    let lock = "SELECT monitor_id FROM schedule FOR UPDATE";
+    let mut stuck = nodes.other.pool().begin().await.unwrap();
+    sqlx::query(lock).execute(&mut *stuck).await.unwrap();
+    let horizon = now;
+    let request = ClaimRequest { region: Region::default(), now, horizon, limit: 10, token: nodes.stage.token() };
+    assert_eq!(nodes.one.claim(&request).await.unwrap(), [], "the other holds it");
+    // Another session waits for the lock, which it is given once the server has ended the one that does nothing.
+    let mut waiting = sqlx::PgConnection::connect(nodes.database.url()).await.unwrap();
+    tokio::time::timeout(SOON, sqlx::query(lock).execute(&mut waiting)).await.unwrap().unwrap();
+    assert_eq!(nodes.one.claim(&request).await.unwrap().len(), 1);
+    assert!(stuck.commit().await.is_err(), "it was ended");
+}
+
+#[tokio::test]
+async fn the_server_gives_up_a_statement_before_its_caller_gives_up_the_store() {
+    let database = Database::fresh().await;
+    let store = node(database.url(), 1).await;
+    let setting = |name: &'static str| {
+        let query = sqlx::query_scalar::<_, i32>("SELECT setting::int FROM pg_settings WHERE name = $1").bind(name);
+        query.fetch_one(store.pool())
+    };
+    let statement = setting("statement_timeout").await.unwrap();
+    let lock = setting("lock_timeout").await.unwrap();
+    assert!(0 < lock && lock < statement && statement < 20_000, "{lock} {statement}");
 }
 
 #[tokio::test]
