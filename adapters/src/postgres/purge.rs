@@ -8,6 +8,7 @@ use watchkeeper_domain::check::Region;
 use watchkeeper_domain::port::Purged;
 use watchkeeper_domain::time::{Timestamp, Window};
 
+use super::bigint;
 use super::instant::Instant;
 use super::standing::region;
 use super::walk::Walk;
@@ -57,38 +58,60 @@ async fn purge_monitor(connection: &mut PgConnection, limit: i64) -> Result<(u64
     .fetch_optional(&mut *connection)
     .await?;
     let Some(monitor) = oldest else { return Ok((0, false)) };
-    let mut rows = purge_log(connection, monitor, limit).await?;
+    let mut step = Step { limit, work: 0, rows: 0 };
+    purge_log(connection, monitor, &mut step).await?;
     for statement in [
         "DELETE FROM slot_gaps WHERE ctid = ANY (ARRAY (SELECT ctid FROM slot_gaps WHERE monitor_id = $1 LIMIT $2))",
         "DELETE FROM status_spans
          WHERE ctid = ANY (ARRAY (SELECT ctid FROM status_spans WHERE monitor_id = $1 LIMIT $2))",
         "DELETE FROM incidents WHERE id = ANY (ARRAY (SELECT id FROM incidents WHERE monitor_id = $1 LIMIT $2))",
     ] {
-        let room = limit.saturating_sub(i64::try_from(rows).unwrap_or(i64::MAX));
-        if room > 0 {
-            rows += sqlx::query(statement).bind(monitor).bind(room).execute(&mut *connection).await?.rows_affected();
+        if step.room() > 0 {
+            let query = sqlx::query(statement).bind(monitor).bind(step.room());
+            step.took(query.execute(&mut *connection).await?.rows_affected());
         }
     }
-    if i64::try_from(rows).unwrap_or(i64::MAX) < limit {
+    if step.room() > 0 {
         sqlx::query("DELETE FROM monitors WHERE id = $1").bind(monitor).execute(&mut *connection).await?;
     }
     let has_more = sqlx::query_scalar("SELECT EXISTS (SELECT FROM monitors WHERE deleted_at IS NOT NULL)");
-    Ok((rows, has_more.fetch_one(connection).await?))
+    Ok((step.rows, has_more.fetch_one(connection).await?))
+}
+
+/// How much has been done of what one step may do.
+struct Step {
+    limit: i64,
+    /// What counts against the limit: looking for slots is work as well, whether or not they are there.
+    work: i64,
+    rows: u64,
+}
+
+impl Step {
+    fn room(&self) -> i64 {
+        self.limit.saturating_sub(self.work)
+    }
+
+    fn took(&mut self, rows: u64) {
+        self.work = self.work.saturating_add(bigint(rows));
+        self.rows += rows;
+    }
 }
 
 /// Removes checks with their evidence, the newest first, each epoch shrinking with what has gone: so nothing is looked
 /// for twice, and the log is never scanned. Rollups go with the last of them.
-async fn purge_log(connection: &mut PgConnection, monitor: Uuid, limit: i64) -> Result<u64, Fault> {
-    let mut rows = purge_notable(connection, monitor, limit).await?;
-    while i64::try_from(rows).unwrap_or(i64::MAX) < limit {
+async fn purge_log(connection: &mut PgConnection, monitor: Uuid, step: &mut Step) -> Result<(), Fault> {
+    step.took(purge_notable(connection, monitor, step.limit).await?);
+    while step.room() > 0 {
         let Some((region, epoch)) = newest_epoch(connection, monitor).await? else { break };
         let end = epoch.ended_at.unwrap_or(i64::MAX);
         let whole = Window::new(Timestamp::from_micros(epoch.began_at), Timestamp::from_micros(end));
         let Some(whole) = whole else { break };
-        let mut walk = Walk::new(vec![epoch.epoch(monitor, &region)], [], whole, None);
-        let room = usize::try_from(limit).unwrap_or(usize::MAX) - usize::try_from(rows).unwrap_or(0);
-        let stretch = walk.next(room);
-        rows += purge_slots(connection, monitor, &region, &stretch.slots).await?;
+        let gaps = newest_gaps(connection, monitor, &region, whole, step.room()).await?;
+        let mut walk = Walk::new(vec![epoch.epoch(monitor, &region)], gaps, whole, None);
+        let stretch = walk.next(usize::try_from(step.room()).unwrap_or(usize::MAX));
+        step.rows += purge_slots(connection, monitor, &region, &stretch.slots).await?;
+        // An epoch without slots is work, too.
+        step.work = step.work.saturating_add(bigint(stretch.slots.len().max(1)));
         purge_rollups(connection, monitor, &region, stretch.window).await?;
         let shrunk = if stretch.is_last {
             "DELETE FROM schedule_epochs WHERE monitor_id = $1 AND region = $2 AND began_at = $3 AND $4 IS NOT NULL"
@@ -103,7 +126,32 @@ async fn purge_log(connection: &mut PgConnection, monitor: Uuid, limit: i64) -> 
             .execute(&mut *connection)
             .await?;
     }
-    Ok(rows)
+    Ok(())
+}
+
+/// The newest gaps of a monitor, in which nothing need be looked for. Beyond the bound slots are looked up in vain.
+async fn newest_gaps(
+    connection: &mut PgConnection,
+    monitor: Uuid,
+    region: &Region,
+    window: Window,
+    limit: i64,
+) -> Result<Vec<(Timestamp, Timestamp)>, Fault> {
+    let gaps: Vec<(Instant, Instant)> = sqlx::query_as(
+        "SELECT first_slot, last_slot
+         FROM slot_gaps
+         WHERE monitor_id = $1 AND region = $2 AND first_slot < $3 AND last_slot >= $4
+         ORDER BY first_slot DESC
+         LIMIT $5",
+    )
+    .bind(monitor)
+    .bind(region.as_str())
+    .bind(Instant(window.to()))
+    .bind(Instant(window.from()))
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    Ok(gaps.into_iter().map(|(first, last)| (first.0, last.0)).collect())
 }
 
 async fn newest_epoch(connection: &mut PgConnection, monitor: Uuid) -> Result<Option<(Region, EpochRow)>, Fault> {
