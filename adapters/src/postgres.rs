@@ -5,8 +5,9 @@
 //! as arrays.
 //!
 //! **Locks** are taken in one order, so that nodes never wait for each other in a circle: the monitor's row, its
-//! schedule row, its claims by slot, its state row; several monitors by identifier. `claim` skips schedule rows and
-//! claims that others hold. Where a rare crossing remains, PostgreSQL ends one of the two, and its caller tries again.
+//! schedule row, its claims, its state row; several claims or states by their keys, which takes a `SELECT ... ORDER BY
+//! ... FOR UPDATE` of its own, since an `UPDATE` or `DELETE` locks in no order. `claim` skips schedule rows and claims
+//! that others hold. Where a rare crossing remains, PostgreSQL ends one of the two, and its caller tries again.
 
 mod channel;
 mod check;

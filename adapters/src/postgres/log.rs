@@ -13,7 +13,8 @@ use super::storable;
 use super::walk::Stretch;
 use crate::row::{CheckRow, Code, Fault};
 
-/// Writes checks, each of which is in the log at most once.
+/// Writes checks, each of which is in the log at most once. Where one is in the way, it is of the same instant of the
+/// same monitor: its claim was recorded before, and the first record stands.
 pub(super) async fn insert_checks(connection: &mut PgConnection, checks: &[Check]) -> Result<(), Fault> {
     if checks.is_empty() {
         return Ok(());

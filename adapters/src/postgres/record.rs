@@ -71,19 +71,25 @@ impl Accepted<'_> {
 
 /// Ends the claims that are held by the tokens shown, and answers the results that go with them, the oldest slot first.
 async fn end_claims<'a>(connection: &mut PgConnection, batch: &'a [Settled]) -> Result<Vec<Accepted<'a>>, Fault> {
-    // In the order of the key, so that two who record the same do not wait for each other in a circle.
-    let mut ordered: Vec<(usize, &Settled)> = batch.iter().enumerate().collect();
-    ordered.sort_by_key(|(_, settled)| (settled.claim.monitor, settled.claim.slot));
+    // Locked in the order of the key before any is removed, so that two who record the same do not wait for each other
+    // in a circle.
     let rows: Vec<(Uuid, String, Instant, Uuid, i16)> = sqlx::query_as(
-        "DELETE FROM claims AS c
-         USING unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[]) AS w (monitor_id, region, slot, token)
-         WHERE c.monitor_id = w.monitor_id AND c.region = w.region AND c.slot = w.slot AND c.token = w.token
+        "WITH held AS (
+             SELECT c.monitor_id, c.region, c.slot
+             FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[]) AS w (monitor_id, region, slot, token)
+             JOIN claims AS c USING (monitor_id, region, slot, token)
+             ORDER BY c.monitor_id, c.region, c.slot
+             FOR UPDATE OF c
+         )
+         DELETE FROM claims AS c
+         USING held
+         WHERE c.monitor_id = held.monitor_id AND c.region = held.region AND c.slot = held.slot
          RETURNING c.monitor_id, c.region, c.slot, c.token, c.origin",
     )
-    .bind(ordered.iter().map(|(_, settled)| settled.claim.monitor.uuid()).collect::<Vec<_>>())
-    .bind(ordered.iter().map(|(_, settled)| settled.claim.region.as_str().to_owned()).collect::<Vec<_>>())
-    .bind(ordered.iter().map(|(_, settled)| Instant(settled.claim.slot)).collect::<Vec<_>>())
-    .bind(ordered.iter().map(|(_, settled)| settled.claim.token.uuid()).collect::<Vec<_>>())
+    .bind(batch.iter().map(|settled| settled.claim.monitor.uuid()).collect::<Vec<_>>())
+    .bind(batch.iter().map(|settled| settled.claim.region.as_str().to_owned()).collect::<Vec<_>>())
+    .bind(batch.iter().map(|settled| Instant(settled.claim.slot)).collect::<Vec<_>>())
+    .bind(batch.iter().map(|settled| settled.claim.token.uuid()).collect::<Vec<_>>())
     .fetch_all(connection)
     .await?;
     let held =
