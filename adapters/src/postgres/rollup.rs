@@ -48,7 +48,8 @@ pub(super) async fn rolled_to(connection: &mut PgConnection) -> Result<Option<Ti
 
 /// Does what [`watchkeeper_domain::port::Upkeep::roll_up`] says.
 pub(super) async fn roll_up(connection: &mut PgConnection, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
-    let rolled_to = lock_progress(connection).await?;
+    // Whoever holds it is at this very work.
+    let Some(rolled_to) = lock_progress_unless_held(connection).await? else { return Ok(None) };
     let next = match rolled_to {
         Some(next) => Some(next),
         None => oldest_check(connection).await?.map(hour_of),
@@ -78,6 +79,11 @@ pub(super) async fn keep_up_with_late(
     if late.is_empty() {
         return Ok(());
     }
+    // Only an hour that is closed, or may be being closed right now, is worth waiting for.
+    let closed = rolled_to(connection).await?;
+    if closed.is_some_and(|closed| late.iter().all(|(hour, _)| *hour > closed)) {
+        return Ok(());
+    }
     let Some(rolled_to) = lock_progress(connection).await? else { return Ok(()) };
     late.retain(|(hour, _)| *hour < rolled_to);
     let hours: BTreeSet<Timestamp> = late.iter().map(|(hour, _)| *hour).collect();
@@ -86,6 +92,16 @@ pub(super) async fn keep_up_with_late(
         close(connection, hour, Some(monitors)).await?;
     }
     Ok(())
+}
+
+/// Locks how far hours are rolled up; `None` where somebody else holds it.
+async fn lock_progress_unless_held(connection: &mut PgConnection) -> Result<Option<Option<Timestamp>>, Fault> {
+    let rolled_to: Option<Option<Instant>> =
+        sqlx::query_scalar("SELECT rolled_to FROM rollup_progress WHERE period = $1 FOR UPDATE SKIP LOCKED")
+            .bind(HOURLY)
+            .fetch_optional(connection)
+            .await?;
+    Ok(rolled_to.map(|at| at.map(|at| at.0)))
 }
 
 async fn lock_progress(connection: &mut PgConnection) -> Result<Option<Timestamp>, Fault> {
