@@ -19,6 +19,9 @@ pub(crate) use notice::{DeliveryRow, IncidentRow, NoticeRow};
 
 use std::time::Duration;
 
+/// How much lost work one claim clears away beside what it gives; the next one goes on.
+pub(crate) const MAX_LOST: u32 = 1_000;
+
 /// A duration as a column keeps it.
 pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)

@@ -1,5 +1,6 @@
 //! Claiming: a short transaction that takes what is due and writes a lease for each.
 
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use sqlx::{FromRow, PgConnection};
@@ -15,10 +16,8 @@ use watchkeeper_domain::uptime::{Gap, GapOutcome};
 use super::gap::{Silent, fall_silent};
 use super::instant::Instant;
 use super::standing::watched;
-use crate::row::{Code, Fault, schedule};
+use crate::row::{Code, Fault, MAX_LOST, schedule};
 
-/// How much lost work one claim clears away.
-const MAX_LOST: i64 = 5_000;
 /// How far a manual check is moved on at the most while its instant is taken.
 const MAX_MOVES: u32 = 1_000;
 
@@ -32,7 +31,15 @@ pub(super) async fn claim(connection: &mut PgConnection, request: &ClaimRequest)
     let claims = work.iter().map(|work| work.claim(request)).collect::<Result<Vec<_>, Fault>>()?;
     silent.extend(work.iter().filter_map(|work| work.missed(request)));
     lease_open_work(connection, &pick(&work, &claims, |work| matches!(work, Work::Open(_)))).await?;
-    move_on(connection, &pick(&work, &claims, |work| matches!(work, Work::Due(..)))).await?;
+    let due = pick(&work, &claims, |work| matches!(work, Work::Due(..)));
+    let opened = move_on(connection, &due).await?;
+    // Only work of another origin can have taken the instant of a slot: its check says nothing about the slot.
+    let key = |claim: &Claim| (claim.monitor, claim.slot);
+    let taken: BTreeSet<_> =
+        due.iter().filter(|claim| !opened.contains(&claim.monitor)).map(|claim| key(claim)).collect();
+    let (missed, claims): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(|claim| taken.contains(&key(claim)));
+    let missed = missed.into_iter();
+    silent.extend(missed.map(|claim| Silent::slot(claim.monitor, claim.region, claim.slot, GapOutcome::Missed)));
     fall_silent(connection, silent).await?;
     Ok(claims)
 }
@@ -134,7 +141,7 @@ async fn drop_lost(connection: &mut PgConnection, request: &ClaimRequest) -> Res
     .bind(request.region.as_str())
     .bind(Instant(request.now))
     .bind(Origin::Manual.code())
-    .bind(MAX_LOST)
+    .bind(i64::from(MAX_LOST))
     .fetch_all(connection)
     .await?;
     let mut silent = Vec::new();
@@ -207,10 +214,11 @@ async fn lease_open_work(connection: &mut PgConnection, claims: &[&Claim]) -> Re
     Ok(())
 }
 
-/// Moves the schedule on to the slots after those that are claimed, and writes the claims, in one statement.
-async fn move_on(connection: &mut PgConnection, claims: &[&Claim]) -> Result<(), Fault> {
-    let Some(first) = claims.first() else { return Ok(()) };
-    sqlx::query(
+/// Moves the schedule on to the slots after those that are claimed, and writes the claims, in one statement. Answers the
+/// monitors whose slots were still to be had.
+async fn move_on(connection: &mut PgConnection, claims: &[&Claim]) -> Result<HashSet<MonitorId>, Fault> {
+    let Some(first) = claims.first() else { return Ok(HashSet::new()) };
+    let opened: Vec<Uuid> = sqlx::query_scalar(
         "WITH work AS (
              SELECT * FROM unnest($3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[])
                       AS w (monitor_id, slot, start_before, free_at)
@@ -222,7 +230,8 @@ async fn move_on(connection: &mut PgConnection, claims: &[&Claim]) -> Result<(),
          )
          INSERT INTO claims (monitor_id, region, slot, origin, start_before, token, free_at)
          SELECT monitor_id, $2, slot, $7, start_before, $1, free_at FROM work
-         ON CONFLICT ON CONSTRAINT claims_pkey DO NOTHING",
+         ON CONFLICT ON CONSTRAINT claims_pkey DO NOTHING
+         RETURNING monitor_id",
     )
     .bind(first.token.uuid())
     .bind(first.region.as_str())
@@ -231,9 +240,9 @@ async fn move_on(connection: &mut PgConnection, claims: &[&Claim]) -> Result<(),
     .bind(claims.iter().map(|claim| Instant(claim.start_before)).collect::<Vec<_>>())
     .bind(claims.iter().map(|claim| Instant(claim.lease_until)).collect::<Vec<_>>())
     .bind(Origin::Scheduled.code())
-    .execute(connection)
+    .fetch_all(connection)
     .await?;
-    Ok(())
+    Ok(opened.into_iter().map(MonitorId::new).collect())
 }
 
 /// Takes what [`watchkeeper_domain::port::CheckRepo::claim_manual`] says.

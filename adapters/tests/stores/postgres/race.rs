@@ -6,9 +6,10 @@ use std::sync::Arc;
 use watchkeeper_adapters::postgres::PostgresStore;
 use watchkeeper_domain::check::{Claim, Region, Settled};
 use watchkeeper_domain::id::LeaseToken;
-use watchkeeper_domain::port::{Change, CheckRepo, ClaimRequest, MonitorRepo, Recorded};
+use watchkeeper_domain::port::{Change, CheckRepo, ClaimRequest, MonitorRepo, Recorded, Upkeep};
 use watchkeeper_domain::testkit::fixture::{self, seconds};
 use watchkeeper_domain::time::Timestamp;
+use watchkeeper_domain::uptime::GapOutcome;
 
 use super::Nodes;
 
@@ -87,6 +88,40 @@ async fn a_batch_that_is_recorded_twice_at_once_counts_once() {
     let answers: Vec<_> = one.unwrap().into_iter().zip(other.unwrap()).collect();
     assert_eq!(answers.len(), 40);
     assert!(answers.iter().all(|(one, other)| is_recorded(one) != is_recorded(other)), "{answers:?}");
+}
+
+#[tokio::test]
+async fn neither_nodes_nor_late_results_wait_for_the_one_that_rolls_up() {
+    let nodes = Nodes::start().await;
+    let specimen = nodes.stage.monitor_every(300).await;
+    nodes.stage.check_up(specimen.slot(0)).await;
+    let hours = |count: u64| specimen.slot(0).plus(seconds(count * 3600));
+    let first = nodes.one.roll_up(hours(2)).await.unwrap().unwrap();
+    let claim = nodes.stage.claim_one(hours(3)).await;
+
+    let mut rolling = nodes.other.pool().begin().await.unwrap();
+    sqlx::query("SELECT FROM rollup_progress FOR UPDATE").execute(&mut *rolling).await.unwrap();
+    assert_eq!(nodes.one.roll_up(hours(4)).await.unwrap(), None);
+    let late = nodes.one.record(hours(3).plus(seconds(600)), &[fixture::up(&claim)]).await.unwrap();
+    assert!(late.iter().all(is_recorded), "its hour is not closed: {late:?}");
+    rolling.rollback().await.unwrap();
+    assert_eq!(nodes.one.roll_up(hours(4)).await.unwrap(), Some(first.plus(seconds(3600))));
+}
+
+#[tokio::test]
+async fn a_slot_whose_instant_is_taken_is_not_given_and_counts_as_missed() {
+    let nodes = Nodes::start().await;
+    let specimen = nodes.stage.monitor_every(60).await;
+    let slot = specimen.slot(0);
+    let in_the_way = "INSERT INTO claims (monitor_id, region, slot, origin, start_before, token, free_at)
+         SELECT monitor_id, region, next_due_at, 1, next_due_at + interval '1 hour', gen_random_uuid(),
+                next_due_at + interval '1 hour'
+         FROM schedule";
+    sqlx::query(in_the_way).execute(nodes.one.pool()).await.unwrap();
+    assert_eq!(nodes.stage.claim(slot).await, []);
+    let gaps = nodes.stage.gaps(specimen.id()).await;
+    assert_eq!(gaps.iter().map(|gap| (gap.run.first, gap.outcome)).collect::<Vec<_>>(), [(slot, GapOutcome::Missed)]);
+    assert_eq!(nodes.stage.claim_one(specimen.slot(1)).await.slot, specimen.slot(1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
