@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use sqlx::{Connection, Row};
 use watchkeeper_domain::check::{Region, Settled};
-use watchkeeper_domain::port::{CheckQuery, CheckRepo, HistoryRepo, Upkeep};
+use watchkeeper_domain::port::{CheckQuery, CheckRepo, HistoryRepo, MonitorRepo, Upkeep};
 use watchkeeper_domain::testkit::fixture::{self, seconds};
 use watchkeeper_domain::time::Window;
 use watchkeeper_domain::verdict::Verdict;
@@ -34,6 +34,8 @@ async fn reads(connection: &mut PgConnection) -> (i64, i64) {
     while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut *connection).await.unwrap() > 0 {
         tokio::task::yield_now().await;
     }
+    // What this session did itself is told at once, too.
+    sqlx::query("SELECT pg_stat_force_next_flush()").execute(&mut *connection).await.unwrap();
     let row = sqlx::query(READS).fetch_one(connection).await.unwrap();
     (row.get("scanned"), row.get("fetched"))
 }
@@ -100,4 +102,28 @@ async fn closed_hours_are_read_from_their_rollups() {
     nodes.one.record(now, &[fixture::up(&manual)]).await.unwrap();
     let buckets = nodes.one.latencies(specimen.id(), &region, window, Duration::from_secs(4 * 3600)).await.unwrap();
     assert_eq!(buckets.iter().map(|bucket| bucket.latencies.count()).sum::<u64>(), 181);
+}
+
+/// How many steps it takes to purge a monitor that was watched for a hundred slots, none of which has a check.
+async fn steps_of_purging(forgets_gaps: bool) -> usize {
+    let nodes = Nodes::start().await;
+    let specimen = nodes.stage.monitor_every(60).await;
+    let (monitor, end) = (&specimen.monitor, specimen.slot(100));
+    nodes.stage.claim_one(end).await;
+    assert!(nodes.one.delete_monitor(monitor.workspace, monitor.id, end).await.unwrap());
+    if forgets_gaps {
+        sqlx::query("DELETE FROM slot_gaps").execute(nodes.one.pool()).await.unwrap();
+    }
+    let mut steps = 1;
+    while nodes.one.purge(end, 10).await.unwrap().has_more {
+        steps += 1;
+    }
+    steps
+}
+
+#[tokio::test]
+async fn a_purge_looks_for_no_more_slots_at_once_than_it_may_and_passes_gaps_over() {
+    let (in_vain, passed_over) = (steps_of_purging(true).await, steps_of_purging(false).await);
+    assert!(in_vain >= 10, "a hundred slots were looked for in {in_vain} steps of ten");
+    assert!(passed_over < 5, "gaps were passed over in {passed_over} steps");
 }
