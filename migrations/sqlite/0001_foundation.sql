@@ -127,7 +127,6 @@ CREATE TABLE claims (
     start_before  INTEGER NOT NULL,
     token         BLOB,
     lease_until   INTEGER NOT NULL,
-    version       INTEGER NOT NULL,
     PRIMARY KEY (monitor_key, region, slot)
 ) STRICT, WITHOUT ROWID;
 

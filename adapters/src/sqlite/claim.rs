@@ -1,6 +1,6 @@
 //! Claiming: what is due is read, decided upon, and written back in a few statements, however many slots there are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use sqlx::{FromRow, SqliteConnection};
@@ -16,10 +16,7 @@ use watchkeeper_domain::uptime::GapOutcome;
 use super::gap;
 use super::monitor_row::{fall_silent, free_instant, newest_epoch, view};
 use super::values::{pieces, query_with_rows};
-use crate::row::{Code, Fault, schedule};
-
-/// How much lost work one claim clears away beside what it gives; the next one goes on.
-const MAX_LOST_AT_ONCE: u32 = 1_000;
+use crate::row::{Code, Fault, MAX_LOST, schedule};
 
 /// Takes what is due, the longest due first.
 pub(super) async fn claim(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<Vec<Claim>, Fault> {
@@ -48,15 +45,15 @@ pub(super) async fn claim(step: &mut SqliteConnection, request: &ClaimRequest) -
             }
         }
     }
+    let claims = taken.write(step, &request.region).await?;
     for (key, run) in &taken.missed {
         gap::leave(step, *key, &request.region, *run, GapOutcome::Missed).await?;
         fall_silent(step, *key, *run).await?;
     }
-    taken.write(step, &request.region).await?;
     for (key, claim) in &retaken {
         take_over(step, *key, claim).await?;
     }
-    Ok(retaken.into_iter().chain(taken.claims).map(|(_, claim)| claim).collect())
+    Ok(retaken.into_iter().chain(claims).map(|(_, claim)| claim).collect())
 }
 
 /// Something that can be taken.
@@ -112,7 +109,7 @@ async fn free_work(step: &mut SqliteConnection, request: &ClaimRequest) -> Resul
         .bind(request.region.as_str())
         .bind(request.horizon.max(request.now).as_micros())
         .bind(request.now.as_micros())
-        .bind(request.limit.saturating_add(MAX_LOST_AT_ONCE))
+        .bind(request.limit.saturating_add(MAX_LOST))
         .fetch_all(step)
         .await?;
     Ok(rows)
@@ -136,17 +133,14 @@ async fn drop_lost(step: &mut SqliteConnection, region: &Region, open: &OpenRow,
 }
 
 async fn take_over(step: &mut SqliteConnection, key: i64, claim: &Claim) -> Result<(), Fault> {
-    sqlx::query(
-        "UPDATE claims SET token = ?, lease_until = ?, version = ? WHERE monitor_key = ? AND region = ? AND slot = ?",
-    )
-    .bind(claim.token.uuid())
-    .bind(claim.lease_until.as_micros())
-    .bind(claim.version)
-    .bind(key)
-    .bind(claim.region.as_str())
-    .bind(claim.slot.as_micros())
-    .execute(step)
-    .await?;
+    sqlx::query("UPDATE claims SET token = ?, lease_until = ? WHERE monitor_key = ? AND region = ? AND slot = ?")
+        .bind(claim.token.uuid())
+        .bind(claim.lease_until.as_micros())
+        .bind(key)
+        .bind(claim.region.as_str())
+        .bind(claim.slot.as_micros())
+        .execute(step)
+        .await?;
     Ok(())
 }
 
@@ -220,24 +214,34 @@ impl Taken {
         (plan.next_due_at <= horizon).then_some(after)
     }
 
-    async fn write(&self, step: &mut SqliteConnection, region: &Region) -> Result<(), Fault> {
+    /// Writes what was taken, and answers the claims. A slot whose instant is taken is not given and counts as missed:
+    /// only work of another origin can be there, and its check says nothing about the slot.
+    async fn write(&mut self, step: &mut SqliteConnection, region: &Region) -> Result<Vec<(i64, Claim)>, Fault> {
+        let mut opened = HashSet::with_capacity(self.claims.len());
         for piece in pieces(&self.claims) {
-            insert_claims(step, piece).await?;
+            opened.extend(insert_claims(step, piece).await?);
         }
+        let taken = std::mem::take(&mut self.claims).into_iter();
+        let (given, missed): (Vec<_>, Vec<_>) =
+            taken.partition(|(key, claim)| opened.contains(&(*key, claim.slot.as_micros())));
+        let run = |slot: Timestamp| SlotRun { first: slot, last: slot, count: 1 };
+        self.missed.extend(missed.into_iter().map(|(key, claim)| (key, run(claim.slot))));
         let next: Vec<(i64, i64)> = self.next.iter().map(|(key, at)| (*key, *at)).collect();
         for piece in pieces(&next) {
             let query = query_with_rows(MOVE, 2, piece.len());
             let query = piece.iter().fold(query, |query, (key, at)| query.bind(key).bind(at));
             query.bind(region.as_str()).execute(&mut *step).await?;
         }
-        Ok(())
+        Ok(given)
     }
 }
 
-async fn insert_claims(step: &mut SqliteConnection, claims: &[(i64, Claim)]) -> Result<(), Fault> {
-    let statement = "INSERT INTO claims
-            (monitor_key, region, slot, origin, start_before, token, lease_until, version) {rows}";
-    let query = claims.iter().fold(query_with_rows(statement, 8, claims.len()), |query, (key, claim)| {
+/// Writes claims, and answers the monitors and slots of those whose instants were still to be had.
+async fn insert_claims(step: &mut SqliteConnection, claims: &[(i64, Claim)]) -> Result<Vec<(i64, i64)>, Fault> {
+    let statement = "INSERT INTO claims (monitor_key, region, slot, origin, start_before, token, lease_until) {rows}
+             ON CONFLICT (monitor_key, region, slot) DO NOTHING
+      RETURNING monitor_key, slot";
+    let query = claims.iter().fold(query_with_rows(statement, 7, claims.len()), |query, (key, claim)| {
         query
             .bind(key)
             .bind(claim.region.as_str())
@@ -246,10 +250,9 @@ async fn insert_claims(step: &mut SqliteConnection, claims: &[(i64, Claim)]) -> 
             .bind(claim.start_before.as_micros())
             .bind(claim.token.uuid())
             .bind(claim.lease_until.as_micros())
-            .bind(claim.version)
     });
-    query.execute(step).await?;
-    Ok(())
+    let opened = query.fetch_all(step).await?;
+    Ok(opened.iter().map(<(i64, i64)>::from_row).collect::<Result<_, _>>()?)
 }
 
 /// Lets a confirmation wait for its instant.
@@ -259,18 +262,16 @@ pub(super) async fn insert_waiting(
     region: &Region,
     slot: Timestamp,
     start_before: Timestamp,
-    version: u32,
 ) -> Result<(), Fault> {
     sqlx::query(
-        "INSERT INTO claims (monitor_key, region, slot, origin, start_before, token, lease_until, version)
-         VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?3, ?6)",
+        "INSERT INTO claims (monitor_key, region, slot, origin, start_before, token, lease_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?3)",
     )
     .bind(key)
     .bind(region.as_str())
     .bind(slot.as_micros())
     .bind(Origin::Confirmation.code())
     .bind(start_before.as_micros())
-    .bind(version)
     .execute(step)
     .await?;
     Ok(())

@@ -222,7 +222,8 @@ async fn end_claims(step: &mut SqliteConnection, batch: &[Settled], held: &[Held
 
 async fn insert_checks(step: &mut SqliteConnection, checks: &[(i64, Region, CheckRow)]) -> Result<(), Fault> {
     for piece in pieces(checks) {
-        // A claim is recorded once, so that nothing is in the way; were something, the first record would stand.
+        // A claim is recorded once, so that nothing is in the way. Were something, it would be of the same instant of
+        // the same monitor: its claim was recorded before, and the first record stands.
         let statement = "INSERT OR IGNORE INTO checks
                 (slot, monitor_key, region, origin, late_us, verdict, reason_kind, reason_detail, latency_us,
                  dns_us, connect_us, tls_us, first_byte_us, transfer_us, http_status) {rows}";
@@ -294,8 +295,7 @@ async fn bring_about(
                 let start_before = confirmation_deadline(&standing.epoch, at);
                 let at = free_instant(step, key, &check.region, at).await?;
                 if at < start_before {
-                    let version = standing.monitor.version;
-                    claim::insert_waiting(step, key, &check.region, at, start_before, version).await?;
+                    claim::insert_waiting(step, key, &check.region, at, start_before).await?;
                 }
             }
             Ok(())

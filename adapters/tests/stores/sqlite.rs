@@ -19,6 +19,7 @@ use watchkeeper_domain::testkit::CountingIds;
 use watchkeeper_domain::testkit::contract::Subject;
 use watchkeeper_domain::testkit::fixture::{self, T0, seconds};
 use watchkeeper_domain::time::{Timestamp, Window};
+use watchkeeper_domain::uptime::GapOutcome;
 
 mod contract {
     use super::fresh;
@@ -167,6 +168,32 @@ async fn what_was_recorded_and_claimed_survives_a_restart() {
     for monitor in monitors {
         assert_eq!(store.checks(&everything(monitor.id)).await.unwrap().checks.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_slot_whose_instant_is_taken_is_not_given_and_counts_as_missed() {
+    let directory = TempDir::new().unwrap();
+    let store = open(directory.path()).await;
+    let monitor = monitors(&store, 1).await.remove(0);
+    store.close().await;
+    drop(store);
+    let path = directory.path().join("watchkeeper.db");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    let in_the_way = "INSERT INTO claims (monitor_key, region, slot, origin, start_before, token, lease_until)
+         SELECT monitor_key, region, next_due_at, 1, next_due_at + 3600000000, x'00', next_due_at + 3600000000
+           FROM schedule";
+    sqlx::query(in_the_way).execute(&pool).await.unwrap();
+    pool.close().await;
+
+    let store = open(directory.path()).await;
+    assert_eq!(claim(&store, T0, 10, 1).await, []);
+    let window = Window::new(T0, T0.plus(seconds(60))).unwrap();
+    let facts = store.audit_facts(monitor.id, &Region::default(), window, T0.plus(seconds(30))).await.unwrap();
+    assert_eq!(
+        facts.gaps.iter().map(|gap| (gap.run.first, gap.outcome)).collect::<Vec<_>>(),
+        [(T0, GapOutcome::Missed)]
+    );
+    assert_eq!(claim(&store, T0.plus(seconds(60)), 10, 2).await.len(), 1, "the next slot is given");
 }
 
 #[tokio::test]
