@@ -33,8 +33,8 @@ use pool::Pool;
 use recorder::{Backlog, Recorder};
 use scheduler::Scheduler;
 
-/// How long a graceful stop may take: the longest usual timeout of a probe, twice, and some air to record. What is not
-/// finished by then shows as missed.
+/// How long a graceful stop may take: the usual timeout of a probe, twice, and some air to record. It is less than what
+/// service managers wait for. A probe with a longer timeout may be cut off; its slot then shows as missed.
 pub const GRACE: Duration = Duration::from_secs(25);
 
 /// What the engine runs on.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use watchkeeper_domain::check::{Origin, Outcome, Settled};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::monitor::Monitor;
-use watchkeeper_domain::port::{MonitorView, RepoResult};
+use watchkeeper_domain::port::{MonitorView, RepoError, RepoResult};
 use watchkeeper_domain::status::Confirmation;
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::usecase::Assignment;
@@ -85,21 +85,30 @@ impl fmt::Display for Summary {
 /// Where the store failed. What was recorded until then stays; claims that were not are given anew, or missed.
 pub async fn tick(engine: Engine, stop: &CancellationToken) -> RepoResult<Summary> {
     let began = Instant::now();
-    let mut pass = Pass { engine, summary: Summary::default(), awaited: HashMap::new() };
+    let due_by = engine.watch.clock.now();
+    let mut pass = Pass { engine, due_by, summary: Summary::default(), refused: 0, awaited: HashMap::new() };
     pass.check(stop).await?;
 
-    let Pass { engine: Engine { watch, dispatch, upkeep, metrics, .. }, summary, .. } = pass;
+    let Pass { engine: Engine { watch, dispatch, upkeep, metrics, .. }, summary, refused, .. } = pass;
     let mut dispatcher = Dispatcher::new(dispatch, Arc::default(), Arc::clone(&watch.ids), metrics.clone());
     dispatcher.finish().await?;
     let mut janitor = Janitor::new(upkeep, Arc::clone(&watch.clock), Arc::clone(&watch.ids), &metrics);
     let tidied = janitor.step().await?;
+    if refused > 0 {
+        return Err(RepoError::Conflict(format!("{refused} results were refused").into()));
+    }
     Ok(Summary { notices: dispatcher.tally(), tidied, took: began.elapsed(), ..summary })
 }
 
 /// The checking of one pass.
 struct Pass {
     engine: Engine,
+    /// What was due by then is what the pass is for; what falls due while it lasts is the next one's, but for the
+    /// confirmations that it waits for.
+    due_by: Timestamp,
     summary: Summary,
+    /// How many results the store refused.
+    refused: usize,
     /// Until when to wait for the confirmations of these monitors.
     awaited: HashMap<MonitorId, Timestamp>,
 }
@@ -123,7 +132,7 @@ impl Pass {
         Ok(())
     }
 
-    /// Claims, probes and records one batch of what may start now. Answers whether there was anything.
+    /// Claims, probes and records one batch of what may start now. Answers whether there may be more for this pass.
     async fn round(&mut self) -> RepoResult<bool> {
         let Engine { watch, workers, metrics, .. } = &self.engine;
         let assignments = watch.claim(u32::try_from(MAX_CLAIMS).unwrap_or(u32::MAX), Duration::ZERO).await?;
@@ -133,6 +142,7 @@ impl Pass {
         let monitors: HashMap<MonitorId, Arc<Monitor>> =
             assignments.iter().map(|Assignment { monitor, .. }| (monitor.id, Arc::clone(monitor))).collect();
         let claimed = assignments.len();
+        let is_ours = assignments.iter().any(|assignment| assignment.claim.slot <= self.due_by);
         let settled: Vec<Settled> = stream::iter(&assignments)
             .map(|assignment| pool::probe(watch, assignment, metrics))
             .buffer_unordered((*workers).max(1))
@@ -142,11 +152,12 @@ impl Pass {
         let recap = recorder::record(watch, &settled, metrics).await?;
         self.summary.lost += (claimed - settled.len() + recap.stale) as u64;
         self.summary.flips += recap.flips.len() as u64;
+        self.refused += settled.len() - recap.recorded - recap.stale;
         for settled in &settled {
             self.count(settled);
             self.await_confirmation(settled, &monitors).await?;
         }
-        Ok(true)
+        Ok(is_ours)
     }
 
     fn count(&mut self, settled: &Settled) {

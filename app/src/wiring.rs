@@ -211,7 +211,7 @@ impl Wiring {
         mut registry: Registry,
         stop: CancellationToken,
     ) -> Result<(http::Parts, http::Settings), Failure> {
-        let secret = self.secret().await?;
+        let secret = self.secret(&stop).await?;
         let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
         let hasher: Arc<dyn PasswordHasher> = Arc::new(Argon2Hasher::new(PASSWORDS_AT_ONCE));
         let accounts = Accounts {
@@ -258,21 +258,34 @@ impl Wiring {
     }
 
     /// The secret that tokens are signed with: the configured one, or the one in the data directory.
-    async fn secret(&self) -> Result<JwtSecret, Failure> {
+    async fn secret(&self, stop: &CancellationToken) -> Result<JwtSecret, Failure> {
         let text = match &self.settings.jwt_secret {
             Some(secret) => secret.clone(),
             None => secret::keep(&self.settings.data_dir, JwtSecret::make).map_err(Failure::configuration)?,
         };
         let secret = JwtSecret::new(text.expose_secret().as_bytes().to_vec()).map_err(Failure::configuration)?;
         let fingerprint = secret.fingerprint();
-        let adopted =
-            self.store.adopt_fingerprint(&fingerprint).await.context("the token secret cannot be compared")?;
-        if adopted == fingerprint {
+        if self.adopted(&fingerprint, stop).await? == fingerprint {
             return Ok(secret);
         }
         Err(Failure::configuration(anyhow!(
-            "WATCHKEEPER_JWT_SECRET: the nodes on this database sign with another secret; give this node the same one"
+            "WATCHKEEPER_JWT_SECRET: the nodes on this database sign with another secret; give this node the same one \
+             (docs/operations.md says how to change it)"
         )))
+    }
+
+    /// The fingerprint that the nodes of this database sign with: the given one where there was none. A database that
+    /// goes away meanwhile is waited for, until told to stop.
+    async fn adopted(&self, fingerprint: &str, stop: &CancellationToken) -> Result<String, Failure> {
+        let mut attempts = 0;
+        loop {
+            match self.store.adopt_fingerprint(fingerprint).await {
+                Err(RepoError::Unavailable(_)) if !stop.is_cancelled() => attempts += 1,
+                answer => return Ok(answer.context("the token secret cannot be compared")?),
+            }
+            let pause = OPENING_BACKOFF.wait(attempts, self.ids.chance()).unwrap_or(OPENING_BACKOFF.longest);
+            let _ = stop.run_until_cancelled(sleep(pause)).await;
+        }
     }
 
     /// Lets go of the store in good order.

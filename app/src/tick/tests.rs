@@ -98,6 +98,25 @@ async fn a_pass_fails_where_the_store_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pass_fails_where_the_store_refuses_a_result_and_records_the_others() {
+    let stage = Stage::open().await;
+    let (refused, sound) = (stage.monitor(60).await, stage.monitor(60).await);
+    *stage.checks.refused.lock().unwrap() = Some(refused.id);
+    let failed = tick(engine(&stage), &CancellationToken::new()).await;
+    assert!(matches!(failed, Err(RepoError::Conflict(_))));
+    assert_eq!((stage.log(&refused).await.len(), stage.log(&sound).await.len()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_ends_although_something_falls_due_all_the_time() {
+    let stage = Stage::open().await;
+    let monitor = stage.monitor(1).await;
+    let slow = Manner::Answers { http_status: 200, after: Duration::from_millis(900) };
+    stage.prober.let_it(monitor.settings.target.url(), slow);
+    assert!(pass(&stage).await.took < Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pass_that_is_told_to_stop_claims_nothing_more() {
     let stage = Stage::open().await;
     stage.monitor(60).await;
