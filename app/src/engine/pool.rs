@@ -24,6 +24,9 @@ use super::recorder::Backlog;
 /// wait for a worker.
 const CLAIMS_PER_WORKER: usize = 4;
 
+/// For how many workers one claim may wait whose instant has come: enough to keep every worker busy.
+const WORKERS_PER_WAITING_CLAIM: usize = 4;
+
 /// The worker pool.
 pub struct Pool {
     shared: Arc<Shared>,
@@ -57,7 +60,7 @@ impl Pool {
             watch,
             workers: Semaphore::new(workers),
             most_held,
-            most_waiting: workers,
+            most_waiting: workers.div_ceil(WORKERS_PER_WAITING_CLAIM),
             held: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             results,
@@ -68,12 +71,12 @@ impl Pool {
         (Self { shared: Arc::new(shared), tasks: TaskTracker::new() }, found)
     }
 
-    /// How many more claims may be handed in now. None while too many wait for a worker: other nodes may have room.
+    /// How many more claims may be handed in now. Few or none while claims wait for a worker: other nodes may have room,
+    /// and a claim that waits for long outlives its lease.
     pub fn room(&self) -> usize {
-        if self.shared.waiting.load(Ordering::Relaxed) >= self.shared.most_waiting {
-            return 0;
-        }
-        self.shared.most_held.saturating_sub(self.shared.held.load(Ordering::Relaxed))
+        let (held, waiting) = (self.shared.held.load(Ordering::Relaxed), self.shared.waiting.load(Ordering::Relaxed));
+        let room = self.shared.most_held.saturating_sub(held);
+        if waiting == 0 { room } else { room.min(self.shared.most_waiting.saturating_sub(waiting)) }
     }
 
     /// Takes claims over, each to be started at its slot, or at once where that has passed.

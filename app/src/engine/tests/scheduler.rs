@@ -64,11 +64,7 @@ async fn a_full_pool_claims_nothing() {
     scheduler.step().await;
     sleep(Duration::from_millis(1)).await;
     scheduler.step().await;
-    assert_eq!(
-        stage.checks.claims.load(Ordering::SeqCst),
-        1,
-        "as many wait for a worker as there are: others may have room"
-    );
+    assert_eq!(stage.checks.claims.load(Ordering::SeqCst), 1, "enough wait for a worker: others may have room");
     sleep(Duration::from_secs(60)).await;
     scheduler.step().await;
     assert_eq!(stage.checks.claims.load(Ordering::SeqCst), 2);
