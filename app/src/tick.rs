@@ -135,7 +135,9 @@ impl Pass {
     /// Claims, probes and records one batch of what may start now. Answers whether there may be more for this pass.
     async fn round(&mut self) -> RepoResult<bool> {
         let Engine { watch, workers, metrics, .. } = &self.engine;
-        let assignments = watch.claim(u32::try_from(MAX_CLAIMS).unwrap_or(u32::MAX), Duration::ZERO).await?;
+        // A claim that waits for a worker may have to be let go: there is one for each.
+        let (workers, most) = ((*workers).max(1), MAX_CLAIMS.min((*workers).max(1)));
+        let assignments = watch.claim(u32::try_from(most).unwrap_or(u32::MAX), Duration::ZERO).await?;
         if assignments.is_empty() {
             return Ok(false);
         }
@@ -145,7 +147,7 @@ impl Pass {
         let is_ours = assignments.iter().any(|assignment| assignment.claim.slot <= self.due_by);
         let settled: Vec<Settled> = stream::iter(&assignments)
             .map(|assignment| pool::probe(watch, assignment, metrics))
-            .buffer_unordered((*workers).max(1))
+            .buffer_unordered(workers)
             .filter_map(|settled| async { settled })
             .collect()
             .await;

@@ -145,13 +145,9 @@ async fn check(seat: Seat, assignment: Assignment, start_at: Option<Instant>) {
     }
 }
 
-/// Probes one claim. `None` where nothing can be said, and the slot is left to end as missed: it is too late to start,
-/// others may have taken over, or the probe panicked.
+/// Probes one claim. `None` where nothing can be said, and the slot is given anew or missed when its lease ends: it is too
+/// late to start, or the probe panicked.
 pub(crate) async fn probe(watch: &Watch, assignment: &Assignment, metrics: &Metrics) -> Option<Settled> {
-    if watch.clock.now() >= assignment.claim.lease_until {
-        metrics.probes_too_late.inc();
-        return None;
-    }
     match AssertUnwindSafe(watch.probe(assignment)).catch_unwind().await {
         Ok(Some(settled)) => {
             metrics.probed(&settled);

@@ -46,7 +46,7 @@ async fn no_more_probes_run_at_once_than_there_are_workers() {
     for _ in 0..10 {
         stage.monitor(60).await;
     }
-    stage.prober.let_it(URL, Manner::Answers { http_status: 200, after: Duration::from_secs(1) });
+    stage.prober.let_it(URL, Manner::Answers { http_status: 200, after: Duration::from_millis(500) });
     scheduler(&stage, 3).step().await;
     sleep(Duration::from_secs(30)).await;
     assert_eq!(stage.prober.most_at_once.load(Ordering::SeqCst), 3);
@@ -71,17 +71,17 @@ async fn a_full_pool_claims_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_claim_that_waited_beyond_its_lease_is_let_go() {
+async fn a_claim_whose_probe_could_outlast_its_lease_is_let_go() {
     let stage = Stage::open().await;
     for _ in 0..3 {
         stage.monitor(60).await;
     }
-    // The timeout is 10 s and the lease 12 s: the third would begin after 20 s, when others may have taken over.
+    // The timeout is 10 s and the lease 12 s: whoever begins after 10 s may be overtaken by others.
     stage.prober.let_it(URL, Manner::Answers { http_status: 200, after: Duration::from_secs(10) });
     scheduler(&stage, 1).step().await;
     sleep(Duration::from_secs(60)).await;
-    assert_eq!(stage.prober.probes.load(Ordering::SeqCst), 2);
-    assert_eq!(stage.metrics.probes_too_late.get(), 1);
+    assert_eq!(stage.prober.probes.load(Ordering::SeqCst), 1);
+    assert_eq!(stage.metrics.probes_too_late.get(), 2);
 }
 
 #[tokio::test(start_paused = true)]
