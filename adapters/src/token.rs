@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use watchkeeper_domain::id::{UserId, WorkspaceId};
-use watchkeeper_domain::port::{AccessClaims, TokenIssuer};
+use watchkeeper_domain::port::{Access, AccessClaims, TokenIssuer};
 use watchkeeper_domain::session::{AccessToken, RefreshToken, RefreshTokenHash};
 use watchkeeper_domain::time::Timestamp;
 
@@ -109,11 +109,12 @@ impl TokenIssuer for JwtIssuer {
         AccessToken::new(encode(&Header::new(ALGORITHM), &claims, &self.signing).expect("HS256 signs with any secret"))
     }
 
-    fn read_access_token(&self, token: &str, now: Timestamp) -> Option<AccessClaims> {
+    fn read_access_token(&self, token: &str, now: Timestamp) -> Option<Access> {
         let claims = decode::<Claims>(token, &self.verifying, &self.validation).ok()?.claims;
         let (user, workspace) = (Uuid::try_parse(&claims.sub).ok()?, Uuid::try_parse(&claims.wid).ok()?);
         let is_valid_now = claims.nbf.timestamp() <= now && now < claims.exp.timestamp();
-        is_valid_now.then_some(AccessClaims { user: UserId::new(user), workspace: WorkspaceId::new(workspace) })
+        let speaks_for = AccessClaims { user: UserId::new(user), workspace: WorkspaceId::new(workspace) };
+        is_valid_now.then_some(Access { claims: speaks_for, expires_at: claims.exp.timestamp() })
     }
 
     fn refresh_token(&self) -> RefreshToken {
@@ -217,7 +218,8 @@ mod tests {
 
     #[test]
     fn a_token_speaks_for_whom_it_was_made() {
-        assert_eq!(issuer().read_access_token(&token(), NOW), Some(someone()));
+        let end = Timestamp::from_secs(NOW.plus(LIFE).as_micros() / 1_000_000);
+        assert_eq!(issuer().read_access_token(&token(), NOW), Some(Access { claims: someone(), expires_at: end }));
         assert!(is_read(&signed(ALGORITHM, &secret(1), |_| ())), "the tests below change one thing of a good token");
     }
 

@@ -23,7 +23,8 @@ pub use notice::{ChannelRepo, EventFeed, EventStream, NoticeRepo, Notifier};
 pub use probe::{Connectivity, ProbeRequest, Prober};
 pub use upkeep::{Purged, Upkeep};
 pub use user::{
-    AccessClaims, Credentials, NewAccount, PasswordHasher, SessionRepo, SignedUp, TokenIssuer, UserRepo, WeakPassword,
+    Access, AccessClaims, Credentials, NewAccount, PasswordHasher, SessionRepo, SignedUp, TokenIssuer, UserRepo,
+    WeakPassword,
 };
 
 #[cfg(feature = "mock")]

@@ -4,7 +4,8 @@ use poem::Request;
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
 use watchkeeper_domain::id::{UserId, WorkspaceId};
-use watchkeeper_domain::port::AccessClaims;
+use watchkeeper_domain::port::Access;
+use watchkeeper_domain::time::Timestamp;
 
 use super::Api;
 
@@ -15,19 +16,24 @@ pub(super) struct Caller(Authenticated);
 
 /// What is known of a caller.
 pub(super) struct Authenticated {
-    claims: AccessClaims,
+    access: Access,
     token: String,
 }
 
 impl Caller {
     /// The user.
     pub(super) fn user(&self) -> UserId {
-        self.0.claims.user
+        self.0.access.claims.user
     }
 
     /// The workspace in which the request acts.
     pub(super) fn workspace(&self) -> WorkspaceId {
-        self.0.claims.workspace
+        self.0.access.claims.workspace
+    }
+
+    /// When the token stops working.
+    pub(super) fn expires_at(&self) -> Timestamp {
+        self.0.access.expires_at
     }
 
     /// The token, to see later whether it still works.
@@ -38,6 +44,6 @@ impl Caller {
 
 async fn authenticate(request: &Request, bearer: Bearer) -> Option<Authenticated> {
     let api = request.data::<Api>()?;
-    let claims = api.accounts.authenticate(&bearer.token)?;
-    Some(Authenticated { claims, token: bearer.token })
+    let access = api.accounts.authenticate(&bearer.token)?;
+    Some(Authenticated { access, token: bearer.token })
 }

@@ -14,7 +14,7 @@ use poem::{Body, IntoResponse, Response};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, OpenApi};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use watchkeeper_domain::port::EventStream;
 
 use super::caller::Caller;
@@ -58,6 +58,7 @@ struct Listener {
     token: String,
     feed: Box<dyn EventStream>,
     heartbeat: Interval,
+    expires_at: Instant,
     _slot: Slot,
 }
 
@@ -66,7 +67,8 @@ impl Listener {
         // The first tick comes at once, so that the client knows that it is heard.
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { api: api.clone(), token: caller.token().to_owned(), feed, heartbeat, _slot: slot }
+        let expires_at = Instant::now() + caller.expires_at().since(api.clock.now());
+        Self { api: api.clone(), token: caller.token().to_owned(), feed, heartbeat, expires_at, _slot: slot }
     }
 
     /// The next piece of the stream; `None` at its end.
@@ -74,6 +76,8 @@ impl Listener {
         tokio::select! {
             biased;
             () = self.api.stop.cancelled() => None,
+            () = sleep_until(self.expires_at) => None,
+            // The clock that tokens are read by may have been set since.
             _ = self.heartbeat.tick() => {
                 self.api.accounts.authenticate(&self.token).map(|_| ": heartbeat\n\n".to_owned())
             }

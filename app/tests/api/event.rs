@@ -103,6 +103,18 @@ async fn a_stream_ends_with_its_token() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_ends_exactly_with_its_token_and_not_with_a_sign_of_life() {
+    let server = Server::new();
+    let token = server.sign_up("ada@example.org").await;
+    let age = Duration::from_secs(7);
+    server.clock.advance(age);
+    let mut listening = Listening::begin(&server, &token).await;
+    let before = tokio::time::Instant::now();
+    while listening.next().await.is_some() {}
+    assert_eq!(before.elapsed(), ACCESS_TOKEN_LIFETIME - age);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_ends_when_the_server_stops() {
     let server = Server::new();
     let token = server.sign_up("ada@example.org").await;

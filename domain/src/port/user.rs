@@ -111,14 +111,23 @@ pub struct AccessClaims {
     pub workspace: WorkspaceId,
 }
 
+/// What a valid access token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Who it speaks for.
+    pub claims: AccessClaims,
+    /// Until when it works; at this moment it does not any more.
+    pub expires_at: Timestamp,
+}
+
 /// Makes and reads tokens.
 #[cfg_attr(feature = "mock", mockall::automock)]
 pub trait TokenIssuer: Send + Sync {
     /// An access token that works until `expires_at`.
     fn access_token(&self, claims: AccessClaims, now: Timestamp, expires_at: Timestamp) -> AccessToken;
 
-    /// Who a token speaks for: `None` where it was not made here, was tampered with, or its time is up.
-    fn read_access_token(&self, token: &str, now: Timestamp) -> Option<AccessClaims>;
+    /// What a token says: `None` where it was not made here, was tampered with, or its time is up.
+    fn read_access_token(&self, token: &str, now: Timestamp) -> Option<Access>;
 
     /// A new refresh token of 256 random bits.
     fn refresh_token(&self) -> RefreshToken;

@@ -7,8 +7,8 @@ use crate::account::{Email, Password, SignUpPolicy, User};
 use crate::id::{ChannelId, SessionId, UserId, WorkspaceId};
 use crate::invalid::Invalid;
 use crate::port::{
-    AccessClaims, Clock, IdGenerator, NewAccount, PasswordHasher, RepoError, SessionRepo, SignedUp, TokenIssuer,
-    UserRepo,
+    Access, AccessClaims, Clock, IdGenerator, NewAccount, PasswordHasher, RepoError, SessionRepo, SignedUp,
+    TokenIssuer, UserRepo,
 };
 use crate::session::{ACCESS_TOKEN_LIFETIME, AccessToken, NewSession, REFRESH_TOKEN_LIFETIME, RefreshToken, Rotation};
 use crate::time::Timestamp;
@@ -162,8 +162,8 @@ impl Accounts {
         Ok(self.sessions.end_session(self.tokens.refresh_token_hash(shown)).await?)
     }
 
-    /// Who an access token speaks for; `None` where it is not valid (any more).
-    pub fn authenticate(&self, token: &str) -> Option<AccessClaims> {
+    /// What an access token says; `None` where it is not valid (any more).
+    pub fn authenticate(&self, token: &str) -> Option<Access> {
         self.tokens.read_access_token(token, self.clock.now())
     }
 
