@@ -5,6 +5,7 @@
 
 mod database;
 mod network;
+mod setting;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use watchkeeper_domain::monitor::Interval;
 
 pub use database::Database;
 pub use network::{HostPort, HostPorts, Networks};
+use setting::Setting;
 
 /// The fewest bytes of the secret that tokens are signed with: as many as the hash has (RFC 7518, section 3.2).
 pub const MIN_JWT_SECRET_BYTES: usize = 32;
@@ -71,61 +73,61 @@ pub enum Command {
 #[derive(Args, Clone, Debug)]
 pub struct Settings {
     /// Address and port to listen on
-    #[arg(long, env = "WATCHKEEPER_LISTEN", global = true, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = parse_listen)]
+    #[arg(long, env = "WATCHKEEPER_LISTEN", global = true, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = Setting(parse_listen))]
     pub listen: SocketAddr,
 
     /// Where to store: sqlite://FILE, or postgres://USER:PASSWORD@HOST/NAME. By default the file watchkeeper.db in the data
     /// directory
-    #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = Database::parse)]
+    #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = Setting(Database::parse))]
     pub database_url: Option<Database>,
 
     /// Directory for the SQLite file and the generated secret; made when it is not there
-    #[arg(long, env = "WATCHKEEPER_DATA_DIR", global = true, value_name = "DIRECTORY", default_value = "./data")]
+    #[arg(long, env = "WATCHKEEPER_DATA_DIR", global = true, value_name = "DIRECTORY", default_value = "./data", value_parser = Setting(parse_directory))]
     pub data_dir: PathBuf,
 
     /// Secret that access tokens are signed with, at least 32 bytes; shared by all nodes on one database. By default it is
     /// made once and kept in the data directory
-    #[arg(long, env = "WATCHKEEPER_JWT_SECRET", global = true, value_name = "SECRET", hide_env_values = true, value_parser = parse_jwt_secret)]
+    #[arg(long, env = "WATCHKEEPER_JWT_SECRET", global = true, value_name = "SECRET", hide_env_values = true, value_parser = Setting(parse_jwt_secret))]
     pub jwt_secret: Option<SecretString>,
 
     /// Networks in private or special ranges that may be monitored: comma-separated CIDRs, or `all`. By default none
-    #[arg(long, env = "WATCHKEEPER_ALLOW_TARGETS", global = true, value_name = "CIDRS", default_value = "", hide_default_value = true, value_parser = network::parse_guard)]
+    #[arg(long, env = "WATCHKEEPER_ALLOW_TARGETS", global = true, value_name = "CIDRS", default_value = "", hide_default_value = true, value_parser = Setting(network::parse_guard))]
     pub allow_targets: AddressGuard,
 
     /// Who may sign up: `open`, `first-user` or `closed`
-    #[arg(long, env = "WATCHKEEPER_SIGNUP", global = true, value_name = "POLICY", default_value = "open", value_parser = parse_sign_up)]
+    #[arg(long, env = "WATCHKEEPER_SIGNUP", global = true, value_name = "POLICY", default_value = "open", value_parser = Setting(parse_sign_up))]
     pub signup: SignUpPolicy,
 
     /// Where people reach the dashboard, such as https://watch.example.org; with https, cookies are only sent over it
-    #[arg(long, env = "WATCHKEEPER_PUBLIC_URL", global = true, value_name = "URL", value_parser = network::parse_public_url)]
+    #[arg(long, env = "WATCHKEEPER_PUBLIC_URL", global = true, value_name = "URL", value_parser = Setting(network::parse_public_url))]
     pub public_url: Option<Url>,
 
     /// Proxies whose forwarding headers are believed: comma-separated CIDRs. By default none
-    #[arg(long, env = "WATCHKEEPER_TRUSTED_PROXIES", global = true, value_name = "CIDRS", default_value = "", hide_default_value = true, value_parser = Networks::parse)]
+    #[arg(long, env = "WATCHKEEPER_TRUSTED_PROXIES", global = true, value_name = "CIDRS", default_value = "", hide_default_value = true, value_parser = Setting(Networks::parse))]
     pub trusted_proxies: Networks,
 
     /// How many probes this node makes at once
-    #[arg(long, env = "WATCHKEEPER_WORKERS", global = true, value_name = "COUNT", default_value = "512", value_parser = parse_workers)]
+    #[arg(long, env = "WATCHKEEPER_WORKERS", global = true, value_name = "COUNT", default_value = "512", value_parser = Setting(parse_workers))]
     pub workers: u32,
 
     /// The shortest interval that a monitor may have, in seconds (1 to 3600)
-    #[arg(long, env = "WATCHKEEPER_MIN_INTERVAL_SECONDS", global = true, value_name = "SECONDS", default_value = "5", value_parser = parse_min_interval)]
+    #[arg(long, env = "WATCHKEEPER_MIN_INTERVAL_SECONDS", global = true, value_name = "SECONDS", default_value = "5", value_parser = Setting(parse_min_interval))]
     pub min_interval_seconds: Interval,
 
     /// How many monitors a workspace may have
-    #[arg(long, env = "WATCHKEEPER_MAX_MONITORS", global = true, value_name = "COUNT", default_value = "10000", value_parser = parse_max_monitors)]
+    #[arg(long, env = "WATCHKEEPER_MAX_MONITORS", global = true, value_name = "COUNT", default_value = "10000", value_parser = Setting(parse_max_monitors))]
     pub max_monitors: u32,
 
     /// Addresses that tell whether this node itself has a network: comma-separated host:port. By default none
-    #[arg(long, env = "WATCHKEEPER_NETWORK_CHECKS", global = true, value_name = "HOST:PORT", default_value = "", hide_default_value = true, value_parser = HostPorts::parse)]
+    #[arg(long, env = "WATCHKEEPER_NETWORK_CHECKS", global = true, value_name = "HOST:PORT", default_value = "", hide_default_value = true, value_parser = Setting(HostPorts::parse))]
     pub network_checks: HostPorts,
 
     /// What is logged: a level, or a filter such as info,watchkeeper=debug
-    #[arg(long, env = "WATCHKEEPER_LOG", global = true, value_name = "FILTER", default_value = "info", value_parser = parse_log)]
+    #[arg(long, env = "WATCHKEEPER_LOG", global = true, value_name = "FILTER", default_value = "info", value_parser = Setting(parse_log))]
     pub log: String,
 
     /// How the log is written
-    #[arg(long, env = "WATCHKEEPER_LOG_FORMAT", global = true, value_name = "FORMAT", default_value = "text", value_parser = parse_log_format)]
+    #[arg(long, env = "WATCHKEEPER_LOG_FORMAT", global = true, value_name = "FORMAT", default_value = "text", value_parser = Setting(parse_log_format))]
     pub log_format: LogFormat,
 }
 
@@ -163,22 +165,21 @@ impl Settings {
     }
 }
 
-/// Brings an error about a value into one line that names its variable and flag; others stay as they are.
+/// Brings a flag without its value into one line that names it as well; other errors stay as they are.
 fn one_line(error: clap::Error) -> clap::Error {
-    let is_about_a_value = matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidUtf8);
-    let (true, Some(ContextValue::String(shown))) = (is_about_a_value, error.get(ContextKind::InvalidArg)) else {
+    let (ErrorKind::InvalidValue, Some(ContextValue::String(shown))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+    else {
         return error;
     };
     let flag = shown.split_whitespace().next().unwrap_or(shown);
     let command = Config::command();
     let argument = command.get_arguments().find(|argument| argument.get_long() == flag.strip_prefix("--"));
-    let name = match argument.and_then(clap::Arg::get_env) {
-        Some(variable) => format!("{} ({flag})", variable.to_string_lossy()),
-        None => flag.to_owned(),
-    };
-    let rule =
-        std::error::Error::source(&error).map_or_else(|| "the value cannot be read".to_owned(), ToString::to_string);
-    clap::Error::raw(ErrorKind::ValueValidation, format!("{name}: {rule}\n"))
+    setting::refused(argument, &"a value is missing")
+}
+
+fn parse_directory(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("a directory has a name".to_owned()) } else { Ok(PathBuf::from(text)) }
 }
 
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {

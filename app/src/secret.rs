@@ -1,5 +1,6 @@
 //! The secret that tokens are signed with: made once and kept in the data directory, where none is configured.
 
+use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -22,9 +23,8 @@ pub fn keep(directory: &Path, make: impl FnOnce() -> SecretString) -> anyhow::Re
     if let Some(kept) = read(&path)? {
         return Ok(kept);
     }
-    write(directory, &path, &make())
-        .with_context(|| format!("the token secret {} cannot be written", path.display()))?;
-    read(&path)?.with_context(|| format!("the token secret {} has vanished", path.display()))
+    write(directory, &path, &make()).with_context(|| format!("{} cannot be written", Named(&path)))?;
+    read(&path)?.with_context(|| format!("{} has vanished", Named(&path)))
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<SecretString>> {
@@ -33,13 +33,23 @@ fn read(path: &Path) -> anyhow::Result<Option<SecretString>> {
             let text = text.trim_end();
             ensure!(
                 text.len() >= MIN_JWT_SECRET_BYTES,
-                "the token secret {} has fewer than {MIN_JWT_SECRET_BYTES} bytes; remove the file to have one made",
-                path.display()
+                "{} has fewer than {MIN_JWT_SECRET_BYTES} bytes; remove the file to have one made",
+                Named(path)
             );
             Ok(Some(SecretString::from(text)))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("the token secret {} cannot be read", path.display())),
+        Err(error) => Err(error).with_context(|| format!("{} cannot be read", Named(path))),
+    }
+}
+
+/// The file, by the variables that lead to it or stand in for it.
+struct Named<'a>(&'a Path);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.0.display();
+        write!(f, "WATCHKEEPER_JWT_SECRET is not set, and the token secret {path} in WATCHKEEPER_DATA_DIR")
     }
 }
 
@@ -120,5 +130,21 @@ mod tests {
         fs::write(directory.path().join(FILE_NAME), "short\n").unwrap();
         let error = keep(directory.path(), || made("a")).unwrap_err().to_string();
         assert!(error.contains(FILE_NAME) && !error.contains("short\n"), "{error}");
+        assert!(error.contains("WATCHKEEPER_JWT_SECRET"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_or_written_is_named_with_its_variables() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join(FILE_NAME)).unwrap();
+        let unreadable = keep(directory.path(), || made("a")).unwrap_err().to_string();
+        let file = directory.path().join("file");
+        fs::write(&file, "").unwrap();
+        let unwritable = keep(&file, || made("a")).unwrap_err().to_string();
+        for error in [unreadable, unwritable] {
+            for name in ["WATCHKEEPER_JWT_SECRET", "WATCHKEEPER_DATA_DIR", FILE_NAME] {
+                assert!(error.contains(name), "{name}: {error}");
+            }
+        }
     }
 }

@@ -26,11 +26,14 @@ fn flags_stand_before_or_after_the_command() {
     }
 }
 
+fn settings() -> Vec<clap::Arg> {
+    let is_setting = |argument: &&clap::Arg| !matches!(argument.get_id().as_str(), "help" | "version");
+    Config::command().get_arguments().filter(is_setting).cloned().collect()
+}
+
 #[test]
 fn every_setting_has_a_variable() {
-    let command = Config::command();
-    for argument in command.get_arguments().filter(|argument| !matches!(argument.get_id().as_str(), "help" | "version"))
-    {
+    for argument in settings() {
         let variable = argument.get_env().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         assert!(variable == "DATABASE_URL" || variable.starts_with("WATCHKEEPER_"), "{}", argument.get_id());
     }
@@ -44,6 +47,7 @@ fn a_value_that_cannot_be_right_is_refused_in_one_line_that_names_it() {
         ("--database-url", "data.db", "DATABASE_URL"),
         ("--database-url", "sqlite::memory:", "DATABASE_URL"),
         ("--database-url", "postgres://", "DATABASE_URL"),
+        ("--data-dir", "", "WATCHKEEPER_DATA_DIR"),
         ("--jwt-secret", "short", "WATCHKEEPER_JWT_SECRET"),
         ("--allow-targets", "10.0.0.0/33", "WATCHKEEPER_ALLOW_TARGETS"),
         ("--allow-targets", "10.0.0.0/8,", "WATCHKEEPER_ALLOW_TARGETS"),
@@ -58,11 +62,33 @@ fn a_value_that_cannot_be_right_is_refused_in_one_line_that_names_it() {
         ("--network-checks", "1.1.1.1", "WATCHKEEPER_NETWORK_CHECKS"),
         ("--network-checks", "::1:53", "WATCHKEEPER_NETWORK_CHECKS"),
         ("--log", "watchkeeper=loud", "WATCHKEEPER_LOG"),
+        ("--log", "watchkeeper=\nloud", "WATCHKEEPER_LOG"),
         ("--log-format", "xml", "WATCHKEEPER_LOG_FORMAT"),
     ] {
         let line = line(&[&format!("{flag}={value}")]);
         assert!(line.starts_with(&format!("error: {variable} ({flag}): ")), "{line}");
         assert_eq!(line.trim_end().lines().count(), 1, "{line}");
+    }
+}
+
+#[test]
+fn a_flag_without_its_value_is_named_in_one_line() {
+    assert_eq!(line(&["--listen"]), "error: WATCHKEEPER_LISTEN (--listen): a value is missing\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_utf_8_is_refused_in_one_line_that_names_it() {
+    use std::ffi::{OsStr, OsString};
+    use std::os::unix::ffi::OsStrExt;
+    let value = OsStr::from_bytes(b"/data/\xff");
+    for argument in settings() {
+        let mut flag = OsString::from(format!("--{}=", argument.get_long().unwrap()));
+        flag.push(value);
+        let error = Config::read([OsString::from("watchkeeper"), flag]).unwrap_err().to_string();
+        let variable = argument.get_env().unwrap().to_str().unwrap();
+        assert!(error.starts_with(&format!("error: {variable} (")), "{error}");
+        assert_eq!(error.trim_end().lines().count(), 1, "{error}");
     }
 }
 

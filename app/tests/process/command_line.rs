@@ -17,13 +17,20 @@ async fn a_value_that_cannot_be_right_stops_the_start_with_one_line_that_names_i
     let place = Place::for_sqlite();
     for (name, value) in [
         ("WATCHKEEPER_LISTEN", "nowhere"),
+        ("WATCHKEEPER_LISTEN", ""),
         ("DATABASE_URL", "mysql://localhost/watchkeeper"),
+        ("DATABASE_URL", ""),
+        ("WATCHKEEPER_DATA_DIR", ""),
         ("WATCHKEEPER_JWT_SECRET", "short"),
         ("WATCHKEEPER_ALLOW_TARGETS", "10.0.0.0/99"),
         ("WATCHKEEPER_SIGNUP", "maybe"),
+        ("WATCHKEEPER_PUBLIC_URL", "watch.example.org"),
+        ("WATCHKEEPER_TRUSTED_PROXIES", "proxy"),
         ("WATCHKEEPER_WORKERS", "0"),
+        ("WATCHKEEPER_MAX_MONITORS", "many"),
         ("WATCHKEEPER_MIN_INTERVAL_SECONDS", "0"),
         ("WATCHKEEPER_NETWORK_CHECKS", "nowhere"),
+        ("WATCHKEEPER_LOG", "watchkeeper=\nloud"),
         ("WATCHKEEPER_LOG_FORMAT", "xml"),
     ] {
         let line = refusal(&place.setup().with(name, value), &["serve"], 2).await;
