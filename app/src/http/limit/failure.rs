@@ -11,7 +11,7 @@ use tokio::time::Instant;
 const MAX_FAILURES: usize = 10;
 /// How long a failed log-in counts.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
-/// How many accounts are remembered; beyond that the memory starts anew.
+/// How many accounts are remembered; beyond that the oldest is forgotten.
 const MAX_ACCOUNTS: usize = 100_000;
 
 /// The failed log-ins of late, by the hash of the account's e-mail: it does not matter whether there is such an account.
@@ -36,11 +36,10 @@ impl Failures {
         let account = self.hasher.hash_one(email.trim().to_lowercase());
         let at = Instant::now();
         let mut by_account = self.lock();
-        if by_account.len() >= MAX_ACCOUNTS {
+        if by_account.len() >= MAX_ACCOUNTS && !by_account.contains_key(&account) {
             by_account.retain(|_, failures| failures.back().is_some_and(|last| at.duration_since(*last) < WINDOW));
             if by_account.len() >= MAX_ACCOUNTS {
-                tracing::warn!("log-ins to {MAX_ACCOUNTS} accounts failed within a quarter of an hour; counting anew");
-                by_account.clear();
+                forget_oldest(&mut by_account);
             }
         }
         let failures = by_account.entry(account).or_default();
@@ -58,6 +57,14 @@ impl Failures {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, VecDeque<Instant>>> {
         self.by_account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets the account whose last failure is the longest ago.
+fn forget_oldest(by_account: &mut HashMap<u64, VecDeque<Instant>>) {
+    let oldest = by_account.iter().min_by_key(|(_, failures)| failures.back().copied()).map(|(account, _)| *account);
+    if let Some(oldest) = oldest {
+        by_account.remove(&oldest);
     }
 }
 
@@ -92,6 +99,21 @@ mod tests {
         tokio::time::advance(WINDOW - Duration::from_secs(10)).await;
         assert!(failures.begin("ada@example.org").is_ok());
         assert!(failures.begin("ada@example.org").is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn beyond_the_most_accounts_only_the_oldest_is_forgotten() {
+        let failures = Failures::default();
+        for email in ["ada@example.org", "bob@example.org"] {
+            while failures.begin(email).is_ok() {}
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        for number in 2..=MAX_ACCOUNTS {
+            assert!(failures.begin(&format!("{number}@example.org")).is_ok());
+        }
+        assert_eq!(failures.lock().len(), MAX_ACCOUNTS);
+        assert!(failures.begin("bob@example.org").is_err(), "who is known takes nobody's place");
+        assert!(failures.begin("ada@example.org").is_ok());
     }
 
     #[tokio::test(start_paused = true)]
