@@ -3,14 +3,15 @@
 mod cookie;
 mod view;
 
-use poem::http::HeaderMap;
+use poem::http::header::SET_COOKIE;
+use poem::http::{HeaderMap, HeaderValue};
 use poem::web::Data;
 use poem_openapi::{ApiResponse, OpenApi};
 use watchkeeper_domain::session::RefreshToken;
 use watchkeeper_domain::usecase::{AccountError, LoggedIn};
 
 use super::caller::Caller;
-use super::client::{self, ClientAddress};
+use super::client::{self, ClientAddress, RequestedHost};
 use super::json::Json;
 use super::problem::{Kind, Problem, Refusal, refusals};
 use super::{Api, Tag};
@@ -109,12 +110,16 @@ impl AuthApi {
         &self,
         api: Data<&Api>,
         client: ClientAddress,
+        host: RequestedHost,
         headers: &HeaderMap,
     ) -> Result<LoggedInAgain, Refusal<Refresh>> {
         api.limits.admit(client)?;
-        client::refuse_foreign_origin(headers, api.settings.public_url.as_ref())?;
-        let shown = cookie::read(headers).ok_or(Problem::new(Kind::SessionEnded))?;
-        let logged_in = api.accounts.refresh(&RefreshToken::new(shown)).await?;
+        client::refuse_foreign_origin(headers, &host, api.settings.public_url.as_ref())?;
+        let logged_in = match cookie::read(headers) {
+            Some(shown) => api.accounts.refresh(&RefreshToken::new(shown)).await,
+            None => Err(AccountError::SessionEnded),
+        };
+        let logged_in = logged_in.map_err(|error| without_dead_cookie(error, &api))?;
         let (session, cookie) = session(&api, &logged_in);
         Ok(LoggedInAgain::Ok(session, cookie))
     }
@@ -127,10 +132,11 @@ impl AuthApi {
         &self,
         api: Data<&Api>,
         client: ClientAddress,
+        host: RequestedHost,
         headers: &HeaderMap,
     ) -> Result<LoggedOut, Refusal<LogOut>> {
         api.limits.admit(client)?;
-        client::refuse_foreign_origin(headers, api.settings.public_url.as_ref())?;
+        client::refuse_foreign_origin(headers, &host, api.settings.public_url.as_ref())?;
         if let Some(shown) = cookie::read(headers) {
             api.accounts.log_out(&RefreshToken::new(shown)).await?;
         }
@@ -143,6 +149,15 @@ impl AuthApi {
     #[oai(path = "/auth/me", method = "get", operation_id = "getMe")]
     async fn me(&self, api: Data<&Api>, caller: Caller) -> Result<Json<User>, Refusal<Me>> {
         Ok(Json(User::from(&api.accounts.user(caller.user()).await?)))
+    }
+}
+
+/// Where the session has ended, its cookie is taken away: it would never be of use again.
+fn without_dead_cookie(error: AccountError, api: &Api) -> Problem {
+    let problem = Problem::from(error);
+    match HeaderValue::from_str(&cookie::removal(api.settings.is_https())) {
+        Ok(removal) if problem.kind() == Kind::SessionEnded => problem.header(SET_COOKIE, removal),
+        _ => problem,
     }
 }
 

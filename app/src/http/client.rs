@@ -1,10 +1,11 @@
 //! Where a request comes from: the address behind trusted proxies, and whether a foreign page sent it.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Once;
 
 use ipnet::IpNet;
 use poem::http::header::{HOST, ORIGIN};
-use poem::http::{HeaderMap, HeaderName};
+use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use poem::{FromRequest, Request, RequestBody, Result};
 use url::Url;
 
@@ -12,6 +13,7 @@ use super::Api;
 use super::problem::{Kind, Problem};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// The address of a client, as far as it can be told apart from others: IPv6 by its /64, which one customer has whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,7 +21,7 @@ pub(super) struct ClientAddress(pub IpAddr);
 
 impl<'a> FromRequest<'a> for ClientAddress {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
-        let peer = request.remote_addr().as_socket_addr().map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.ip());
+        let peer = peer(request);
         let trusted = request.data::<Api>().map_or(&[][..], |api| &api.settings.trusted_proxies);
         Ok(Self::behind(peer, request.headers(), trusted))
     }
@@ -44,6 +46,31 @@ impl ClientAddress {
     }
 }
 
+/// The host that the client asked for, as far as that is known.
+pub(super) struct RequestedHost(Option<String>);
+
+impl<'a> FromRequest<'a> for RequestedHost {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
+        let peer = peer(request);
+        let trusted = request.data::<Api>().map_or(&[][..], |api| &api.settings.trusted_proxies);
+        Ok(Self::behind(peer, request.headers(), trusted))
+    }
+}
+
+impl RequestedHost {
+    /// What a trusted proxy says that it was asked for; otherwise what the request itself says.
+    fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
+        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let is_trusted = trusted.iter().any(|network| network.contains(&peer.to_canonical()));
+        let forwarded = text(X_FORWARDED_HOST).filter(|_| is_trusted).and_then(|hosts| hosts.split(',').next());
+        Self(forwarded.or_else(|| text(HOST)).map(|host| host.trim().to_owned()))
+    }
+}
+
+fn peer(request: &Request) -> IpAddr {
+    request.remote_addr().as_socket_addr().map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.ip())
+}
+
 /// An address as proxies write it: bare, or with a port, IPv6 perhaps in brackets.
 fn parse_hop(text: &str) -> Option<IpAddr> {
     let text = text.trim();
@@ -56,15 +83,38 @@ fn parse_hop(text: &str) -> Option<IpAddr> {
 ///
 /// # Errors
 /// `ForeignOrigin`.
-pub(super) fn refuse_foreign_origin(headers: &HeaderMap, public_url: Option<&Url>) -> Result<(), Problem> {
-    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
-    let origin = origin.to_str().ok().and_then(|origin| Url::parse(origin).ok());
+pub(super) fn refuse_foreign_origin(
+    headers: &HeaderMap,
+    RequestedHost(host): &RequestedHost,
+    public_url: Option<&Url>,
+) -> Result<(), Problem> {
+    let Some(shown) = headers.get(ORIGIN) else { return Ok(()) };
+    let origin = shown.to_str().ok().and_then(|origin| Url::parse(origin).ok());
     let is_ours = origin.is_some_and(|origin| {
         let is_public = public_url.is_some_and(|public_url| public_url.origin() == origin.origin());
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        is_public || host.is_some_and(|host| authority(&origin).is_some_and(|own| own.eq_ignore_ascii_case(host)))
+        let own = host.as_ref().zip(authority(&origin));
+        is_public || own.is_some_and(|(host, own)| own.eq_ignore_ascii_case(host))
     });
-    if is_ours { Ok(()) } else { Err(Problem::new(Kind::ForeignOrigin)) }
+    if is_ours {
+        return Ok(());
+    }
+    if public_url.is_none() {
+        explain_once(shown, host.as_deref());
+    }
+    Err(Problem::new(Kind::ForeignOrigin))
+}
+
+/// Tells the operator what was compared, the first time: behind a proxy that hides the host it is nobody's attack.
+fn explain_once(origin: &HeaderValue, host: Option<&str>) {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        tracing::warn!(
+            ?origin,
+            ?host,
+            "refused a request as another site's page: behind a proxy, set WATCHKEEPER_PUBLIC_URL to where people \
+             reach the dashboard, or WATCHKEEPER_TRUSTED_PROXIES so that X-Forwarded-Host is believed"
+        );
+    });
 }
 
 /// Host and port as a browser writes them into `Host`.
@@ -108,6 +158,25 @@ mod tests {
     }
 
     #[test]
+    fn only_a_trusted_proxy_is_believed_what_host_was_asked_for() {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static("10.0.0.5:8080"));
+        headers.insert(X_FORWARDED_HOST, HeaderValue::from_static("watch.example.org, inner.example"));
+        headers.insert(ORIGIN, HeaderValue::from_static("https://watch.example.org"));
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        for (peer, trusted, host) in [
+            ("10.0.0.1", &trusted[..], "watch.example.org"),
+            ("::ffff:10.0.0.1", &trusted, "watch.example.org"),
+            ("198.51.100.7", &trusted, "10.0.0.5:8080"),
+            ("10.0.0.1", &[], "10.0.0.5:8080"),
+        ] {
+            let asked = RequestedHost::behind(peer.parse().unwrap(), &headers, trusted);
+            assert_eq!(asked.0.as_deref(), Some(host), "{peer}");
+            assert_eq!(refuse_foreign_origin(&headers, &asked, None).is_ok(), host == "watch.example.org", "{peer}");
+        }
+    }
+
+    #[test]
     fn only_our_own_origin_may_use_the_cookie() {
         let public = Url::parse("https://watch.example.org").unwrap();
         for (origin, host, allowed) in [
@@ -120,11 +189,15 @@ mod tests {
             (Some("null"), "127.0.0.1:8080", false),
         ] {
             let mut headers = HeaderMap::new();
-            headers.insert(HOST, HeaderValue::from_static(host));
             if let Some(origin) = origin {
                 headers.insert(ORIGIN, HeaderValue::from_static(origin));
             }
-            assert_eq!(refuse_foreign_origin(&headers, Some(&public)).is_ok(), allowed, "{origin:?} at {host}");
+            let host_asked = RequestedHost(Some(host.to_owned()));
+            assert_eq!(
+                refuse_foreign_origin(&headers, &host_asked, Some(&public)).is_ok(),
+                allowed,
+                "{origin:?} at {host}"
+            );
         }
     }
 }

@@ -131,7 +131,10 @@ async fn one_session_does_not_end_with_another() {
 async fn without_a_valid_cookie_there_is_nothing_to_refresh() {
     let server = Server::new();
     post(&server, "/api/v1/auth/refresh", &[]).await.problem(401, "session_ended");
-    refresh(&server, "refresh_token=made-up").await.problem(401, "session_ended");
+    let answer = refresh(&server, "refresh_token=made-up").await;
+    answer.problem(401, "session_ended");
+    let removal = answer.header("set-cookie").unwrap();
+    assert!(removal.starts_with("refresh_token=;") && removal.contains("Max-Age=0"), "{removal}");
     let expired = cookie(&sign_up(&server, &ada()).await);
     server.clock.advance(REFRESH_TOKEN_LIFETIME);
     refresh(&server, &expired).await.problem(401, "session_ended");
