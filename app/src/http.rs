@@ -111,11 +111,17 @@ enum Tag {
     Events,
 }
 
+/// What is served while the store has not been reached yet: the process is alive, and everything else has to wait.
+pub fn starting(settings: &Settings) -> BoxEndpoint<'static, Response> {
+    // Nobody can ask for these counts before the store is there.
+    let metrics = Metrics::register(&mut Registry::default());
+    Route::new().at("/healthz", get(health::alive)).at("/*", health::not_yet).with(edge(metrics, settings)).boxed()
+}
+
 /// Everything that is served.
 pub fn router(parts: Parts, settings: Settings) -> BoxEndpoint<'static, Response> {
     let Parts { accounts, monitors, history, watch, feed, upkeep, clock, metrics, registry, stop } = parts;
-    let allowed = edge::Allowed::of_document(&openapi_json());
-    let edge = edge::Edge { metrics, allowed, is_https: settings.is_https() };
+    let edge = edge(metrics, &settings);
     let (limits, slots) = (limit::Limits::new(), event::Slots::default());
     let api: Api =
         Arc::new(Shared { accounts, monitors, history, watch, feed, upkeep, clock, stop, settings, limits, slots });
@@ -129,4 +135,8 @@ pub fn router(parts: Parts, settings: Settings) -> BoxEndpoint<'static, Response
         .data(registry)
         .with(edge)
         .boxed()
+}
+
+fn edge(metrics: Metrics, settings: &Settings) -> edge::Edge {
+    edge::Edge { metrics, allowed: edge::Allowed::of_document(&openapi_json()), is_https: settings.is_https() }
 }

@@ -250,11 +250,7 @@ impl Wiring {
             registry: Arc::new(registry),
             stop,
         };
-        let settings = http::Settings {
-            public_url: self.settings.public_url.clone(),
-            trusted_proxies: self.settings.trusted_proxies.0.clone(),
-        };
-        Ok((parts, settings))
+        Ok((parts, site_settings(&self.settings)))
     }
 
     /// The secret that tokens are signed with: the configured one, or the one in the data directory.
@@ -304,4 +300,9 @@ async fn follow(clock: Arc<DatabaseClock<Arc<PostgresStore>>>) {
             tracing::debug!(error = &error as &dyn std::error::Error, "the database's time could not be measured");
         }
     }
+}
+
+/// How the HTTP side is to behave.
+pub(crate) fn site_settings(settings: &Settings) -> http::Settings {
+    http::Settings { public_url: settings.public_url.clone(), trusted_proxies: settings.trusted_proxies.0.clone() }
 }

@@ -1,13 +1,14 @@
 //! Serving: the port is open from the beginning, so that `/healthz` answers while a database is still away; everything
 //! else is served once it is there.
 
+mod connection;
+
 use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
 use poem::endpoint::BoxEndpoint;
-use poem::http::StatusCode;
 use poem::listener::TcpAcceptor;
 use poem::{Endpoint, Request, Response, Server};
 use prometheus_client::registry::Registry;
@@ -19,10 +20,15 @@ use super::print;
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::http;
-use crate::wiring::{Patience, Wiring};
+use crate::wiring::{self, Patience, Wiring};
+use connection::Bounded;
 
 /// How long requests under way may take when the server stops.
 const HTTP_GRACE: Duration = Duration::from_secs(5);
+/// How long a connection may be silent: longer than between two signs of life of a stream, and than a check on request.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How many connections there may be at once: one for every live stream, and some for everybody else.
+const MAX_CONNECTIONS: usize = 12_000;
 
 /// Serves the API and the dashboard, and watches where it is to.
 pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: CancellationToken) -> Result<(), Failure> {
@@ -34,7 +40,7 @@ pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: Cancella
     let stop_serving = stop.child_token();
     // Whatever else ends this function ends the server as well.
     let _stop_serving = stop_serving.clone().drop_guard();
-    let server = start(listener, Site(Arc::clone(&site)), stop_serving.clone())?;
+    let server = start(listener, Site::new(Arc::clone(&site), settings), stop_serving.clone())?;
     print(&format!("Watchkeeper listens on http://{address}\n"))?;
 
     let Some(wiring) = Wiring::open(settings, Patience::UntilItAnswers, &stop).await? else {
@@ -60,8 +66,8 @@ pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: Cancella
 }
 
 fn start(listener: TcpListener, site: Site, stop: CancellationToken) -> Result<JoinHandle<io::Result<()>>, Failure> {
-    let acceptor = TcpAcceptor::from_tokio(listener)?;
-    let server = Server::new_with_acceptor(acceptor);
+    let acceptor = Bounded::new(TcpAcceptor::from_tokio(listener)?, MAX_CONNECTIONS);
+    let server = Server::new_with_acceptor(acceptor).idle_timeout(IDLE_TIMEOUT);
     Ok(tokio::spawn(server.run_with_graceful_shutdown(site, stop.cancelled_owned(), Some(HTTP_GRACE))))
 }
 
@@ -72,44 +78,36 @@ async fn finish(stop: CancellationToken, server: JoinHandle<io::Result<()>>) -> 
 }
 
 /// All that is served: little at first, everything once the store is there.
-struct Site(Arc<OnceLock<BoxEndpoint<'static, Response>>>);
+struct Site {
+    whole: Arc<OnceLock<BoxEndpoint<'static, Response>>>,
+    starting: BoxEndpoint<'static, Response>,
+}
+
+impl Site {
+    fn new(whole: Arc<OnceLock<BoxEndpoint<'static, Response>>>, settings: &Settings) -> Self {
+        Self { whole, starting: http::starting(&wiring::site_settings(settings)) }
+    }
+}
 
 impl Endpoint for Site {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        match self.0.get() {
-            Some(site) => site.call(request).await,
-            None => Ok(starting(request.uri().path())),
-        }
+        self.whole.get().unwrap_or(&self.starting).call(request).await
     }
-}
-
-/// The answer while the store is not there yet.
-fn starting(path: &str) -> Response {
-    if path == "/healthz" {
-        return Response::builder().content_type("text/plain; charset=utf-8").body("alive\n");
-    }
-    let problem = serde_json::json!({
-        "type": "/problems/store_unavailable",
-        "title": "The store cannot be reached",
-        "status": 503,
-        "code": "store_unavailable",
-        "detail": "The store is not reachable yet. Try again in a moment.",
-    });
-    Response::builder()
-        .status(StatusCode::SERVICE_UNAVAILABLE)
-        .content_type("application/problem+json")
-        .header("Retry-After", "5")
-        .header("Cache-Control", "no-store")
-        .body(problem.to_string())
 }
 
 #[cfg(test)]
 mod tests {
-    use poem::http::Uri;
+    use poem::http::{StatusCode, Uri};
+
+    use crate::config::Config;
 
     use super::*;
+
+    fn site() -> Site {
+        Site::new(Arc::default(), &Config::read(["watchkeeper"]).unwrap().settings)
+    }
 
     async fn ask(site: &Site, path: &'static str) -> (StatusCode, String) {
         let request = Request::builder().uri(Uri::from_static(path)).finish();
@@ -119,9 +117,9 @@ mod tests {
 
     #[tokio::test]
     async fn before_the_store_is_there_the_process_is_alive_and_nothing_else() {
-        let site = Site(Arc::default());
+        let site = site();
         assert_eq!(ask(&site, "/healthz").await, (StatusCode::OK, "alive\n".to_owned()));
-        for path in ["/readyz", "/api/v1/monitors", "/"] {
+        for path in ["/readyz", "/api/v1/monitors", "/metrics", "/"] {
             let (status, body) = ask(&site, path).await;
             assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
             assert_eq!(serde_json::from_str::<serde_json::Value>(&body).unwrap()["code"], "store_unavailable");
@@ -129,10 +127,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_answered_before_the_store_is_there_is_as_guarded_as_all_else() {
+        for path in ["/healthz", "/api/v1/monitors", "/"] {
+            let answer = site().call(Request::builder().uri(Uri::from_static(path)).finish()).await.unwrap();
+            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+            assert!(answer.header("content-security-policy").is_some(), "{path}");
+            assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+            assert_eq!(answer.header("retry-after").is_some(), path != "/healthz", "{path}");
+        }
+    }
+
+    #[tokio::test]
     async fn once_it_is_there_everything_is_served() {
-        let site = Site(Arc::default());
+        let site = site();
         let whole = poem::endpoint::make(|_| async { Ok::<_, poem::Error>(Response::builder().body("whole")) });
-        assert!(site.0.set(poem::EndpointExt::boxed(whole)).is_ok());
+        assert!(site.whole.set(poem::EndpointExt::boxed(whole)).is_ok());
         assert_eq!(ask(&site, "/readyz").await, (StatusCode::OK, "whole".to_owned()));
     }
 }

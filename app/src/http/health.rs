@@ -36,6 +36,14 @@ pub(super) async fn ready(api: Data<&Api>) -> Result<Response> {
     Ok(plain("ready\n"))
 }
 
+/// The store has not been reached yet.
+#[handler]
+pub(super) fn not_yet() -> Problem {
+    Problem::new(Kind::StoreUnavailable)
+        .detail("The store is not reachable yet. Try again in a moment.")
+        .retry_after(RETRY_AFTER)
+}
+
 /// All counters of this process.
 #[handler]
 pub(super) fn metrics(Data(registry): Data<&Arc<Registry>>) -> Result<Response> {
