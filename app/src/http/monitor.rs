@@ -127,7 +127,7 @@ impl MonitorApi {
 
     /// Delete a monitor
     ///
-    /// With its history, at once.
+    /// With its history. Nothing of it is seen from now on; what is stored of it is erased bit by bit.
     #[oai(path = "/monitors/:id", method = "delete", operation_id = "deleteMonitor")]
     async fn delete(
         &self,

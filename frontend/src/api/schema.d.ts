@@ -204,7 +204,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a monitor
-         * @description With its history, at once.
+         * @description With its history. Nothing of it is seen from now on; what is stored of it is erased bit by bit.
          */
         delete: operations["deleteMonitor"];
         options?: never;
@@ -1672,6 +1672,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
             503: {
                 headers: {
@@ -1723,6 +1732,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
             503: {
                 headers: {
@@ -1759,6 +1777,15 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -1823,6 +1850,15 @@ export interface operations {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
                     "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -1931,6 +1967,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
             503: {
                 headers: {
@@ -1978,6 +2023,15 @@ export interface operations {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
                     "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -2040,6 +2094,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
             503: {
                 headers: {
@@ -2087,6 +2150,15 @@ export interface operations {
             };
             /** @description There is no such thing in the caller's workspace. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here; the log says what. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2145,6 +2217,15 @@ export interface operations {
             };
             /** @description A field or parameter breaks a rule; `errors` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here; the log says what. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2245,6 +2326,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
             503: {
                 headers: {
@@ -2299,6 +2389,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
             503: {
                 headers: {
@@ -2344,6 +2443,15 @@ export interface operations {
             };
             /** @description There is no such thing in the caller's workspace. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here; the log says what. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2454,6 +2562,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
             503: {
                 headers: {
@@ -2513,6 +2630,15 @@ export interface operations {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
                     "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -2593,6 +2719,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
             503: {
                 headers: {
@@ -2658,6 +2793,15 @@ export interface operations {
             };
             /** @description A field or parameter breaks a rule; `errors` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here; the log says what. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2733,6 +2877,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
             503: {
                 headers: {
@@ -2794,6 +2947,15 @@ export interface operations {
             };
             /** @description A field or parameter breaks a rule; `errors` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here; the log says what. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2871,6 +3033,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
             503: {
                 headers: {
@@ -2939,6 +3110,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
             503: {
                 headers: {
@@ -3000,6 +3180,15 @@ export interface operations {
             };
             /** @description A field or parameter breaks a rule; `errors` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here; the log says what. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -6,11 +6,14 @@ use poem_openapi::ApiResponse;
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
-use poem_openapi::types::Type;
+use poem_openapi::types::{ToJSON, Type};
 
-use super::{MEDIA_TYPE, Problem, ProblemBody};
+use super::{Kind, MEDIA_TYPE, Problem, ProblemBody};
 
-/// The statuses that an operation may refuse with.
+/// What every operation may answer, and none should.
+const FAULT: u16 = 500;
+
+/// The statuses that an operation may refuse with, beside 500.
 pub(in crate::http) trait Statuses: Send + Sync + 'static {
     /// In ascending order.
     const ALL: &'static [u16];
@@ -33,9 +36,12 @@ pub(in crate::http) use refusals;
 #[derive(Debug)]
 pub(in crate::http) struct Refusal<S>(Problem, PhantomData<S>);
 
-impl<S, E: Into<Problem>> From<E> for Refusal<S> {
+impl<S: Statuses, E: Into<Problem>> From<E> for Refusal<S> {
     fn from(error: E) -> Self {
-        Self(error.into(), PhantomData)
+        let problem = error.into();
+        let status = problem.kind().facts().status.as_u16();
+        debug_assert!(documented::<S>().any(|documented| documented == status), "{status} is not documented");
+        Self(problem, PhantomData)
     }
 }
 
@@ -47,12 +53,18 @@ impl<S: Statuses> From<Refusal<S>> for poem::Error {
 
 impl<S: Statuses> ApiResponse for Refusal<S> {
     fn meta() -> MetaResponses {
-        MetaResponses { responses: S::ALL.iter().map(|status| response(*status)).collect() }
+        MetaResponses { responses: documented::<S>().map(response).collect() }
     }
 
     fn register(registry: &mut Registry) {
         ProblemBody::register(registry);
     }
+}
+
+/// The statuses of an operation, in ascending order: those that it names, and the one of a fault of ours.
+fn documented<S: Statuses>() -> impl Iterator<Item = u16> {
+    let (before, after) = S::ALL.split_at(S::ALL.partition_point(|status| *status < FAULT));
+    before.iter().chain(&[FAULT]).chain(after).copied()
 }
 
 fn response(status: u16) -> MetaResponse {
@@ -65,8 +77,26 @@ fn response(status: u16) -> MetaResponse {
         description: description(status),
         status: Some(status),
         status_range: None,
-        content: vec![MetaMediaType { content_type: MEDIA_TYPE, schema: ProblemBody::schema_ref() }],
+        content: vec![MetaMediaType { content_type: MEDIA_TYPE, schema: with_example(status) }],
         headers,
+    }
+}
+
+/// A problem, with an example of this status: the example of the type itself is one of 422.
+fn with_example(status: u16) -> MetaSchemaRef {
+    let schema = ProblemBody::schema_ref();
+    let kind = match status {
+        403 => Some(Kind::ForeignOrigin),
+        409 => Some(Kind::Conflict),
+        422 => None,
+        _ => Kind::ALL.iter().copied().find(|kind| kind.facts().status.as_u16() == status),
+    };
+    match kind {
+        Some(kind) => {
+            let example = Problem::new(kind).body().to_json();
+            MetaSchemaRef::Inline(Box::new(MetaSchema { all_of: vec![schema], example, ..MetaSchema::ANY }))
+        }
+        None => schema,
     }
 }
 
@@ -92,6 +122,6 @@ fn description(status: u16) -> &'static str {
         422 => "A field or parameter breaks a rule; `errors` names each.",
         429 => "Too many requests; `Retry-After` says when to try again.",
         503 => "The store cannot be reached, or this server is cut off; `Retry-After` says when to try again.",
-        _ => "Something went wrong here.",
+        _ => "Something went wrong here; the log says what.",
     }
 }
