@@ -3,7 +3,7 @@
 //! One client serves all probes, with pooling off: every request looks up its name and opens a connection of its own,
 //! while the TLS configuration is built once. What happens underneath a request (the name was resolved, the connection
 //! is open, the handshake begins) is noted by hooks in the resolver, the connector and the TLS configuration, which find
-//! the probe that they run for through a task-local [`trace`]. The [`resolver`] hands the connector only addresses that
+//! the probe that they run for through a task-local `trace`. The `resolver` hands the connector only addresses that
 //! the guard permits, so what was judged is what is dialled; literal addresses never reach it and are judged here.
 
 mod evidence;

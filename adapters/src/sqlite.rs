@@ -5,7 +5,7 @@
 //! question in one snapshot. `synchronous=FULL` makes what is recorded survive a power cut.
 //!
 //! History is never searched: healthy checks lie on a known grid and are looked up slot by slot, the others are found
-//! through a small index, and long windows are read from rollups ([`log`]).
+//! through a small index, and long windows are read from rollups (`log`).
 
 mod check;
 mod claim;
