@@ -98,7 +98,7 @@ pub struct Settings {
     #[arg(long, env = "WATCHKEEPER_SIGNUP", global = true, value_name = "POLICY", default_value = "open", value_parser = Setting(parse_sign_up))]
     pub signup: SignUpPolicy,
 
-    /// Where people reach the dashboard, such as https://watch.example.org; with https, cookies are only sent over it
+    /// Where people reach the dashboard, such as `https://watch.example.org`; with https, cookies are only sent over it
     #[arg(long, env = "WATCHKEEPER_PUBLIC_URL", global = true, value_name = "URL", value_parser = Setting(network::parse_public_url))]
     pub public_url: Option<Url>,
 
