@@ -25,8 +25,9 @@ use connection::Bounded;
 
 /// How long requests under way may take when the server stops.
 const HTTP_GRACE: Duration = Duration::from_secs(5);
-/// How long a connection may be silent: longer than between two signs of life of a stream, and than a check on request.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a connection may be silent: longer than between two signs of life of a stream, and than a check on request
+/// (two minutes, see [`watchkeeper_domain::monitor::Timeout::MAX_SECS`]) keeps its caller waiting.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(150);
 /// How many connections there may be at once: one for every live stream, and some for everybody else.
 const MAX_CONNECTIONS: usize = 12_000;
 
@@ -66,8 +67,8 @@ pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: Cancella
 }
 
 fn start(listener: TcpListener, site: Site, stop: CancellationToken) -> Result<JoinHandle<io::Result<()>>, Failure> {
-    let acceptor = Bounded::new(TcpAcceptor::from_tokio(listener)?, MAX_CONNECTIONS);
-    let server = Server::new_with_acceptor(acceptor).idle_timeout(IDLE_TIMEOUT);
+    let acceptor = Bounded::new(TcpAcceptor::from_tokio(listener)?, MAX_CONNECTIONS, IDLE_TIMEOUT);
+    let server = Server::new_with_acceptor(acceptor);
     Ok(tokio::spawn(server.run_with_graceful_shutdown(site, stop.cancelled_owned(), Some(HTTP_GRACE))))
 }
 
