@@ -8,8 +8,8 @@ use anyhow::Context;
 
 use crate::bed::Kind;
 use crate::plot::{Bar, bars};
-use crate::scenario::{Found, Measured, OnStore};
-use crate::statistics::Spread;
+use crate::scenario::{Bare, Found, Measured, OnStore};
+use crate::statistics::{Spread, whole};
 
 const BEGIN: &str = "<!-- measured: begin -->";
 const END: &str = "<!-- measured: end -->";
@@ -20,6 +20,9 @@ const MAX_RATIO: f64 = 3.0;
 const MAX_LATE_MS: f64 = 50.0;
 /// Less than this, with 10,000 monitors.
 const MAX_RESIDENT_MB: f64 = 100.0;
+
+/// Which of the loads of a store.
+type Pick = fn(&OnStore) -> &Measured;
 
 /// Writes the measured part of the document anew; the rest of it stays.
 pub(crate) fn write(found: &Found, document: &Path) -> anyhow::Result<()> {
@@ -51,7 +54,7 @@ fn measured(found: &Found) -> anyhow::Result<String> {
     text.push_str("### Against the targets\n\n| target | store | reached | |\n|---|---|---|---|\n");
     for on in &found.stores {
         let store = on.store;
-        let ratio = on.busy.cpu_us.median / found.bare_us.median;
+        let ratio = on.busy.cpu_us.median / found.bare_busy.cpu_us.median;
         let lateness = on.steady.late_ms[2];
         let resident = on.busy.resident_peak_mb;
         for (target, reached, is_reached) in [
@@ -64,36 +67,39 @@ fn measured(found: &Found) -> anyhow::Result<String> {
         }
     }
 
-    let busy = &found.stores.first().context("no store was measured")?.busy.load;
-    writeln!(
-        text,
+    text.push_str(
         "\n### CPU per check\n\n![CPU per check](performance-cpu.svg)\n\n\
          Microseconds of user and system time, the median of several stretches and, in brackets, the least and the most. \
-         The bare request is asked {} times a second too; flat out it costs {} and reaches {} a second.\n\n\
-         | load | store | program | against bare | database server | checks/s recorded |\n|---|---|---|---|---|---|\n\
-         | bare request | | {} | 1 | | |",
-        busy.per_second(),
-        micros(found.bare_flat_out_us),
-        whole(found.bare_flat_out_rate.median),
-        micros(found.bare_us),
-    )?;
-    for (on, measured) in each_load(found) {
-        writeln!(
-            text,
-            "| {} | {} | {} | {:.2} | {} | {} |",
-            measured.load,
-            on.store,
-            micros(measured.cpu_us),
-            measured.cpu_us.median / found.bare_us.median,
-            measured.database_us.map(micros).unwrap_or_default(),
-            whole(measured.rate.median),
-        )?;
+         Each load is set against bare requests at the same rate, the last one against bare requests flat out: seldom \
+         work costs more each time, since little of it is done at once.\n\n\
+         | load | | program | against bare | database server | a second |\n|---|---|---|---|---|---|\n",
+    );
+    let of_load: [(Pick, &Bare); 3] = [
+        (|on| &on.steady, &found.bare_steady),
+        (|on| &on.busy, &found.bare_busy),
+        (|on| &on.flood, &found.bare_flat_out),
+    ];
+    for (of, bare) in of_load {
+        let load = found.stores.first().map(|on| of(on).load.to_string()).unwrap_or_default();
+        writeln!(text, "| {load} | bare | {} | 1 | | {} |", micros(bare.cpu_us), whole(bare.rate.median))?;
+        for on in &found.stores {
+            let measured = of(on);
+            writeln!(
+                text,
+                "| | {} | {} | {:.2} | {} | {} |",
+                on.store,
+                micros(measured.cpu_us),
+                measured.cpu_us.median / bare.cpu_us.median,
+                measured.database_us.map(micros).unwrap_or_default(),
+                whole(measured.rate.median),
+            )?;
+        }
     }
 
     text.push_str(
         "\n### Lateness, memory, disk\n\n![Lateness](performance-lateness.svg)\n\nLateness is the start of a probe less its slot, \
-         from the record. Memory is resident: at the end, and at its highest. Missed slots are those of gaps that touch \
-         the stretches; the last load asks for more than the machine can do, to show what happens then.\n\n\
+         from the record. Memory is resident: at the end, and at its highest. Missed slots are \
+         recorded as such; the last load asks for more than the machine can do, to show what happens then.\n\n\
          | load | store | p50 | p95 | p99 | latest | checks | missed | failed | memory (highest) | bytes a check on disk |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",
     );
@@ -113,6 +119,7 @@ fn measured(found: &Found) -> anyhow::Result<String> {
         )?;
     }
 
+    let busy = found.stores.first().map(|on| on.busy.load.to_string()).unwrap_or_default();
     writeln!(text, "\n### Questions, while {busy} are checked\n\n| question | SQLite | PostgreSQL |\n|---|---|---|")?;
     let [sqlite, postgres] = found.stores.as_slice() else { anyhow::bail!("two stores are measured") };
     for ((question, on_sqlite), (_, on_postgres)) in sqlite.questions.iter().zip(&postgres.questions) {
@@ -126,14 +133,16 @@ fn each_load(found: &Found) -> impl Iterator<Item = (&OnStore, &Measured)> {
 }
 
 fn cpu_plot(found: &Found) -> String {
-    let mut shown = vec![Bar::new("bare request", found.bare_us.median)];
+    let bare = found.bare_busy.cpu_us.median;
+    let mut shown = vec![Bar::new("bare request", bare)];
     for on in &found.stores {
         shown.push(Bar::new(&format!("{}, whole check", on.store), on.busy.cpu_us.median));
         if let Some(database) = on.busy.database_us {
             shown.push(Bar::new(&format!("{}, its server", on.store), database.median));
         }
     }
-    bars("CPU per check, microseconds", &shown, Some((MAX_RATIO * found.bare_us.median, "3 × bare")))
+    let load = found.stores.first().map(|on| on.busy.load.to_string()).unwrap_or_default();
+    bars(&format!("CPU per check with {load}, microseconds"), &shown, Some((MAX_RATIO * bare, "3 × bare")))
 }
 
 fn lateness_plot(found: &Found) -> String {
@@ -153,14 +162,6 @@ fn micros(spread: Spread) -> String {
     format!("{:.0} µs ({:.0} to {:.0})", spread.median, spread.least, spread.most)
 }
 
-/// A whole number with its thousands apart.
-fn whole(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
-    groups.join(",")
-}
-
 fn machine() -> String {
     let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
@@ -175,17 +176,4 @@ fn machine() -> String {
 fn says(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_stand_apart() {
-        assert_eq!(
-            ["0", "999", "1,000", "1,234,567"],
-            [0.0, 999.0, 1_000.0, 1_234_567.0].map(whole).each_ref().map(String::as_str)
-        );
-    }
 }

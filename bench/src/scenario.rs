@@ -12,15 +12,15 @@ use tokio::time::{Instant, sleep};
 use crate::bare::Cost;
 use crate::bed::{Bed, Kind};
 use crate::process::{Memory, Running, Usage};
-use crate::statistics::{Spread, percentile};
+use crate::statistics::{Spread, percentile, whole};
 
 /// The load of the promise on lateness: so many monitors, each so often.
 const STEADY: Load = Load { monitors: 2_000, interval_seconds: 20 };
 /// The load at which the cost of a check is compared, and memory read.
 const BUSY: Load = Load { monitors: 10_000, interval_seconds: 5 };
 /// More than two cores can do.
-const FLOOD: Load = Load { monitors: 10_000, interval_seconds: 1 };
-/// The bare loop asks with so many at once when nothing holds it back; more gain nothing on two cores.
+const FLOOD: Load = Load { monitors: 6_000, interval_seconds: 1 };
+/// The bare loop asks with so many at once; more gain nothing on two cores.
 const BARE_CONCURRENCY: u32 = 64;
 /// Results are recorded within a batch; so long after a stretch all of it is in the record.
 const RECORDING: Duration = Duration::from_secs(3);
@@ -35,7 +35,7 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    pub(crate) const FULL: Self = Self { windows: 5, window: Duration::from_secs(10) };
+    pub(crate) const FULL: Self = Self { windows: 3, window: Duration::from_secs(10) };
     pub(crate) const BRIEF: Self = Self { windows: 2, window: Duration::from_secs(5) };
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Load {
 
 impl fmt::Display for Load {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "{} monitors every {} s", self.monitors, self.interval_seconds)
+        write!(to, "{} monitors every {} s", whole(self.monitors.into()), self.interval_seconds)
     }
 }
 
@@ -61,14 +61,23 @@ impl Load {
 /// All that was found.
 #[derive(Debug, Serialize)]
 pub(crate) struct Found {
-    /// CPU microseconds of a bare request, at the rate of the busy load.
-    pub(crate) bare_us: Spread,
-    /// The same, with nothing to hold it back.
-    pub(crate) bare_flat_out_us: Spread,
-    /// So many bare requests a second then.
-    pub(crate) bare_flat_out_rate: Spread,
+    /// The bare request at the rate of the steady load.
+    pub(crate) bare_steady: Bare,
+    /// At the rate of the busy load.
+    pub(crate) bare_busy: Bare,
+    /// With nothing to hold it back.
+    pub(crate) bare_flat_out: Bare,
     pub(crate) stores: Vec<OnStore>,
     pub(crate) seconds: f64,
+}
+
+/// What was found of the bare request.
+#[derive(Debug, Serialize)]
+pub(crate) struct Bare {
+    /// CPU microseconds for each.
+    pub(crate) cpu_us: Spread,
+    /// So many a second.
+    pub(crate) rate: Spread,
 }
 
 /// What was found on one store.
@@ -110,34 +119,32 @@ pub(crate) async fn measure_all(binary: &Path, effort: Effort) -> anyhow::Result
     let began = Instant::now();
     let (_target, url) = Running::part(&["target"]).await?;
 
-    tell("the bare request, as often as the busy load asks, and flat out");
-    let bare = bare(&url, Some(BUSY.per_second()), 512, effort).await?;
-    let flat_out = self::bare(&url, None, BARE_CONCURRENCY, effort).await?;
+    tell("the bare request, as often as the loads ask, and flat out");
+    let bare_steady = bare(&url, Some(STEADY.per_second()), effort).await?;
+    let bare_busy = bare(&url, Some(BUSY.per_second()), effort).await?;
+    let bare_flat_out = bare(&url, None, effort).await?;
 
     let mut stores = Vec::new();
     for kind in [Kind::Sqlite, Kind::Postgres] {
         stores.push(on_store(kind, binary, &url, effort).await?);
     }
 
-    let each = |costs: &[Cost]| Spread::of(costs.iter().map(|cost| cost.cpu_us / cost.requests as f64));
-    Ok(Found {
-        bare_us: each(&bare),
-        bare_flat_out_us: each(&flat_out),
-        bare_flat_out_rate: Spread::of(flat_out.iter().map(|cost| cost.requests as f64 / cost.seconds)),
-        stores,
-        seconds: began.elapsed().as_secs_f64(),
-    })
+    Ok(Found { bare_steady, bare_busy, bare_flat_out, stores, seconds: began.elapsed().as_secs_f64() })
 }
 
-async fn bare(url: &str, rate: Option<u32>, concurrency: u32, effort: Effort) -> anyhow::Result<Vec<Cost>> {
+async fn bare(url: &str, rate: Option<u32>, effort: Effort) -> anyhow::Result<Bare> {
     let [concurrency, windows, seconds] =
-        [concurrency, effort.windows, effort.window.as_secs() as u32].map(|number| number.to_string());
+        [BARE_CONCURRENCY, effort.windows, effort.window.as_secs() as u32].map(|number| number.to_string());
     let mut arguments =
         vec!["bare", "--url", url, "--concurrency", &concurrency, "--windows", &windows, "--seconds", &seconds];
     let rate = rate.map(|rate| rate.to_string());
     arguments.extend(rate.iter().flat_map(|rate| ["--rate", rate.as_str()]));
-    let (_asking, costs) = Running::part(&arguments).await?;
-    serde_json::from_str(&costs).context("the bare loop said something odd")
+    let (_asking, said) = Running::part(&arguments).await?;
+    let costs: Vec<Cost> = serde_json::from_str(&said).context("the bare loop said something odd")?;
+    Ok(Bare {
+        cpu_us: Spread::of(costs.iter().map(|cost| cost.cpu_us / cost.requests as f64)),
+        rate: Spread::of(costs.iter().map(|cost| cost.requests as f64 / cost.seconds)),
+    })
 }
 
 async fn on_store(kind: Kind, binary: &Path, url: &str, effort: Effort) -> anyhow::Result<OnStore> {
@@ -179,7 +186,7 @@ async fn under(load: Load, bed: &Bed, url: &str, effort: Effort) -> anyhow::Resu
     let (mut cpu_us, mut database_us, mut rate, mut late_ms) = (vec![], vec![], vec![], vec![]);
     let (mut missed, mut failed) = (0, 0);
     for window in windows {
-        let stretch = bed.store.stretch(window.from, window.to).await?;
+        let stretch = bed.store.stretch(window.from, window.to, load.interval_seconds).await?;
         let checks = stretch.late_ms.len() as f64;
         ensure!(checks > 0.0, "nothing was recorded in a whole window");
         cpu_us.push(window.cpu_us / checks);

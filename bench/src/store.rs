@@ -5,6 +5,11 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 
+/// How many microseconds late a probe began, and whether all was well.
+type Check = (i64, bool);
+/// The first and the last slot of a run of missed ones, in microseconds since the Unix epoch.
+type Gap = (i64, i64);
+
 /// Where it stored.
 #[derive(Clone)]
 pub(crate) enum Store {
@@ -18,7 +23,7 @@ pub(crate) struct Stretch {
     pub(crate) late_ms: Vec<f64>,
     /// Checks that were not up.
     pub(crate) failed: u64,
-    /// Slots of gaps that touch the stretch.
+    /// Slots that were missed, or unknown.
     pub(crate) missed: u64,
 }
 
@@ -27,9 +32,10 @@ impl Store {
         Self::Sqlite(directory.join("watchkeeper.db"))
     }
 
-    /// Reads the slots from one instant up to another, both in microseconds since the Unix epoch.
-    pub(crate) async fn stretch(&self, from: i64, to: i64) -> anyhow::Result<Stretch> {
-        let (checks, missed): (Vec<(i64, bool)>, i64) = match self {
+    /// Reads the slots from one instant up to another, both in microseconds since the Unix epoch, of monitors that all
+    /// have this interval.
+    pub(crate) async fn stretch(&self, from: i64, to: i64, interval_seconds: u32) -> anyhow::Result<Stretch> {
+        let (checks, gaps): (Vec<Check>, Vec<Gap>) = match self {
             Self::Sqlite(file) => {
                 let mut connection = read_only(file).await?;
                 let checks = sqlx::query("SELECT late_us, verdict = 1 FROM checks WHERE slot >= ? AND slot < ?")
@@ -38,9 +44,8 @@ impl Store {
                     .try_map(|row: sqlx::sqlite::SqliteRow| Ok((row.try_get(0)?, row.try_get(1)?)))
                     .fetch_all(&mut connection)
                     .await?;
-                let gaps = "SELECT coalesce(sum(count), 0) FROM slot_gaps WHERE last_slot >= ? AND first_slot < ?";
-                let missed = sqlx::query_scalar(gaps).bind(from).bind(to).fetch_one(&mut connection).await?;
-                (checks, missed)
+                let gaps = "SELECT first_slot, last_slot FROM slot_gaps WHERE last_slot >= ? AND first_slot < ?";
+                (checks, sqlx::query_as(gaps).bind(from).bind(to).fetch_all(&mut connection).await?)
             }
             Self::Postgres(url) => {
                 let mut connection = PgConnection::connect(url).await?;
@@ -54,17 +59,16 @@ impl Store {
                     .try_map(|row: sqlx::postgres::PgRow| Ok((row.try_get(0)?, row.try_get(1)?)))
                     .fetch_all(&mut connection)
                     .await?;
-                let gaps = "SELECT coalesce(sum(slot_count), 0)::bigint FROM slot_gaps \
+                let gaps = "SELECT unix_us(first_slot), unix_us(last_slot) FROM slot_gaps \
                             WHERE last_slot >= to_timestamp($1 / 1e6) AND first_slot < to_timestamp($2 / 1e6)";
-                let missed =
-                    sqlx::query_scalar(gaps).bind(from as f64).bind(to as f64).fetch_one(&mut connection).await?;
-                (checks, missed)
+                (checks, sqlx::query_as(gaps).bind(from as f64).bind(to as f64).fetch_all(&mut connection).await?)
             }
         };
         let mut late_ms: Vec<f64> = checks.iter().map(|(late_us, _)| *late_us as f64 / 1e3).collect();
         late_ms.sort_by(f64::total_cmp);
         let failed = checks.iter().filter(|(_, is_up)| !is_up).count() as u64;
-        Ok(Stretch { late_ms, failed, missed: missed.unsigned_abs() })
+        let interval = i64::from(interval_seconds) * 1_000_000;
+        Ok(Stretch { late_ms, failed, missed: gaps.into_iter().map(|gap| slots_within(gap, from, to, interval)).sum() })
     }
 
     /// How many checks there are in all, and how many bytes the log takes with its indexes.
@@ -89,6 +93,28 @@ impl Store {
     }
 }
 
+/// How many slots of a gap lie in a stretch: those before it are counted off from the first, those behind it from the
+/// last.
+fn slots_within((first, last): Gap, from: i64, to: i64, interval: i64) -> u64 {
+    let (before, behind) = ((from - first).max(0), (last - (to - 1)).max(0));
+    let outside = (before + interval - 1) / interval + (behind + interval - 1) / interval;
+    ((last - first) / interval + 1 - outside).max(0).unsigned_abs()
+}
+
 async fn read_only(file: &Path) -> sqlx::Result<sqlx::SqliteConnection> {
     SqliteConnectOptions::new().filename(file).read_only(true).connect().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_gap_only_the_slots_within_the_stretch_count() {
+        assert_eq!(slots_within((0, 90), 0, 100, 10), 10);
+        assert_eq!(slots_within((0, 90), 10, 90, 10), 8);
+        assert_eq!(slots_within((5, 95), 10, 90, 10), 8);
+        assert_eq!(slots_within((40, 40), 0, 100, 10), 1);
+        assert_eq!(slots_within((0, 90), 200, 300, 10), 0);
+    }
 }
