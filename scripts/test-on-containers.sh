@@ -64,4 +64,4 @@ if ! docker image inspect "$image" > /dev/null 2>&1 && ! timeout 120 docker pull
 fi
 
 WATCHKEEPER_TEST_POSTGRES=docker WATCHKEEPER_TEST_POSTGRES_IMAGE=$image \
-    cargo test -p watchkeeper-adapters --test stores postgres
+    cargo test --workspace --test stores postgres
