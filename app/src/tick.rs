@@ -208,7 +208,9 @@ impl Pass {
 fn confirmed_at(view: &MonitorView, now: Timestamp) -> Option<Timestamp> {
     let (next_slot, schedule) = view.next_slot?;
     let due = now.plus(Confirmation::wait(view.monitor.settings.interval));
-    Some(if due < schedule.at_or_after(now.next()) { due } else { next_slot })
+    // Right after an opening slot the next one lies further off than the next instant of the grid.
+    let first_after = schedule.at_or_after(now.next()).max(next_slot);
+    Some(if due < first_after { due } else { next_slot })
 }
 
 #[cfg(test)]

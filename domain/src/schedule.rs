@@ -168,6 +168,15 @@ impl Epoch {
         self.schedule.after(slot)
     }
 
+    /// The first slot of this epoch after any instant, whether or not the epoch lasts so long. The grid instants in the
+    /// half interval after the opening slot are none.
+    pub fn first_after(&self, at: Timestamp) -> Timestamp {
+        if at < self.opening_slot {
+            return self.opening_slot;
+        }
+        self.schedule.at_or_after(at.next()).max(self.after(self.opening_slot))
+    }
+
     /// The instant up to which slots count: where the epoch ended, or the end of time.
     pub fn end(&self) -> Timestamp {
         self.ended_at.unwrap_or(Timestamp::from_micros(i64::MAX))
@@ -310,6 +319,16 @@ mod tests {
             prop_assert_eq!(u64::try_from(slots.len()).unwrap(), epoch.count(window));
             prop_assert!(slots.windows(2).all(|pair| pair[0] > pair[1]), "newest first, never two at once");
             prop_assert!(slots.iter().all(|slot| window.contains(*slot) && *slot < epoch.end()));
+        }
+
+        #[test]
+        fn no_slot_lies_between_an_instant_and_the_first_after_it(epoch in any_epoch(), offset in -100_000_000_000_i64..400_000_000_000) {
+            let epoch = Epoch { ended_at: None, ..epoch };
+            let at = Timestamp::from_micros(epoch.opening_slot.as_micros() + offset);
+            let first = epoch.first_after(at);
+            prop_assert!(first > at);
+            prop_assert_eq!(epoch.count(Window::new(at.next(), first).unwrap()), 0);
+            prop_assert_eq!(epoch.count(Window::new(first, first.next()).unwrap()), 1);
         }
 
         #[test]

@@ -37,7 +37,7 @@ pub struct Consequence {
 /// Decides what a check brings about. `now` is when it is recorded.
 ///
 /// A check of an earlier epoch (the monitor has been paused or changed since) is kept and changes nothing. A
-/// confirmation that would fall at or after the next grid slot is not made: that slot confirms.
+/// confirmation that would fall at or after the next slot is not made: that slot confirms.
 pub fn settle(standing: &Standing, check: &Check, now: Timestamp) -> Consequence {
     let Standing { monitor, epoch, state } = standing;
     let nothing = Consequence { state: None, last_slot: state.last_slot, flip: None, confirm_at: None };
@@ -48,8 +48,7 @@ pub fn settle(standing: &Standing, check: &Check, now: Timestamp) -> Consequence
     let step = after(*state, check.verdict, check.reason.as_ref(), check.slot, monitor.settings.confirmation);
     let confirm_at = step.wants_confirmation.then(|| {
         let due = now.max(check.checked_at.plus(check.latency)).plus(Confirmation::wait(monitor.settings.interval));
-        let next_grid_slot = epoch.schedule.at_or_after(now.next());
-        (due < next_grid_slot).then_some(due)
+        (due < epoch.first_after(now)).then_some(due)
     });
     Consequence {
         state: step.state.is_news_to(state).then_some(step.state),
@@ -72,9 +71,9 @@ pub fn leaves_as_it_is(held: Status, is_calm: bool, has_older: bool, verdict: Ve
     agrees && is_calm && !has_older
 }
 
-/// The instant before which a confirmation or manual check at `slot` must have started: the next grid slot.
+/// The instant before which a confirmation or manual check at `slot` must have started: the next slot.
 pub fn confirmation_deadline(epoch: &Epoch, slot: Timestamp) -> Timestamp {
-    epoch.schedule.at_or_after(slot.next())
+    epoch.first_after(slot)
 }
 
 /// Whether a check speaks about the target at a slot that was due.

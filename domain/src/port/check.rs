@@ -73,7 +73,7 @@ pub trait CheckRepo: Send + Sync {
     ///   Manual ones are only ever dropped, and so is what was claimed of a monitor that is paused now: it MUST be in
     ///   the record as `Missed` at the latest when it may no longer start.
     /// - A waiting confirmation MUST be given once its instant is at or before the horizon; its monitor's `start_before`
-    ///   is the next grid slot.
+    ///   is the next slot.
     ///
     /// At most `limit` claims MUST be given; every claim MUST carry the version of the monitor's settings.
     async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>>;

@@ -33,6 +33,7 @@
 //! | A surprise is confirmed soon | [`confirmation::a_failure_is_confirmed_soon`] |
 //! | A confirmation is given from its own instant on, to one holder | [`confirmation::a_confirmation_is_given_once_and_not_before_its_instant`] |
 //! | None where the next slot comes as soon | [`confirmation::none_is_made_where_the_next_slot_comes_as_soon`] |
+//! | The grid's instants right after an opening slot are no slots, so that they confirm nothing | [`confirmation::one_is_made_where_the_grid_passes_soon_after_an_opening_slot`] |
 //! | One that may no longer start is dropped and is no gap | [`confirmation::one_that_may_no_longer_start_is_dropped`] |
 //! | One that is lost in time is given anew | [`confirmation::a_lost_one_is_given_anew`] |
 //! | Instants that are taken move on by a microsecond | [`manual::instants_that_are_taken_move_on_by_a_microsecond`], [`manual::a_manual_check_keeps_clear_of_the_slots`], [`manual::a_manual_check_keeps_clear_of_slots_that_are_still_to_be_claimed`], [`pause::an_opening_slot_that_is_taken_moves_on_by_a_microsecond`] |
@@ -144,6 +145,7 @@ macro_rules! store_contract {
                 a_failure_is_confirmed_soon
                 a_confirmation_is_given_once_and_not_before_its_instant
                 none_is_made_where_the_next_slot_comes_as_soon
+                one_is_made_where_the_grid_passes_soon_after_an_opening_slot
                 one_that_may_no_longer_start_is_dropped
                 a_lost_one_is_given_anew
                 a_recovery_is_confirmed_where_the_policy_asks_for_it

@@ -44,6 +44,20 @@ pub async fn none_is_made_where_the_next_slot_comes_as_soon(stage: &Stage) {
     stage.assert_nothing_due(m.slot(2).plus(seconds(9))).await;
 }
 
+/// The grid goes on half an interval after an opening slot: its instants before that are no slots and confirm nothing.
+pub async fn one_is_made_where_the_grid_passes_soon_after_an_opening_slot(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.check_up(m.slot(0)).await;
+    stage.pause(&m.monitor, m.slot(0).plus(seconds(20))).await;
+    let opening = m.slot(2).minus(seconds(5));
+    stage.resume(&m.monitor, opening).await;
+    stage.check_down(opening).await;
+    let confirmation = stage.claim_one(opening.plus(seconds(11))).await;
+    assert_eq!((confirmation.origin, confirmation.start_before), (Origin::Confirmation, m.slot(3)));
+    assert_eq!(stage.flip(down(&confirmation)).await.map(|flip| flip.at), Some(opening));
+    assert_eq!(stage.claim_one(m.slot(3)).await.slot, m.slot(3), "the next slot");
+}
+
 /// The slot that has come meanwhile confirms; a confirmation is no slot, so nothing is missed.
 pub async fn one_that_may_no_longer_start_is_dropped(stage: &Stage) {
     let m = stage.monitor_every(60).await;
