@@ -14,12 +14,13 @@ use super::outage::{Outage, patiently};
 use super::pool::Pool;
 use super::recorder::Backlog;
 
-/// How often work is claimed.
-pub const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// How often work is claimed. A transaction costs as much as several checks, so that fewer and larger claims are cheaper;
+/// only what falls due between two polls starts later for it: the first check of a new monitor.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How far ahead of its slot a check may be claimed: more than the time between two polls, so that every slot is in
 /// hand before its instant, also when a claim takes a while.
-pub const LOOK_AHEAD: Duration = Duration::from_millis(250);
+pub const LOOK_AHEAD: Duration = Duration::from_millis(500);
 
 /// The most that is claimed in one transaction.
 pub const MAX_CLAIMS: usize = 500;
