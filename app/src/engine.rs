@@ -70,7 +70,7 @@ impl Engine {
 
         let (pool, found) = Pool::new(watch.clone(), workers.max(1), Arc::clone(&backlog), metrics.clone());
         let recorder = Recorder::new(watch.clone(), found, Arc::clone(&backlog), Arc::clone(&news), metrics.clone());
-        let scheduler = Scheduler::new(watch, pool, Arc::clone(&backlog), &metrics);
+        let scheduler = Scheduler::new(watch, Arc::clone(&upkeep), pool, Arc::clone(&backlog), &metrics);
         let dispatcher = Dispatcher::new(dispatch, news, Arc::clone(&ids), metrics.clone());
         let janitor = Janitor::new(upkeep, clock, ids, &metrics);
 

@@ -13,7 +13,7 @@ use super::metrics::Metrics;
 
 /// How calls of a store that is away are spaced. They never end: the process lives until it is stopped.
 pub(super) const STORE_BACKOFF: Backoff =
-    Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(5), attempts: u32::MAX };
+    Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(2), attempts: u32::MAX };
 
 /// How long a call of the store may take before it counts as failed, so that a connection that is dead without saying
 /// so cannot hold a loop for ever. All calls may be made again: what they did before is then stale or skipped.

@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
+use watchkeeper_domain::check::LEASE_MARGIN;
+use watchkeeper_domain::port::Upkeep;
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::usecase::Watch;
 
 use super::metrics::{Metrics, millis};
-use super::outage::{Outage, patiently};
+use super::outage::{Outage, STORE_BACKOFF, patiently};
 use super::pool::Pool;
 use super::recorder::Backlog;
 
@@ -28,24 +30,31 @@ pub const MAX_CLAIMS: usize = 500;
 /// How soon the next claim follows where the last one left work over.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
+/// What nodes that keep results are given before the first claim after an outage: all of them have asked the store again
+/// by then, and have had a second to record.
+pub const HEAD_START: Duration = STORE_BACKOFF.longest.saturating_add(Duration::from_secs(1));
+
 /// A clock that is this far behind is worth a warning; less is the play of following the database's time.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
 
 /// The scheduler.
 pub struct Scheduler {
     watch: Watch,
+    upkeep: Arc<dyn Upkeep>,
     pool: Pool,
     backlog: Arc<Backlog>,
     outage: Outage,
+    claimed_at: Instant,
     newest: Timestamp,
     is_clock_behind: bool,
 }
 
 impl Scheduler {
     /// A scheduler that feeds a pool.
-    pub fn new(watch: Watch, pool: Pool, backlog: Arc<Backlog>, metrics: &Metrics) -> Self {
+    pub fn new(watch: Watch, upkeep: Arc<dyn Upkeep>, pool: Pool, backlog: Arc<Backlog>, metrics: &Metrics) -> Self {
         let outage = Outage::new("scheduler", metrics, Arc::clone(&watch.ids));
-        Self { watch, pool, backlog, outage, newest: Timestamp::from_micros(i64::MIN), is_clock_behind: false }
+        let (claimed_at, newest) = (Instant::now(), Timestamp::from_micros(i64::MIN));
+        Self { watch, upkeep, pool, backlog, outage, claimed_at, newest, is_clock_behind: false }
     }
 
     /// Claims until told to stop, then waits until what was claimed is finished.
@@ -65,8 +74,11 @@ impl Scheduler {
         }
         // A claim ends leases that are over. What was found before an outage must be in the record first, or its slots
         // would be given anew although they have been checked.
-        if self.backlog.is_held_up() || (self.outage.lasts() && !self.backlog.is_empty()) {
+        if self.backlog.is_held_up() {
             return POLL_INTERVAL;
+        }
+        if self.outage.lasts() {
+            return self.ask_for_the_store().await;
         }
         let limit = self.pool.room().min(MAX_CLAIMS);
         if limit == 0 {
@@ -76,10 +88,22 @@ impl Scheduler {
         let answer = patiently(self.watch.claim(most, LOOK_AHEAD)).await;
         match self.outage.note(answer) {
             Ok(assignments) => {
+                self.claimed_at = Instant::now();
                 let is_work_left = assignments.len() >= limit;
                 self.pool.start(assignments);
                 if is_work_left { BUSY_PAUSE } else { POLL_INTERVAL }
             }
+            Err(pause) => pause,
+        }
+    }
+
+    /// Asks whether the store is back, and answers when to claim or ask again. After an outage that leases may have ended
+    /// in, other nodes are let record first what they found: this one may have nothing to record, and would take it over.
+    async fn ask_for_the_store(&mut self) -> Duration {
+        let answer = patiently(self.upkeep.ping()).await;
+        match self.outage.note(answer) {
+            Ok(()) if self.claimed_at.elapsed() >= LEASE_MARGIN => HEAD_START,
+            Ok(()) => Duration::ZERO,
             Err(pause) => pause,
         }
     }

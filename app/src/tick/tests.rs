@@ -3,10 +3,10 @@ use std::time::Duration;
 use tokio::time::sleep;
 use watchkeeper_domain::port::MonitorRepo;
 use watchkeeper_domain::status::{Confirmation, Status};
-use watchkeeper_domain::testkit::{MemoryStore, fixture};
+use watchkeeper_domain::testkit::fixture;
 
 use super::*;
-use crate::engine::tests::stage::{Manner, Stage};
+use crate::engine::tests::stage::{Manner, Stage, SwitchedStore};
 
 const BAD: &str = "https://example.org/bad";
 
@@ -18,7 +18,7 @@ fn engine(stage: &Stage) -> Engine {
     Engine {
         watch: stage.watch(),
         dispatch: stage.dispatch(),
-        upkeep: Arc::<MemoryStore>::clone(&stage.store),
+        upkeep: Arc::<SwitchedStore>::clone(&stage.switched),
         workers: 4,
         metrics: stage.metrics.clone(),
     }
@@ -59,6 +59,9 @@ async fn a_pass_checks_what_is_due_and_confirms_and_tells_what_it_finds() {
 async fn a_pass_waits_for_the_next_slot_where_that_one_confirms() {
     let stage = Stage::open().await;
     let monitor = confirming_monitor(&stage, 5).await;
+    pass(&stage).await;
+    let (grid_slot, _) = stage.store.monitor(stage.workspace, monitor.id).await.unwrap().unwrap().next_slot.unwrap();
+    sleep(grid_slot.since(stage.now())).await;
     stage.prober.let_it(BAD, Manner::Answers { http_status: 503, after: Duration::ZERO });
     let summary = pass(&stage).await;
     assert_eq!((summary.down, summary.confirmations, summary.notices.delivered), (2, 0, 1));
@@ -93,7 +96,7 @@ async fn a_pass_records_what_it_came_too_late_for_as_missed() {
 #[tokio::test(start_paused = true)]
 async fn a_pass_fails_where_the_store_does() {
     let stage = Stage::open().await;
-    stage.checks.set_away(true);
+    stage.switched.set_away(true);
     assert!(tick(engine(&stage), &CancellationToken::new()).await.is_err());
 }
 
@@ -101,7 +104,7 @@ async fn a_pass_fails_where_the_store_does() {
 async fn a_pass_fails_where_the_store_refuses_a_result_and_records_the_others() {
     let stage = Stage::open().await;
     let (refused, sound) = (stage.monitor(60).await, stage.monitor(60).await);
-    *stage.checks.refused.lock().unwrap() = Some(refused.id);
+    *stage.switched.refused.lock().unwrap() = Some(refused.id);
     let failed = tick(engine(&stage), &CancellationToken::new()).await;
     assert!(matches!(failed, Err(RepoError::Conflict(_))));
     assert_eq!((stage.log(&refused).await.len(), stage.log(&sound).await.len()), (0, 1));

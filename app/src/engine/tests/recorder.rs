@@ -47,7 +47,7 @@ async fn results_that_come_close_together_are_recorded_together() {
     }
     drop(bench.found);
     running.await.unwrap();
-    assert_eq!(*stage.checks.batches.lock().unwrap(), [50]);
+    assert_eq!(*stage.switched.batches.lock().unwrap(), [50]);
     assert!(bench.backlog.is_empty());
 }
 
@@ -64,7 +64,7 @@ async fn a_step_records_no_more_than_one_batch() {
     bench.recorder.step().await;
     assert_eq!(bench.backlog.len(), 1);
     bench.recorder.step().await;
-    assert_eq!(*stage.checks.batches.lock().unwrap(), [MAX_BATCH, 1]);
+    assert_eq!(*stage.switched.batches.lock().unwrap(), [MAX_BATCH, 1]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -73,12 +73,12 @@ async fn results_are_kept_while_the_store_is_away_and_recorded_when_it_is_back()
     let monitor = stage.monitor(60).await;
     let mut bench = bench(&stage);
     let claim = stage.claim().await.remove(0);
-    stage.checks.set_away(true);
+    stage.switched.set_away(true);
     bench.find(fixture::up(&claim));
     let pause = bench.recorder.step().await;
     assert!(!pause.is_zero());
     assert!(bench.backlog.is_held_up());
-    stage.checks.set_away(false);
+    stage.switched.set_away(false);
     assert!(bench.recorder.step().await.is_zero());
     assert!(!bench.backlog.is_held_up() && bench.backlog.is_empty());
     assert_eq!(stage.log(&monitor).await.len(), 1);
@@ -90,13 +90,13 @@ async fn a_recorder_that_is_told_nothing_more_still_waits_for_a_store_that_is_aw
     let monitor = stage.monitor(60).await;
     let bench = bench(&stage);
     let claim = stage.claim().await.remove(0);
-    stage.checks.set_away(true);
+    stage.switched.set_away(true);
     bench.find(fixture::up(&claim));
     let running = tokio::spawn(bench.recorder.run());
     drop(bench.found);
     sleep(Duration::from_secs(10)).await;
     assert!(!running.is_finished());
-    stage.checks.set_away(false);
+    stage.switched.set_away(false);
     running.await.unwrap();
     assert_eq!(stage.log(&monitor).await.len(), 1);
 }
@@ -107,7 +107,7 @@ async fn beyond_the_bound_the_oldest_result_is_dropped() {
     let monitor = stage.monitor(60).await;
     let mut bench = bench(&stage);
     let claim = stage.claim().await.remove(0);
-    stage.checks.set_away(true);
+    stage.switched.set_away(true);
     bench.find(fixture::up(&claim));
     let stale = Settled {
         claim: watchkeeper_domain::check::Claim { slot: claim.slot.next(), ..claim.clone() },
@@ -118,7 +118,7 @@ async fn beyond_the_bound_the_oldest_result_is_dropped() {
     }
     bench.recorder.step().await;
     assert_eq!((bench.backlog.len(), stage.metrics.results_dropped.get()), (MAX_KEPT_RESULTS, 1));
-    stage.checks.set_away(false);
+    stage.switched.set_away(false);
     while !bench.backlog.is_empty() {
         bench.recorder.step().await;
     }
@@ -132,7 +132,7 @@ async fn a_result_that_the_store_refuses_does_not_hold_up_the_others() {
     for _ in 0..7 {
         monitors.push(stage.monitor(60).await);
     }
-    *stage.checks.refused.lock().unwrap() = Some(monitors[4].id);
+    *stage.switched.refused.lock().unwrap() = Some(monitors[4].id);
     let mut bench = bench(&stage);
     for claim in stage.claim().await {
         bench.find(fixture::up(&claim));

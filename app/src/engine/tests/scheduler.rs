@@ -10,7 +10,7 @@ use watchkeeper_domain::testkit::fixture::T0;
 use super::stage::{Manner, Stage};
 use crate::engine::pool::Pool;
 use crate::engine::recorder::{Backlog, Recorder};
-use crate::engine::scheduler::{MAX_CLAIMS, POLL_INTERVAL, Scheduler};
+use crate::engine::scheduler::{HEAD_START, MAX_CLAIMS, POLL_INTERVAL, Scheduler};
 
 const URL: &str = "https://example.org/health";
 
@@ -20,7 +20,7 @@ fn scheduler(stage: &Stage, workers: usize) -> Scheduler {
     let (pool, found) = Pool::new(watch.clone(), workers, Arc::clone(&backlog), stage.metrics.clone());
     let recorder = Recorder::new(watch.clone(), found, Arc::clone(&backlog), Arc::default(), stage.metrics.clone());
     tokio::spawn(recorder.run());
-    Scheduler::new(watch, pool, backlog, &stage.metrics)
+    Scheduler::new(watch, stage.switched.clone(), pool, backlog, &stage.metrics)
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,10 +64,10 @@ async fn a_full_pool_claims_nothing() {
     scheduler.step().await;
     sleep(Duration::from_millis(1)).await;
     scheduler.step().await;
-    assert_eq!(stage.checks.claims.load(Ordering::SeqCst), 1, "enough wait for a worker: others may have room");
+    assert_eq!(stage.switched.claims.load(Ordering::SeqCst), 1, "enough wait for a worker: others may have room");
     sleep(Duration::from_secs(60)).await;
     scheduler.step().await;
-    assert_eq!(stage.checks.claims.load(Ordering::SeqCst), 2);
+    assert_eq!(stage.switched.claims.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,28 +91,44 @@ async fn a_clock_that_falls_back_waits_until_it_has_caught_up() {
     let watch = watchkeeper_domain::usecase::Watch { clock: Arc::<SteppingClock>::clone(&clock), ..stage.watch() };
     let backlog = Arc::new(Backlog::default());
     let (pool, _found) = Pool::new(watch.clone(), 4, Arc::clone(&backlog), stage.metrics.clone());
-    let mut scheduler = Scheduler::new(watch, pool, backlog, &stage.metrics);
+    let mut scheduler = Scheduler::new(watch, stage.switched.clone(), pool, backlog, &stage.metrics);
     scheduler.step().await;
     clock.set(T0);
     assert_eq!(scheduler.step().await, POLL_INTERVAL);
-    assert_eq!(stage.checks.claims.load(Ordering::SeqCst), 1);
+    assert_eq!(stage.switched.claims.load(Ordering::SeqCst), 1);
     clock.set(T0.plus(Duration::from_secs(100)));
     scheduler.step().await;
-    assert_eq!(stage.checks.claims.load(Ordering::SeqCst), 2);
+    assert_eq!(stage.switched.claims.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_away_is_asked_less_and_less_often() {
     let stage = Stage::open().await;
-    stage.checks.set_away(true);
+    stage.switched.set_away(true);
     let mut scheduler = scheduler(&stage, 4);
-    let first = scheduler.step().await;
+    assert!(scheduler.step().await <= Duration::from_millis(250));
     for _ in 0..10 {
         scheduler.step().await;
     }
-    assert!(scheduler.step().await > first * 4);
-    stage.checks.set_away(false);
+    assert!(scheduler.step().await >= Duration::from_secs(1));
+    stage.switched.set_away(false);
+    assert_eq!(scheduler.step().await, Duration::ZERO, "no lease has ended meanwhile");
     assert_eq!(scheduler.step().await, POLL_INTERVAL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_in_which_leases_ended_others_may_record_before_anything_is_claimed() {
+    let stage = Stage::open().await;
+    let mut scheduler = scheduler(&stage, 4);
+    scheduler.step().await;
+    stage.switched.set_away(true);
+    scheduler.step().await;
+    sleep(Duration::from_secs(60)).await;
+    stage.switched.set_away(false);
+    assert_eq!(scheduler.step().await, HEAD_START);
+    assert_eq!(stage.switched.claims.load(Ordering::SeqCst), 1);
+    scheduler.step().await;
+    assert_eq!(stage.switched.claims.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test(start_paused = true)]

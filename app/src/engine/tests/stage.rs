@@ -16,7 +16,7 @@ use watchkeeper_domain::id::{MonitorId, WorkspaceId};
 use watchkeeper_domain::monitor::Monitor;
 use watchkeeper_domain::port::{
     CheckPage, CheckQuery, CheckRepo, ClaimRequest, Clock, HistoryRepo, IdGenerator, ManualClaim, MonitorRepo,
-    Notifier, ProbeRequest, Prober, Recorded, RepoError, RepoResult, UserRepo,
+    Notifier, ProbeRequest, Prober, Purged, Recorded, RepoError, RepoResult, Upkeep, UserRepo,
 };
 use watchkeeper_domain::report::Report;
 use watchkeeper_domain::status::Status;
@@ -30,7 +30,7 @@ use crate::engine::metrics::Metrics;
 
 pub(crate) struct Stage {
     pub(crate) store: Arc<MemoryStore>,
-    pub(crate) checks: Arc<SwitchedChecks>,
+    pub(crate) switched: Arc<SwitchedStore>,
     pub(crate) prober: Arc<PatientProber>,
     pub(crate) notifier: Arc<RecordingNotifier>,
     pub(crate) clock: Arc<TokioClock>,
@@ -48,7 +48,7 @@ impl Stage {
         let workspace = account.user.workspace;
         store.sign_up(&account, SignUpPolicy::Open).await.unwrap();
         Self {
-            checks: Arc::new(SwitchedChecks::new(Arc::clone(&store))),
+            switched: Arc::new(SwitchedStore::new(Arc::clone(&store))),
             prober: Arc::default(),
             notifier: Arc::default(),
             clock: Arc::new(TokioClock { start: Instant::now() }),
@@ -84,7 +84,7 @@ impl Stage {
 
     pub(crate) fn watch(&self) -> Watch {
         Watch {
-            checks: Arc::<SwitchedChecks>::clone(&self.checks),
+            checks: Arc::<SwitchedStore>::clone(&self.switched),
             monitors: Arc::<MemoryStore>::clone(&self.store),
             prober: Arc::<PatientProber>::clone(&self.prober),
             connectivity: None,
@@ -151,8 +151,8 @@ impl Clock for TokioClock {
     }
 }
 
-/// The store's open work behind a switch: it can be away, and it can refuse results of one monitor.
-pub(crate) struct SwitchedChecks {
+/// The store behind a switch, as far as the engine writes to it: it can be away, and it can refuse results of one monitor.
+pub(crate) struct SwitchedStore {
     inner: Arc<MemoryStore>,
     pub(crate) is_away: AtomicBool,
     pub(crate) refused: Mutex<Option<MonitorId>>,
@@ -162,7 +162,7 @@ pub(crate) struct SwitchedChecks {
     pub(crate) batches: Mutex<Vec<usize>>,
 }
 
-impl SwitchedChecks {
+impl SwitchedStore {
     fn new(inner: Arc<MemoryStore>) -> Self {
         Self { inner, is_away: false.into(), refused: Mutex::default(), claims: 0.into(), batches: Mutex::default() }
     }
@@ -177,7 +177,7 @@ impl SwitchedChecks {
 }
 
 #[async_trait]
-impl CheckRepo for SwitchedChecks {
+impl CheckRepo for SwitchedStore {
     async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>> {
         self.answer()?;
         self.claims.fetch_add(1, Ordering::SeqCst);
@@ -201,6 +201,34 @@ impl CheckRepo for SwitchedChecks {
 
     async fn void_leases(&self, region: &Region, now: Timestamp) -> RepoResult<()> {
         self.inner.void_leases(region, now).await
+    }
+}
+
+#[async_trait]
+impl Upkeep for SwitchedStore {
+    async fn ping(&self) -> RepoResult<()> {
+        self.answer()?;
+        self.inner.ping().await
+    }
+
+    async fn adopt_fingerprint(&self, fingerprint: &str) -> RepoResult<String> {
+        self.answer()?;
+        self.inner.adopt_fingerprint(fingerprint).await
+    }
+
+    async fn prepare(&self, now: Timestamp) -> RepoResult<()> {
+        self.answer()?;
+        self.inner.prepare(now).await
+    }
+
+    async fn roll_up(&self, now: Timestamp) -> RepoResult<Option<Timestamp>> {
+        self.answer()?;
+        self.inner.roll_up(now).await
+    }
+
+    async fn purge(&self, now: Timestamp, limit: u32) -> RepoResult<Purged> {
+        self.answer()?;
+        self.inner.purge(now, limit).await
     }
 }
 

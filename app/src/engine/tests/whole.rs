@@ -1,6 +1,7 @@
 //! All loops together.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -8,9 +9,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use watchkeeper_domain::check::Origin;
 use watchkeeper_domain::status::Status;
-use watchkeeper_domain::testkit::MemoryStore;
 
-use super::stage::{Manner, Stage};
+use super::stage::{Manner, Stage, SwitchedStore};
 use crate::engine::{BrokeOff, Engine, GRACE};
 
 const URL: &str = "https://example.org/health";
@@ -20,7 +20,7 @@ fn start(stage: &Stage) -> (JoinHandle<Result<(), BrokeOff>>, CancellationToken)
     let engine = Engine {
         watch: stage.watch(),
         dispatch: stage.dispatch(),
-        upkeep: Arc::<MemoryStore>::clone(&stage.store),
+        upkeep: Arc::<SwitchedStore>::clone(&stage.switched),
         workers: 8,
         metrics: stage.metrics.clone(),
     };
@@ -104,7 +104,7 @@ async fn a_stop_that_cannot_record_ends_all_the_same() {
     stage.prober.let_it(URL, Manner::Answers { http_status: 200, after: Duration::from_secs(1) });
     let (engine, stop) = start(&stage);
     sleep(Duration::from_millis(500)).await;
-    stage.checks.set_away(true);
+    stage.switched.set_away(true);
     stop.cancel();
     let begun = tokio::time::Instant::now();
     engine.await.unwrap().unwrap();
@@ -118,10 +118,10 @@ async fn what_was_found_before_an_outage_is_recorded_before_anything_is_claimed_
     stage.prober.let_it(URL, Manner::Answers { http_status: 200, after: Duration::from_secs(1) });
     let (engine, stop) = start(&stage);
     sleep(Duration::from_millis(500)).await;
-    stage.checks.set_away(true);
+    stage.switched.set_away(true);
     // By then the lease has ended, and the slot may still start: a claim would give it anew.
     sleep(Duration::from_secs(60)).await;
-    stage.checks.set_away(false);
+    stage.switched.set_away(false);
     sleep(Duration::from_secs(20)).await;
     stop.cancel();
     engine.await.unwrap().unwrap();
@@ -129,4 +129,29 @@ async fn what_was_found_before_an_outage_is_recorded_before_anything_is_claimed_
     assert_eq!(log.len(), 1);
     assert!(log[0].checked_at.since(monitor.created_at) < Duration::from_secs(1), "the result found before the outage");
     assert_eq!(stage.metrics.results_stale.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_found_nothing_before_an_outage_does_not_take_over_what_another_found() {
+    // Whichever of the two happens to ask the store first when it is back.
+    for outage_millis in (60_000..64_000).step_by(100) {
+        let stage = Stage::open().await;
+        let monitor = stage.monitor(300).await;
+        stage.prober.let_it(URL, Manner::Answers { http_status: 200, after: Duration::from_secs(1) });
+        let (first, stop_first) = start(&stage);
+        sleep(Duration::from_millis(500)).await;
+        let (second, stop_second) = start(&stage);
+        sleep(Duration::from_millis(300)).await;
+        stage.switched.set_away(true);
+        // The lease ends meanwhile, and the slot may still start.
+        sleep(Duration::from_millis(outage_millis)).await;
+        stage.switched.set_away(false);
+        sleep(Duration::from_secs(20)).await;
+        stop_first.cancel();
+        stop_second.cancel();
+        first.await.unwrap().unwrap();
+        second.await.unwrap().unwrap();
+        assert_eq!(stage.prober.probes.load(Ordering::SeqCst), 1, "after {outage_millis} ms");
+        assert_eq!((stage.log(&monitor).await.len(), stage.metrics.results_stale.get()), (1, 0));
+    }
 }
