@@ -4,6 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL: # cargo and npm share out the cores by themselves
 
 CARGO ?= cargo
 NPM := npm --prefix frontend
@@ -34,7 +35,7 @@ test: $(DASHBOARD) test-rust test-frontend e2e ## Run every test; installs what 
 
 .PHONY: test-packages
 test-packages: # Installs PostgreSQL's server binaries and Chromium where they are missing
-	@scripts/install-test-packages.sh
+	@scripts/install-test-packages.sh postgresql chromium
 
 # One build of everything serves the Rust tests, the browser test and the generated client: the same packages with the
 # same features, so that nothing is compiled twice.
@@ -110,7 +111,8 @@ openapi: $(NODE_MODULES) ## Write openapi.yaml and the dashboard's types anew fr
 ##@ Measure
 
 .PHONY: bench
-bench: build test-packages ## Measure speed, within ten minutes, and write docs/performance.md
+bench: build ## Measure speed, within ten minutes, and write docs/performance.md
+	@scripts/install-test-packages.sh postgresql
 	$(CARGO) run --locked --release --package watchkeeper-bench
 
 ##@ Help

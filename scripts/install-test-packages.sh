@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Sees to it that the programs which the tests start are on the machine: PostgreSQL's server binaries and a Chromium.
-# As root on Debian (or a relative) it installs what is missing; elsewhere it names what is missing and fails.
+# Sees to it that programs which tests start are on the machine. As root on Debian (or a relative) it installs what is
+# missing; elsewhere it names what is missing and fails.
+#
+#     scripts/install-test-packages.sh [postgresql] [chromium]
 set -euo pipefail
 
 has_postgres() {
@@ -16,8 +18,13 @@ has_chromium() {
 }
 
 missing=()
-has_postgres || missing+=(postgresql)
-has_chromium || missing+=(chromium)
+for package in "$@"; do
+    case $package in
+        postgresql) has_postgres ;;
+        chromium) has_chromium ;;
+        *) echo "$package: a package that no test needs" >&2 && exit 2 ;;
+    esac || missing+=("$package")
+done
 [[ ${#missing[@]} -eq 0 ]] && exit 0
 
 if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then

@@ -63,7 +63,8 @@ impl Connectivity for ConnectivityCheck {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpListener;
+    use futures_util::FutureExt;
+    use tokio::net::{TcpListener, TcpSocket};
 
     use super::*;
 
@@ -73,10 +74,17 @@ mod tests {
         (listener, address)
     }
 
+    /// A port that is held, so that nobody else gets it, and at which nobody listens.
+    fn closed() -> (TcpSocket, (String, u16)) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = ("127.0.0.1".to_owned(), socket.local_addr().unwrap().port());
+        (socket, address)
+    }
+
     #[tokio::test]
     async fn one_address_that_accepts_is_enough() {
-        let (gone, closed) = listener().await;
-        drop(gone);
+        let (_socket, closed) = closed();
         let (_listener, open) = listener().await;
         let nonsense = ("no-such-name.invalid".to_owned(), 53);
         assert!(ConnectivityCheck::new(vec![closed, nonsense, open]).has_network().await);
@@ -84,8 +92,7 @@ mod tests {
 
     #[tokio::test]
     async fn where_none_accepts_there_is_no_network() {
-        let (gone, closed) = listener().await;
-        drop(gone);
+        let (_socket, closed) = closed();
         assert!(!ConnectivityCheck::new(vec![closed]).has_network().await);
         assert!(!ConnectivityCheck::new(Vec::new()).has_network().await);
     }
@@ -96,16 +103,16 @@ mod tests {
         let check = ConnectivityCheck::new(vec![address]);
         assert_eq!(futures_util::future::join_all((0..10).map(|_| check.has_network())).await, [true; 10]);
         listener.accept().await.unwrap();
-        drop(listener);
+        assert!(listener.accept().now_or_never().is_none(), "nobody else has connected");
         assert!(check.last.lock().await.is_some_and(|(_, answer)| answer));
     }
 
     #[tokio::test]
-    async fn an_answer_does_not_hold_for_ever() {
-        let (listener, address) = listener().await;
-        let check = ConnectivityCheck::new(vec![address]);
+    async fn an_answer_holds_for_a_while_and_not_for_ever() {
+        let (_socket, closed) = closed();
+        let check = ConnectivityCheck::new(vec![closed]);
+        *check.last.lock().await = Some((Instant::now(), true));
         assert!(check.has_network().await);
-        drop(listener);
         *check.last.lock().await = Some((Instant::now() - ANSWER_HOLDS_FOR, true));
         assert!(!check.has_network().await);
     }

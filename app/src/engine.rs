@@ -21,7 +21,7 @@ pub mod dispatcher;
 pub mod janitor;
 pub mod metrics;
 mod network;
-mod outage;
+pub mod outage;
 pub mod pool;
 pub mod recorder;
 pub mod scheduler;

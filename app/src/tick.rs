@@ -24,6 +24,7 @@ use watchkeeper_domain::verdict::Verdict;
 use crate::engine::Engine;
 use crate::engine::dispatcher::{Dispatcher, Tally};
 use crate::engine::janitor::{Janitor, Tidied};
+use crate::engine::outage::patiently;
 use crate::engine::scheduler::MAX_CLAIMS;
 use crate::engine::{pool, recorder};
 
@@ -137,7 +138,7 @@ impl Pass {
         let Engine { watch, workers, metrics, .. } = &self.engine;
         // A claim that waits for a worker may have to be let go: there is one for each.
         let (workers, most) = ((*workers).max(1), MAX_CLAIMS.min((*workers).max(1)));
-        let assignments = watch.claim(u32::try_from(most).unwrap_or(u32::MAX), Duration::ZERO).await?;
+        let assignments = patiently(watch.claim(u32::try_from(most).unwrap_or(u32::MAX), Duration::ZERO)).await?;
         if assignments.is_empty() {
             return Ok(false);
         }
@@ -190,7 +191,7 @@ impl Pass {
         {
             return Ok(());
         }
-        let view = self.engine.watch.monitors.monitor(monitor.workspace, id).await?;
+        let view = patiently(self.engine.watch.monitors.monitor(monitor.workspace, id)).await?;
         match view.filter(|view| view.state.streak.is_some()).and_then(|view| confirmed_at(&view, self.now())) {
             Some(at) if at < self.now().plus(MAX_CONFIRMING) => self.awaited.insert(id, at.plus(CONFIRMATION_SLACK)),
             _ => self.awaited.remove(&id),

@@ -96,7 +96,7 @@ impl Wiring {
         patience: Patience,
         stop: &CancellationToken,
     ) -> Result<Option<Self>, Failure> {
-        let mut attempts = 0;
+        let (mut attempts, mut told) = (0, String::new());
         loop {
             let Some(opened) = stop.run_until_cancelled(Self::try_open(settings)).await else { return Ok(None) };
             let away = match opened {
@@ -111,8 +111,11 @@ impl Wiring {
                 Err(Unopened::Unusable(failure)) => return Err(failure),
             };
             attempts += 1;
-            if attempts == 1 {
-                tracing::warn!(error = format!("{away:#}"), "the database does not answer; trying again until it does");
+            // A reason is told once, and again only when another one has come in its place.
+            let reason = format!("{away:#}");
+            if reason != told {
+                tracing::warn!(error = reason, "the database does not answer; trying again until it does");
+                told = reason;
             }
             let pause = OPENING_BACKOFF.wait(attempts, SystemIds.chance()).unwrap_or(OPENING_BACKOFF.longest);
             let _ = stop.run_until_cancelled(sleep(pause)).await;

@@ -1,22 +1,18 @@
 //! Connections that do not come about.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 use watchkeeper_domain::report::ReasonKind;
 
+use crate::server::ClosedPort;
 use crate::{assert_failed, probe, probe_with, prober, target};
-
-/// An address on which nobody listens.
-async fn closed_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
-}
 
 #[tokio::test]
 async fn a_closed_port_is_named() {
-    let address = closed_port().await;
+    let port = ClosedPort::hold();
+    let address = port.address();
     let report = probe(&format!("http://{address}/")).await;
     assert_failed(&report, None, ReasonKind::Connect, &format!("connection refused by {address}"));
     assert_eq!(report.evidence.remote_address, Some(address.ip()));

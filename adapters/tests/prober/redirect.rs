@@ -5,7 +5,7 @@ use watchkeeper_adapters::http::MAX_REDIRECTS;
 use watchkeeper_domain::monitor::{HttpMethod, HttpTarget, Target};
 use watchkeeper_domain::report::ReasonKind;
 
-use crate::server::{Server, read_head};
+use crate::server::{ClosedPort, Server, read_head};
 use crate::{PATIENCE, assert_answered, assert_failed, probe, probe_with, prober};
 
 /// A server that answers each path by `answer`.
@@ -89,7 +89,8 @@ async fn credentials_in_a_redirect_are_neither_sent_nor_shown() {
 
 #[tokio::test]
 async fn a_redirect_to_a_closed_port_is_the_failure_of_that_hop() {
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let port = ClosedPort::hold();
+    let closed = port.address();
     let report = probe(&Server::answering(see(&format!("http://{closed}/"))).await.url()).await;
     assert_failed(&report, None, ReasonKind::Connect, &format!("connection refused by {closed}"));
 }

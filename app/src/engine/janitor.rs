@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use watchkeeper_domain::port::{Clock, IdGenerator, RepoResult, Upkeep};
+use watchkeeper_domain::port::{Clock, IdGenerator, RepoError, RepoResult, Upkeep};
 
 use super::metrics::Metrics;
 use super::outage::Outage;
@@ -22,6 +22,10 @@ pub const MAX_PURGED_ROWS: u32 = 2_000;
 
 /// How many calls of purging one step makes.
 pub const MAX_PURGES: usize = 50;
+
+/// How long a step may take before it counts as failed, so that a connection that is dead without saying so cannot hold
+/// the janitor for ever. It is long enough for the hours of many monitors.
+pub const STEP_PATIENCE: Duration = Duration::from_secs(300);
 
 /// How soon the next step follows where the last one left work over: checking comes first.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
@@ -65,15 +69,20 @@ impl Janitor {
                 sleep(pause).await;
             }
         };
-        // Each call of the store is atomic, so that a step may be left at any point.
         let _: Option<()> = stop.run_until_cancelled(rounds).await;
     }
 
     /// Does one bounded round.
     ///
     /// # Errors
-    /// Where the store failed; what was done until then stays done.
+    /// Where the store failed, or does not answer; what was done until then stays done.
     pub async fn step(&mut self) -> RepoResult<Tidied> {
+        // Each call of the store is atomic, so that a round may be left at any point.
+        let round = timeout(STEP_PATIENCE, self.round()).await;
+        round.unwrap_or_else(|elapsed| Err(RepoError::Unavailable(Box::new(elapsed))))
+    }
+
+    async fn round(&self) -> RepoResult<Tidied> {
         let now = self.clock.now();
         self.upkeep.prepare(now).await?;
         let mut tidied = Tidied::default();

@@ -17,7 +17,7 @@ pub(super) const STORE_BACKOFF: Backoff =
 
 /// How long a call of the store may take before it counts as failed, so that a connection that is dead without saying
 /// so cannot hold a loop for ever. All calls may be made again: what they did before is then stale or skipped.
-pub(super) const STORE_PATIENCE: Duration = Duration::from_secs(20);
+pub const STORE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whether the store answers one loop, and for how long it has not.
 pub(super) struct Outage {
@@ -73,6 +73,6 @@ impl Outage {
 }
 
 /// Calls the store; one that does not answer in time counts as unavailable.
-pub(super) async fn patiently<T>(call: impl Future<Output = RepoResult<T>>) -> RepoResult<T> {
+pub async fn patiently<T>(call: impl Future<Output = RepoResult<T>>) -> RepoResult<T> {
     timeout(STORE_PATIENCE, call).await.unwrap_or_else(|elapsed| Err(RepoError::Unavailable(Box::new(elapsed))))
 }

@@ -3,9 +3,10 @@ use std::time::Duration;
 use tokio::time::sleep;
 use watchkeeper_domain::port::MonitorRepo;
 use watchkeeper_domain::status::{Confirmation, Status};
-use watchkeeper_domain::testkit::fixture;
+use watchkeeper_domain::testkit::fixture::{self, T0};
 
 use super::*;
+use crate::engine::outage::STORE_PATIENCE;
 use crate::engine::tests::stage::{Manner, Stage, SwitchedStore};
 
 const BAD: &str = "https://example.org/bad";
@@ -98,6 +99,14 @@ async fn a_pass_fails_where_the_store_does() {
     let stage = Stage::open().await;
     stage.switched.set_away(true);
     assert!(tick(engine(&stage), &CancellationToken::new()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_fails_where_the_store_never_answers() {
+    let stage = Stage::open().await;
+    stage.switched.fall_silent();
+    assert!(tick(engine(&stage), &CancellationToken::new()).await.is_err());
+    assert_eq!(stage.now().since(T0), STORE_PATIENCE);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,13 +2,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use watchkeeper_domain::port::{Purged, RepoResult, Upkeep};
+use watchkeeper_domain::port::{Purged, RepoError, RepoResult, Upkeep};
 use watchkeeper_domain::testkit::CountingIds;
 use watchkeeper_domain::testkit::fixture::T0;
 use watchkeeper_domain::time::Timestamp;
 
-use super::stage::{Stage, TokioClock};
-use crate::engine::janitor::{Janitor, MAX_HOURS, MAX_PURGED_ROWS, MAX_PURGES, Tidied};
+use super::stage::{Stage, SwitchedStore, TokioClock};
+use crate::engine::janitor::{Janitor, MAX_HOURS, MAX_PURGED_ROWS, MAX_PURGES, STEP_PATIENCE, Tidied};
 
 /// A store with so much to do.
 #[derive(Default)]
@@ -75,4 +75,15 @@ async fn a_step_is_bounded_and_says_that_there_is_more() {
     assert!(tidied.has_more);
     assert_eq!(tidied.hours, MAX_HOURS);
     assert_eq!(tidied.history_rows, MAX_PURGES as u64 * u64::from(MAX_PURGED_ROWS));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_never_answers_does_not_hold_the_janitor_for_ever() {
+    let stage = Stage::open().await;
+    stage.switched.fall_silent();
+    let (clock, ids) = (Arc::<TokioClock>::clone(&stage.clock), Arc::<CountingIds>::clone(&stage.ids));
+    let mut janitor = Janitor::new(Arc::<SwitchedStore>::clone(&stage.switched), clock, ids, &stage.metrics);
+    let failed = janitor.step().await;
+    assert!(matches!(failed, Err(RepoError::Unavailable(_))));
+    assert_eq!(stage.now().since(T0), STEP_PATIENCE);
 }

@@ -151,10 +151,12 @@ impl Clock for TokioClock {
     }
 }
 
-/// The store behind a switch, as far as the engine writes to it: it can be away, and it can refuse results of one monitor.
+/// The store behind a switch, as far as the engine writes to it: it can be away, it can be silent, and it can refuse
+/// results of one monitor.
 pub(crate) struct SwitchedStore {
     inner: Arc<MemoryStore>,
-    pub(crate) is_away: AtomicBool,
+    is_away: AtomicBool,
+    is_silent: AtomicBool,
     pub(crate) refused: Mutex<Option<MonitorId>>,
     /// How many claims were asked for.
     pub(crate) claims: AtomicUsize,
@@ -164,14 +166,29 @@ pub(crate) struct SwitchedStore {
 
 impl SwitchedStore {
     fn new(inner: Arc<MemoryStore>) -> Self {
-        Self { inner, is_away: false.into(), refused: Mutex::default(), claims: 0.into(), batches: Mutex::default() }
+        Self {
+            inner,
+            is_away: false.into(),
+            is_silent: false.into(),
+            refused: Mutex::default(),
+            claims: 0.into(),
+            batches: Mutex::default(),
+        }
     }
 
     pub(crate) fn set_away(&self, is_away: bool) {
         self.is_away.store(is_away, Ordering::SeqCst);
     }
 
-    fn answer(&self) -> RepoResult<()> {
+    /// From now on no question is answered.
+    pub(crate) fn fall_silent(&self) {
+        self.is_silent.store(true, Ordering::SeqCst);
+    }
+
+    async fn answer(&self) -> RepoResult<()> {
+        if self.is_silent.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         if self.is_away.load(Ordering::SeqCst) { Err(RepoError::Unavailable("switched off".into())) } else { Ok(()) }
     }
 }
@@ -179,18 +196,18 @@ impl SwitchedStore {
 #[async_trait]
 impl CheckRepo for SwitchedStore {
     async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>> {
-        self.answer()?;
+        self.answer().await?;
         self.claims.fetch_add(1, Ordering::SeqCst);
         self.inner.claim(request).await
     }
 
     async fn claim_manual(&self, request: &ManualClaim) -> RepoResult<Option<Claim>> {
-        self.answer()?;
+        self.answer().await?;
         self.inner.claim_manual(request).await
     }
 
     async fn record(&self, now: Timestamp, batch: &[Settled]) -> RepoResult<Vec<Recorded>> {
-        self.answer()?;
+        self.answer().await?;
         let refused = *self.refused.lock().unwrap();
         if batch.iter().any(|settled| Some(settled.claim.monitor) == refused) {
             return Err(RepoError::Conflict("a result that cannot be stored".into()));
@@ -207,27 +224,27 @@ impl CheckRepo for SwitchedStore {
 #[async_trait]
 impl Upkeep for SwitchedStore {
     async fn ping(&self) -> RepoResult<()> {
-        self.answer()?;
+        self.answer().await?;
         self.inner.ping().await
     }
 
     async fn adopt_fingerprint(&self, fingerprint: &str) -> RepoResult<String> {
-        self.answer()?;
+        self.answer().await?;
         self.inner.adopt_fingerprint(fingerprint).await
     }
 
     async fn prepare(&self, now: Timestamp) -> RepoResult<()> {
-        self.answer()?;
+        self.answer().await?;
         self.inner.prepare(now).await
     }
 
     async fn roll_up(&self, now: Timestamp) -> RepoResult<Option<Timestamp>> {
-        self.answer()?;
+        self.answer().await?;
         self.inner.roll_up(now).await
     }
 
     async fn purge(&self, now: Timestamp, limit: u32) -> RepoResult<Purged> {
-        self.answer()?;
+        self.answer().await?;
         self.inner.purge(now, limit).await
     }
 }
