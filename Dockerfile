@@ -21,7 +21,7 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /data --no-create-home watchkeeper \
+    && useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin watchkeeper \
     && install --directory --owner watchkeeper --group watchkeeper --mode 0700 /data
 COPY --from=program /watchkeeper /usr/local/bin/watchkeeper
 

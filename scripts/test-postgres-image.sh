@@ -20,7 +20,7 @@ version=$(basename "$(dirname "$bin")")
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
-programs=("$bin"/{postgres,initdb,psql,pg_ctl} /bin/sh /bin/sleep /bin/cat /bin/chown /bin/mkdir /bin/chmod /usr/bin/setpriv)
+programs=("$bin"/{postgres,initdb,psql,pg_ctl,pg_isready} /bin/sh /bin/sleep /bin/cat /bin/chown /bin/mkdir /bin/chmod /usr/bin/setpriv)
 extensions=("/usr/lib/postgresql/$version/lib"/{plpgsql,dict_snowball}.so)
 
 # A file at its own path, with whatever it links to.

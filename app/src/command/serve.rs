@@ -4,6 +4,7 @@
 mod connection;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::listener::TcpAcceptor;
 use poem::{Endpoint, Request, Response, Server};
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -28,13 +29,14 @@ const HTTP_GRACE: Duration = Duration::from_secs(5);
 /// How long a connection may be silent: longer than between two signs of life of a stream, and than a check on request
 /// (two minutes, see [`watchkeeper_domain::monitor::Timeout::MAX_SECS`]) keeps its caller waiting.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(150);
+/// How many connections may wait to be accepted: after a restart all dashboards come back at once.
+const BACKLOG: u32 = 1024;
 /// How many connections there may be at once: one for every live stream, and some for everybody else.
 const MAX_CONNECTIONS: usize = 12_000;
 
 /// Serves the API and the dashboard, and watches where it is to.
 pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: CancellationToken) -> Result<(), Failure> {
-    let listener = TcpListener::bind(settings.listen)
-        .await
+    let listener = listen(settings.listen)
         .with_context(|| format!("WATCHKEEPER_LISTEN (--listen): nobody can listen on {}", settings.listen))?;
     let address = listener.local_addr()?;
     let site = Arc::new(OnceLock::new());
@@ -64,6 +66,14 @@ pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: Cancella
     finish(stop_serving, server).await?;
     wiring.close().await;
     Ok(ended?)
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A start right after a stop finds connections of before that the system still remembers.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn start(listener: TcpListener, site: Site, stop: CancellationToken) -> Result<JoinHandle<io::Result<()>>, Failure> {
