@@ -116,5 +116,13 @@ impl User {
         let checks = self.checks(monitor).await;
         let slots: BTreeSet<_> = checks.iter().map(|check| check["slot"].as_str().unwrap()).collect();
         assert_eq!(slots.len(), checks.len(), "no slot is in the record twice");
+        let gaps = self.get(&format!("/monitors/{monitor}/gaps?limit=500")).await;
+        for gap in gaps["items"].as_array().unwrap() {
+            // Times are written so that they compare as text.
+            let run = gap["first_slot"].as_str().unwrap()..=gap["last_slot"].as_str().unwrap();
+            let is_checked =
+                |check: &&Value| check["origin"] == "scheduled" && run.contains(&check["slot"].as_str().unwrap());
+            assert_eq!(checks.iter().find(is_checked), None, "no slot is both checked and a gap");
+        }
     }
 }
