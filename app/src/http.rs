@@ -4,6 +4,7 @@
 //! It drives the domain's use cases and knows neither the engine nor the adapters: the wiring hands in all that it needs.
 
 mod auth;
+mod bound;
 mod caller;
 mod check;
 mod client;

@@ -14,11 +14,13 @@ use crate::invalid::Invalid;
 use crate::status::Confirmation;
 use crate::time::Timestamp;
 
-/// The name of a monitor: 1 to [`MonitorName::MAX_CHARS`] characters on one line.
+/// The name of a monitor: [`MonitorName::MIN_CHARS`] to [`MonitorName::MAX_CHARS`] characters on one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MonitorName(String);
 
 impl MonitorName {
+    /// The shortest name.
+    pub const MIN_CHARS: usize = 1;
     /// The longest name.
     pub const MAX_CHARS: usize = 100;
 
@@ -28,8 +30,8 @@ impl MonitorName {
     /// [`Invalid`] on the field `name`.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let name = text.trim();
-        let sound = !name.is_empty() && name.chars().count() <= Self::MAX_CHARS && !name.chars().any(char::is_control);
-        if sound {
+        let is_sized = (Self::MIN_CHARS..=Self::MAX_CHARS).contains(&name.chars().count());
+        if is_sized && !name.chars().any(char::is_control) {
             Ok(Self(name.to_owned()))
         } else {
             Err(Invalid::new("name", "invalid_name", "A name has 1 to 100 characters on one line."))
@@ -51,17 +53,19 @@ impl MonitorName {
     }
 }
 
-/// The time between two slots: whole seconds, 1 to [`Interval::MAX_SECS`].
+/// The time between two slots: whole seconds, [`Interval::MIN_SECS`] to [`Interval::MAX_SECS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Interval(u32);
 
 impl Interval {
+    /// The shortest interval that an operator can permit.
+    pub const MIN_SECS: u32 = 1;
     /// The longest interval: a day.
     pub const MAX_SECS: u32 = 86_400;
 
-    /// An interval of so many seconds; `None` outside of 1 to [`Interval::MAX_SECS`].
+    /// An interval of so many seconds; `None` outside of [`Interval::MIN_SECS`] to [`Interval::MAX_SECS`].
     pub fn from_secs(seconds: u32) -> Option<Self> {
-        (1..=Self::MAX_SECS).contains(&seconds).then_some(Self(seconds))
+        (Self::MIN_SECS..=Self::MAX_SECS).contains(&seconds).then_some(Self(seconds))
     }
 
     /// Parses an interval that somebody asked for, with the least that the operator permits.
@@ -86,19 +90,22 @@ impl Interval {
     }
 }
 
-/// How long a whole probe may take: whole seconds, at least one, at most the interval and [`Timeout::MAX_SECS`].
+/// How long a whole probe may take: whole seconds, at least [`Timeout::MIN_SECS`], at most the interval and
+/// [`Timeout::MAX_SECS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timeout(u32);
 
 impl Timeout {
     /// What is taken where nothing is said, unless the interval is shorter.
     pub const DEFAULT_SECS: u32 = 10;
+    /// The shortest timeout.
+    pub const MIN_SECS: u32 = 1;
     /// The longest timeout, however long the interval: a target that never answers must not hold a worker for hours.
     pub const MAX_SECS: u32 = 120;
 
     /// A timeout as the store keeps it; zero is taken as one second.
     pub fn from_secs(seconds: u32) -> Self {
-        Self(seconds.max(1))
+        Self(seconds.max(Self::MIN_SECS))
     }
 
     /// The timeout that goes with an interval where nothing is said.
@@ -112,7 +119,7 @@ impl Timeout {
     /// [`Invalid`] on the field `timeout_seconds`.
     pub fn parse(seconds: i64, interval: Interval) -> Result<Self, Invalid> {
         let most = interval.0.min(Self::MAX_SECS);
-        u32::try_from(seconds).ok().filter(|s| (1..=most).contains(s)).map(Self).ok_or_else(|| {
+        u32::try_from(seconds).ok().filter(|s| (Self::MIN_SECS..=most).contains(s)).map(Self).ok_or_else(|| {
             let message = format!("A timeout has 1 to {} seconds, and is no longer than the interval.", Self::MAX_SECS);
             Invalid::new("timeout_seconds", "timeout_out_of_bounds", message)
         })

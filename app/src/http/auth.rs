@@ -15,7 +15,7 @@ use super::client::{self, ClientAddress, RequestedHost};
 use super::json::Json;
 use super::problem::{Kind, Problem, Refusal, refusals};
 use super::{Api, Tag};
-use view::{Credentials, Session, User};
+use view::{Credentials, NewAccount, Session, User};
 
 refusals! {
     SignUp: 400, 403, 409, 413, 415, 422, 429, 503;
@@ -73,10 +73,10 @@ impl AuthApi {
         &self,
         api: Data<&Api>,
         client: ClientAddress,
-        credentials: Json<Credentials>,
+        account: Json<NewAccount>,
     ) -> Result<SignedUp, Refusal<SignUp>> {
         api.limits.admit(client)?;
-        let logged_in = api.accounts.sign_up(&credentials.0.email, &credentials.0.password).await?;
+        let logged_in = api.accounts.sign_up(&account.0.email.0, &account.0.password.0).await?;
         let (session, cookie) = session(&api, &logged_in);
         Ok(SignedUp::Created(session, cookie))
     }

@@ -101,20 +101,20 @@ impl ParseFromJSON for Seconds {
     }
 }
 
+/// Tells the document what a value of its own is like.
 macro_rules! scalar {
-    ($($name:ident: $ty:literal, $format:literal, $example:expr;)+) => {$(
-        impl Type for $name {
+    ($($name:ident: $schema:expr;)+) => {$(
+        impl poem_openapi::types::Type for $name {
             const IS_REQUIRED: bool = true;
             type RawValueType = Self;
             type RawElementValueType = Self;
 
-            fn name() -> Cow<'static, str> {
-                concat!($ty, "_", $format).into()
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
             }
 
-            fn schema_ref() -> MetaSchemaRef {
-                let schema = MetaSchema::new_with_format($ty, $format);
-                MetaSchemaRef::Inline(Box::new(MetaSchema { example: Some(Value::from($example)), ..schema }))
+            fn schema_ref() -> poem_openapi::registry::MetaSchemaRef {
+                poem_openapi::registry::MetaSchemaRef::Inline(Box::new($schema))
             }
 
             fn as_raw_value(&self) -> Option<&Self> {
@@ -127,11 +127,16 @@ macro_rules! scalar {
         }
     )+};
 }
+pub(super) use scalar;
 
 scalar! {
-    Time: "string", "date-time", "2026-01-31T12:00:00.000000Z";
-    Millis: "number", "double", 41.207;
-    Seconds: "number", "double", 86_400.0;
+    Time: shown("string", "date-time", "2026-01-31T12:00:00.000000Z");
+    Millis: shown("number", "double", 41.207);
+    Seconds: shown("number", "double", 86_400.0);
+}
+
+fn shown(ty: &'static str, format: &'static str, example: impl Into<Value>) -> MetaSchema {
+    MetaSchema { example: Some(example.into()), ..MetaSchema::new_with_format(ty, format) }
 }
 
 /// Something that is always present in an answer, and null where there is nothing to say.

@@ -8,8 +8,8 @@ use watchkeeper_client::{Client, problem, types};
 /// A client that speaks for whoever has signed up.
 async fn signed_up(program: &Program, email: &str) -> Client {
     let anybody = Client::new(&program.url);
-    let credentials = types::Credentials::builder().email(email).password("several plain words, and 1847");
-    let session = anybody.sign_up().body(credentials).send().await.unwrap().into_inner();
+    let account = types::NewAccount::builder().email(email).password("several plain words, and 1847");
+    let session = anybody.sign_up().body(account).send().await.unwrap().into_inner();
     assert_eq!(session.user.email, email);
     program::client_with_token(&program.url, &session.access_token)
 }
@@ -17,7 +17,7 @@ async fn signed_up(program: &Program, email: &str) -> Client {
 fn monitor(url: &str) -> types::builder::NewMonitor {
     let target: types::NewTarget =
         types::NewTarget::builder().type_(types::TargetType::Http).url(url).try_into().unwrap();
-    types::NewMonitor::builder().interval_seconds(5).target(target)
+    types::NewMonitor::builder().interval_seconds(5_u64).target(target)
 }
 
 #[tokio::test]

@@ -64,15 +64,19 @@ pub struct Expectation {
 }
 
 impl Expectation {
-    /// Parses the limit beyond which an answer is slow: 1 ms up to the timeout.
+    /// The lowest limit beyond which an answer can be slow, in milliseconds.
+    pub const MIN_SLOW_AFTER_MS: u32 = 1;
+
+    /// Parses the limit beyond which an answer is slow: [`Expectation::MIN_SLOW_AFTER_MS`] up to the timeout.
     ///
     /// # Errors
     /// [`Invalid`] on the field `expectation.slow_after_ms`.
     pub fn parse_slow_after(ms: i64, timeout: Timeout) -> Result<Duration, Invalid> {
         u64::try_from(ms)
             .ok()
+            .filter(|ms| *ms >= u64::from(Self::MIN_SLOW_AFTER_MS))
             .map(Duration::from_millis)
-            .filter(|d| !d.is_zero() && *d <= timeout.duration())
+            .filter(|limit| *limit <= timeout.duration())
             .ok_or_else(|| {
                 let message = "Slow begins between 1 ms and the timeout; beyond the timeout a check is down.";
                 Invalid::new("expectation.slow_after_ms", "slow_after_out_of_bounds", message)

@@ -560,15 +560,19 @@ export interface components {
         };
         /**
          * Credentials
-         * @description What proves who somebody is.
+         * @description What proves who somebody is. Nothing about it is refused: what cannot be right is simply wrong.
          * @example {
-         *       "email": "ada@example.org"
+         *       "email": "ada@example.org",
+         *       "password": "mossy lantern by the quay"
          *     }
          */
         Credentials: {
-            /** @description The e-mail address, at most 254 bytes; upper and lower case are the same. */
+            /** @description The e-mail address of the account; upper and lower case are the same. */
             email: string;
-            /** @description The password, 8 to 128 characters; one that would soon be guessed is refused at sign-up. */
+            /**
+             * Format: password
+             * @description The password.
+             */
             password: string;
         };
         /**
@@ -1010,12 +1014,12 @@ export interface components {
             expectation?: components["schemas"]["NewExpectation"] & unknown;
             /**
              * Format: int64
-             * @description How often, in seconds.
+             * @description How often, in seconds: at least what the operator permits, which is 5 by default.
              */
             interval_seconds?: number;
             /** @description Whether it is watched; false pauses. */
             is_active?: boolean;
-            /** @description What people call it, 1 to 100 characters. */
+            /** @description What people call it, on one line. White space around it is dropped. */
             name?: string;
             /** @description What is to be asked, whole. */
             target?: components["schemas"]["NewTarget"] & unknown;
@@ -1097,6 +1101,26 @@ export interface components {
          */
         MonitorStatus: "PENDING" | "UP" | "DEGRADED" | "DOWN" | "PAUSED" | "MAINTENANCE" | "UNKNOWN";
         /**
+         * NewAccount
+         * @description An account to be made.
+         * @example {
+         *       "email": "ada@example.org",
+         *       "password": "mossy lantern by the quay"
+         *     }
+         */
+        NewAccount: {
+            /**
+             * Format: idn-email
+             * @description The e-mail address, its length in bytes; upper and lower case are the same.
+             */
+            email: string;
+            /**
+             * Format: password
+             * @description The password. One that would soon be guessed is refused.
+             */
+            password: string;
+        };
+        /**
          * NewConfirmation
          * @description How sure to be before the status changes; what is left out is as usual, or stays as it is.
          * @example {
@@ -1107,12 +1131,12 @@ export interface components {
         NewConfirmation: {
             /**
              * Format: int64
-             * @description How many more failures in a row it takes before a monitor is down, 0 to 10; 1 by default.
+             * @description How many more failures in a row it takes before a monitor is down; 1 by default.
              */
             before_down?: number;
             /**
              * Format: int64
-             * @description How many more successes in a row it takes before a monitor is up again, 0 to 10; 0 by default.
+             * @description How many more successes in a row it takes before a monitor is up again; 0 by default.
              */
             before_up?: number;
         };
@@ -1163,10 +1187,10 @@ export interface components {
             expectation?: components["schemas"]["NewExpectation"] & unknown;
             /**
              * Format: int64
-             * @description How often, in seconds: at least what the operator permits (5 by default), at most 86400.
+             * @description How often, in seconds: at least what the operator permits, which is 5 by default.
              */
             interval_seconds: number;
-            /** @description What people call it, 1 to 100 characters; the target's host and path by default. */
+            /** @description What people call it, on one line; the target's host and path by default. White space around it is dropped. */
             name?: string;
             /** @description What is to be asked. */
             target: components["schemas"]["NewTarget"] & unknown;
@@ -1193,7 +1217,7 @@ export interface components {
             method?: components["schemas"]["Method"] & unknown;
             /** @description What kind of target it is. */
             type: components["schemas"]["TargetType"] & unknown;
-            /** @description Where: http or https, without credentials, at most 2048 bytes. Private addresses have to be allowed by the operator. */
+            /** @description Where: http or https, without credentials, its length in bytes. Private addresses have to be allowed by the operator. */
             url: string;
         };
         /**
@@ -1887,7 +1911,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Credentials"];
+                "application/json": components["schemas"]["NewAccount"];
             };
         };
         responses: {

@@ -1,28 +1,45 @@
 //! Accounts and sessions as the API shows them.
 
-use poem_openapi::types::Example;
+use poem_openapi::types::{Example, Password};
 use poem_openapi::{Enum, Object};
 use uuid::{Uuid, uuid};
 use watchkeeper_domain::account;
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::usecase::LoggedIn;
 
+use crate::http::bound::{Email, NewPassword};
 use crate::http::value::Time;
 
-/// What proves who somebody is.
+/// An account to be made.
+#[derive(Object)]
+#[oai(example, deny_unknown_fields)]
+pub(super) struct NewAccount {
+    /// The e-mail address, its length in bytes; upper and lower case are the same.
+    pub email: Email,
+    /// The password. One that would soon be guessed is refused.
+    pub password: NewPassword,
+}
+
+impl Example for NewAccount {
+    fn example() -> Self {
+        let Credentials { email, password } = Credentials::example();
+        Self { email: Email(email), password: NewPassword(password.0) }
+    }
+}
+
+/// What proves who somebody is. Nothing about it is refused: what cannot be right is simply wrong.
 #[derive(Object)]
 #[oai(example, deny_unknown_fields)]
 pub(super) struct Credentials {
-    /// The e-mail address, at most 254 bytes; upper and lower case are the same.
+    /// The e-mail address of the account; upper and lower case are the same.
     pub email: String,
-    /// The password, 8 to 128 characters; one that would soon be guessed is refused at sign-up.
-    #[oai(write_only)]
-    pub password: String,
+    /// The password.
+    pub password: Password,
 }
 
 impl Example for Credentials {
     fn example() -> Self {
-        Self { email: "ada@example.org".into(), password: "mossy lantern by the quay".into() }
+        Self { email: "ada@example.org".into(), password: Password("mossy lantern by the quay".into()) }
     }
 }
 

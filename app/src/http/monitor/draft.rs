@@ -5,6 +5,8 @@ use poem_openapi::{Enum, Object};
 use watchkeeper_domain::monitor::HttpMethod;
 use watchkeeper_domain::usecase::{MonitorDraft, MonitorPatch, TargetDraft};
 
+use crate::http::bound::{Confirmations, IntervalSeconds, MonitorName, SlowAfterMillis, TargetUrl, TimeoutSeconds};
+
 /// What kind of target it is.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename_all = "lowercase")]
@@ -30,8 +32,8 @@ pub(super) struct NewTarget {
     /// What kind of target it is.
     #[oai(rename = "type")]
     kind: TargetType,
-    /// Where: http or https, without credentials, at most 2048 bytes. Private addresses have to be allowed by the operator.
-    url: String,
+    /// Where: http or https, without credentials, its length in bytes. Private addresses have to be allowed by the operator.
+    url: TargetUrl,
     /// How; `GET` by default.
     method: Option<Method>,
     /// Whether redirects are followed; they are by default. Where not, the redirect itself is the answer.
@@ -42,7 +44,7 @@ impl Example for NewTarget {
     fn example() -> Self {
         Self {
             kind: TargetType::Http,
-            url: "https://example.org/health".into(),
+            url: TargetUrl("https://example.org/health".into()),
             method: Some(Method::Get),
             follow_redirects: Some(true),
         }
@@ -56,7 +58,7 @@ impl From<NewTarget> for TargetDraft {
             Some(Method::Head) => HttpMethod::Head,
             Some(Method::Get) | None => HttpMethod::Get,
         };
-        Self::Http { url: target.url, method, follow_redirects: target.follow_redirects.unwrap_or(true) }
+        Self::Http { url: target.url.into(), method, follow_redirects: target.follow_redirects.unwrap_or(true) }
     }
 }
 
@@ -68,12 +70,12 @@ pub(super) struct NewExpectation {
     statuses: Option<String>,
     /// Beyond so many milliseconds an answer is degraded, at most the timeout; null for never, which is the default.
     #[oai(nullable)]
-    slow_after_ms: MaybeUndefined<i64>,
+    slow_after_ms: MaybeUndefined<SlowAfterMillis>,
 }
 
 impl Example for NewExpectation {
     fn example() -> Self {
-        Self { statuses: Some("200-299".into()), slow_after_ms: MaybeUndefined::Value(1_500) }
+        Self { statuses: Some("200-299".into()), slow_after_ms: MaybeUndefined::Value(SlowAfterMillis(1_500)) }
     }
 }
 
@@ -81,15 +83,15 @@ impl Example for NewExpectation {
 #[derive(Clone, Debug, Object)]
 #[oai(rename = "NewConfirmation", example, deny_unknown_fields)]
 pub(super) struct NewConfirmation {
-    /// How many more failures in a row it takes before a monitor is down, 0 to 10; 1 by default.
-    before_down: Option<i64>,
-    /// How many more successes in a row it takes before a monitor is up again, 0 to 10; 0 by default.
-    before_up: Option<i64>,
+    /// How many more failures in a row it takes before a monitor is down; 1 by default.
+    before_down: Option<Confirmations>,
+    /// How many more successes in a row it takes before a monitor is up again; 0 by default.
+    before_up: Option<Confirmations>,
 }
 
 impl Example for NewConfirmation {
     fn example() -> Self {
-        Self { before_down: Some(1), before_up: Some(0) }
+        Self { before_down: Some(Confirmations(1)), before_up: Some(Confirmations(0)) }
     }
 }
 
@@ -97,14 +99,14 @@ impl Example for NewConfirmation {
 #[derive(Clone, Debug, Object)]
 #[oai(example, deny_unknown_fields)]
 pub(super) struct NewMonitor {
-    /// What people call it, 1 to 100 characters; the target's host and path by default.
-    name: Option<String>,
+    /// What people call it, on one line; the target's host and path by default. White space around it is dropped.
+    name: Option<MonitorName>,
     /// What is to be asked.
     target: NewTarget,
-    /// How often, in seconds: at least what the operator permits (5 by default), at most 86400.
-    interval_seconds: i64,
+    /// How often, in seconds: at least what the operator permits, which is 5 by default.
+    interval_seconds: IntervalSeconds,
     /// How long a probe may take, in seconds, at most the interval; 10 or the interval by default, whichever is less.
-    timeout_seconds: Option<i64>,
+    timeout_seconds: Option<TimeoutSeconds>,
     /// What an answer is to be like.
     expectation: Option<NewExpectation>,
     /// How sure to be before the status changes.
@@ -114,10 +116,10 @@ pub(super) struct NewMonitor {
 impl Example for NewMonitor {
     fn example() -> Self {
         Self {
-            name: Some("Shop".into()),
+            name: Some(MonitorName("Shop".into())),
             target: NewTarget::example(),
-            interval_seconds: 60,
-            timeout_seconds: Some(10),
+            interval_seconds: IntervalSeconds(60),
+            timeout_seconds: Some(TimeoutSeconds(10)),
             expectation: Some(NewExpectation::example()),
             confirmation: Some(NewConfirmation::example()),
         }
@@ -129,10 +131,10 @@ impl From<NewMonitor> for MonitorDraft {
         let (statuses, slow_after_ms) = expectation(monitor.expectation);
         let (before_down, before_up) = confirmation(monitor.confirmation);
         Self {
-            name: monitor.name,
+            name: monitor.name.map(Into::into),
             target: monitor.target.into(),
-            interval_seconds: monitor.interval_seconds,
-            timeout_seconds: monitor.timeout_seconds,
+            interval_seconds: monitor.interval_seconds.into(),
+            timeout_seconds: monitor.timeout_seconds.map(Into::into),
             statuses,
             slow_after_ms: slow_after_ms.flatten(),
             before_down,
@@ -145,14 +147,14 @@ impl From<NewMonitor> for MonitorDraft {
 #[derive(Clone, Debug, Object)]
 #[oai(example, deny_unknown_fields)]
 pub(super) struct MonitorChange {
-    /// What people call it, 1 to 100 characters.
-    name: Option<String>,
+    /// What people call it, on one line. White space around it is dropped.
+    name: Option<MonitorName>,
     /// What is to be asked, whole.
     target: Option<NewTarget>,
-    /// How often, in seconds.
-    interval_seconds: Option<i64>,
+    /// How often, in seconds: at least what the operator permits, which is 5 by default.
+    interval_seconds: Option<IntervalSeconds>,
     /// How long a probe may take, in seconds, at most the interval.
-    timeout_seconds: Option<i64>,
+    timeout_seconds: Option<TimeoutSeconds>,
     /// What an answer is to be like.
     expectation: Option<NewExpectation>,
     /// How sure to be before the status changes.
@@ -164,9 +166,9 @@ pub(super) struct MonitorChange {
 impl Example for MonitorChange {
     fn example() -> Self {
         Self {
-            name: Some("Shop".into()),
+            name: Some(MonitorName("Shop".into())),
             target: None,
-            interval_seconds: Some(30),
+            interval_seconds: Some(IntervalSeconds(30)),
             timeout_seconds: None,
             expectation: Some(NewExpectation { statuses: None, slow_after_ms: MaybeUndefined::Null }),
             confirmation: None,
@@ -180,10 +182,10 @@ impl From<MonitorChange> for MonitorPatch {
         let (statuses, slow_after_ms) = expectation(change.expectation);
         let (before_down, before_up) = confirmation(change.confirmation);
         Self {
-            name: change.name,
+            name: change.name.map(Into::into),
             target: change.target.map(Into::into),
-            interval_seconds: change.interval_seconds,
-            timeout_seconds: change.timeout_seconds,
+            interval_seconds: change.interval_seconds.map(Into::into),
+            timeout_seconds: change.timeout_seconds.map(Into::into),
             statuses,
             slow_after_ms,
             before_down,
@@ -198,11 +200,12 @@ fn expectation(expectation: Option<NewExpectation>) -> (Option<String>, Option<O
     let slow_after_ms = match slow_after_ms {
         MaybeUndefined::Undefined => None,
         MaybeUndefined::Null => Some(None),
-        MaybeUndefined::Value(ms) => Some(Some(ms)),
+        MaybeUndefined::Value(ms) => Some(Some(ms.into())),
     };
     (statuses, slow_after_ms)
 }
 
 fn confirmation(confirmation: Option<NewConfirmation>) -> (Option<i64>, Option<i64>) {
-    confirmation.map_or((None, None), |confirmation| (confirmation.before_down, confirmation.before_up))
+    let Some(NewConfirmation { before_down, before_up }) = confirmation else { return (None, None) };
+    (before_down.map(Into::into), before_up.map(Into::into))
 }
