@@ -27,7 +27,7 @@ pub(super) enum Method {
 
 /// What is to be asked.
 #[derive(Clone, Debug, Object)]
-#[oai(example, deny_unknown_fields)]
+#[oai(example, deny_unknown_fields, skip_serializing_if_is_none)]
 pub(super) struct NewTarget {
     /// What kind of target it is.
     #[oai(rename = "type")]
@@ -67,6 +67,7 @@ impl From<NewTarget> for TargetDraft {
 #[oai(rename = "NewExpectation", example, deny_unknown_fields)]
 pub(super) struct NewExpectation {
     /// The status codes that count as well, such as `200-299,301`; `200-399` by default.
+    #[oai(skip_serializing_if_is_none)]
     statuses: Option<String>,
     /// Beyond so many milliseconds an answer is degraded, at most the timeout; null for never, which is the default.
     #[oai(nullable)]
@@ -81,7 +82,7 @@ impl Example for NewExpectation {
 
 /// How sure to be before the status changes; what is left out is as usual, or stays as it is.
 #[derive(Clone, Debug, Object)]
-#[oai(rename = "NewConfirmation", example, deny_unknown_fields)]
+#[oai(rename = "NewConfirmation", example, deny_unknown_fields, skip_serializing_if_is_none)]
 pub(super) struct NewConfirmation {
     /// How many more failures in a row it takes before a monitor is down; 1 by default.
     before_down: Option<Confirmations>,
@@ -97,7 +98,7 @@ impl Example for NewConfirmation {
 
 /// A monitor to be made.
 #[derive(Clone, Debug, Object)]
-#[oai(example, deny_unknown_fields)]
+#[oai(example, deny_unknown_fields, skip_serializing_if_is_none)]
 pub(super) struct NewMonitor {
     /// What people call it, on one line; the target's host and path by default. White space around it is dropped.
     name: Option<MonitorName>,
@@ -145,7 +146,7 @@ impl From<NewMonitor> for MonitorDraft {
 
 /// A change of a monitor; what is left out stays as it is.
 #[derive(Clone, Debug, Object)]
-#[oai(example, deny_unknown_fields)]
+#[oai(example, deny_unknown_fields, skip_serializing_if_is_none)]
 pub(super) struct MonitorChange {
     /// What people call it, on one line. White space around it is dropped.
     name: Option<MonitorName>,
