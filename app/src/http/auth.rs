@@ -3,26 +3,43 @@
 mod cookie;
 mod view;
 
+use std::time::Duration;
+
 use poem::http::header::SET_COOKIE;
 use poem::http::{HeaderMap, HeaderValue};
 use poem::web::Data;
 use poem_openapi::{ApiResponse, OpenApi};
+use serde_json::json;
+use watchkeeper_domain::account::Password;
 use watchkeeper_domain::session::RefreshToken;
 use watchkeeper_domain::usecase::{AccountError, LoggedIn};
 
 use super::caller::Caller;
 use super::client::{self, ClientAddress, RequestedHost};
-use super::json::Json;
+use super::json::{self, Json};
 use super::problem::{Kind, Problem, Refusal, refusals};
-use super::{Api, Tag};
+use super::{Api, Tag, limit};
 use view::{Credentials, NewAccount, Session, User};
 
 refusals! {
-    SignUp: 400, 403, 409, 413, 415, 422, 429, 503;
-    LogIn: 400, 401, 413, 415, 422, 429, 503;
-    Refresh: 401, 403, 429, 503;
-    LogOut: 403, 429, 503;
-    Me: 401, 503;
+    SignUp:
+        MalformedJson,
+        SignUpClosed,
+        EmailTaken,
+        BodyTooLarge,
+        UnsupportedMediaType,
+        ValidationFailed = Problem::broken_rule(Password::parse("short")),
+        TooManyRequests = limit::too_many_of_address(Duration::ZERO);
+    LogIn:
+        MalformedJson,
+        InvalidCredentials,
+        BodyTooLarge,
+        UnsupportedMediaType,
+        ValidationFailed = Problem::broken_rule(json::fit::<Credentials>(json!({ "email": "ada@example.org" }))),
+        TooManyRequests = limit::too_many_failures(Duration::ZERO);
+    Refresh: SessionEnded, ForeignOrigin, TooManyRequests = limit::too_many_of_address(Duration::ZERO);
+    LogOut: ForeignOrigin, TooManyRequests = limit::too_many_of_address(Duration::ZERO);
+    Me: Unauthenticated, SessionEnded;
 }
 
 /// The operations.

@@ -31,7 +31,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 const MEDIA_TYPE: &str = "text/event-stream";
 
 refusals! {
-    Listen: 401, 429, 503;
+    Listen: Unauthenticated, TooManyRequests = slot::too_many_streams();
 }
 
 /// The operation.

@@ -9,19 +9,22 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use uuid::Uuid;
 use watchkeeper_domain::id::MonitorId;
-use watchkeeper_domain::time::Timestamp;
+use watchkeeper_domain::invalid::Invalid;
+use watchkeeper_domain::time::{Timestamp, Window};
+use watchkeeper_domain::usecase::WindowRequest;
 
 use super::caller::Caller;
 use super::check::{CheckList, CheckStatus};
 use super::json::Json;
 use super::parameter::{default_limit, window};
-use super::problem::{Refusal, refusals};
+use super::problem::{Problem, Refusal, refusals};
 use super::value::Time;
 use super::{Api, Tag, cursor};
 use view::{GapList, LatencyList, SlotAccount, StatusHistory, Uptime};
 
 refusals! {
-    Read: 401, 404, 422, 503;
+    Read: Unauthenticated, NotFound, ValidationFailed = Problem::broken_rule(backwards());
+    Page: Unauthenticated, NotFound, ValidationFailed = Problem::broken_rule(cursor::read::<Timestamp>(Some("page 2")));
 }
 
 /// The operations.
@@ -51,7 +54,7 @@ impl HistoryApi {
         limit: Query<u32>,
         /// Where to go on reading: `next_cursor` of the page before.
         cursor: Query<Option<String>>,
-    ) -> Result<Json<CheckList>, Refusal<Read>> {
+    ) -> Result<Json<CheckList>, Refusal<Page>> {
         let before = cursor::read::<Timestamp>(cursor.0.as_deref())?;
         let verdict = status.0.map(Into::into);
         let page = api
@@ -165,7 +168,7 @@ impl HistoryApi {
         limit: Query<u32>,
         /// Where to go on reading: `next_cursor` of the page before.
         cursor: Query<Option<String>>,
-    ) -> Result<Json<GapList>, Refusal<Read>> {
+    ) -> Result<Json<GapList>, Refusal<Page>> {
         let before = cursor::read::<Timestamp>(cursor.0.as_deref())?;
         let gaps = api
             .history
@@ -174,4 +177,10 @@ impl HistoryApi {
         let (gaps, next_cursor) = cursor::page(gaps, limit.0, |gap| gap.run.first);
         Ok(Json(GapList::new(&gaps, next_cursor)))
     }
+}
+
+/// A window that ends before it begins.
+fn backwards() -> Result<Window, Invalid> {
+    let (sooner, later) = (Timestamp::from_secs(0), Timestamp::from_secs(1));
+    WindowRequest { from: Some(later), to: Some(sooner) }.within(sooner, later)
 }

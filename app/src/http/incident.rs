@@ -17,9 +17,12 @@ use super::{Api, Shared, Tag, cursor};
 use view::{Incident, IncidentList};
 
 refusals! {
-    List: 401, 422, 503;
-    ListOfMonitor: 401, 404, 422, 503;
-    Get: 401, 404, 503;
+    List: Unauthenticated, ValidationFailed = Problem::broken_rule(cursor::read::<IncidentId>(Some("page 2")));
+    ListOfMonitor:
+        Unauthenticated,
+        NotFound,
+        ValidationFailed = Problem::broken_rule(cursor::read::<IncidentId>(Some("page 2")));
+    Get: Unauthenticated, NotFound;
 }
 
 /// The operations.

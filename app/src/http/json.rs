@@ -50,16 +50,23 @@ impl<T: ParseFromJSON> ParsePayload for Json<T> {
             let position = format!("The body is no JSON: see line {}, column {}.", error.line(), error.column());
             Problem::new(Kind::MalformedJson).detail(position)
         })?;
-        let misfits = shape::misfits::<T>(&value);
-        if !misfits.is_empty() {
-            return Err(Problem::invalid(misfits).into());
-        }
-        T::parse_from_json(Some(value)).map(Self).map_err(|error| {
-            let error =
-                FieldError { field: String::new(), code: "invalid_value".into(), message: error.into_message() };
-            Problem::invalid(vec![error]).into()
-        })
+        Ok(Self(fit(value)?))
     }
+}
+
+/// Takes a value that fits the documented schema.
+///
+/// # Errors
+/// A problem that names every field that does not fit.
+pub(super) fn fit<T: ParseFromJSON>(value: Value) -> Result<T, Problem> {
+    let misfits = shape::misfits::<T>(&value);
+    if !misfits.is_empty() {
+        return Err(Problem::invalid(misfits));
+    }
+    T::parse_from_json(Some(value)).map_err(|error| {
+        let (field, code) = (shape::WHOLE.to_owned(), "invalid_value".to_owned());
+        Problem::invalid(vec![FieldError { field, code, message: error.into_message() }])
+    })
 }
 
 impl_apirequest_for_payload!(Json<T>, T: ParseFromJSON);

@@ -51,7 +51,7 @@ impl Limits {
     /// # Errors
     /// `TooManyRequests`.
     pub(super) fn admit(&self, client: ClientAddress) -> Result<(), Problem> {
-        self.auth.take(&client).map_err(|wait| refused(wait, "Too many requests came from your address."))
+        self.auth.take(&client).map_err(too_many_of_address)
     }
 
     /// Lets a log-in be tried. It counts as failed until it is forgiven.
@@ -59,7 +59,7 @@ impl Limits {
     /// # Errors
     /// `TooManyRequests`, whether or not there is such an account.
     pub(super) fn begin_log_in(&self, email: &str) -> Result<Attempt<'_>, Problem> {
-        self.failures.begin(email).map_err(|wait| refused(wait, "Too many log-ins to this account failed."))
+        self.failures.begin(email).map_err(too_many_failures)
     }
 
     /// Lets a check on request be made.
@@ -67,8 +67,23 @@ impl Limits {
     /// # Errors
     /// `TooManyRequests`.
     pub(super) fn admit_manual_check(&self, monitor: MonitorId) -> Result<(), Problem> {
-        self.manual_checks.take(&monitor).map_err(|wait| refused(wait, "This monitor was just checked several times."))
+        self.manual_checks.take(&monitor).map_err(too_many_checks)
     }
+}
+
+/// What an address hears that asks too often.
+pub(super) fn too_many_of_address(wait: Duration) -> Problem {
+    refused(wait, "Too many requests came from your address.")
+}
+
+/// What is said where too many log-ins failed, whether or not there is such an account.
+pub(super) fn too_many_failures(wait: Duration) -> Problem {
+    refused(wait, "Too many log-ins to this account failed.")
+}
+
+/// What is said where a monitor is to be checked too often.
+pub(super) fn too_many_checks(wait: Duration) -> Problem {
+    refused(wait, "This monitor was just checked several times.")
 }
 
 fn refused(wait: Duration, detail: &str) -> Problem {

@@ -3,34 +3,57 @@
 mod draft;
 mod view;
 
+use std::time::Duration;
+
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{ApiResponse, OpenApi};
 use uuid::Uuid;
+use watchkeeper_domain::address::AddressGuard;
 use watchkeeper_domain::check::Outcome;
 use watchkeeper_domain::id::MonitorId;
-use watchkeeper_domain::port::MonitorView;
+use watchkeeper_domain::invalid::Invalid;
+use watchkeeper_domain::monitor::{HttpMethod, HttpTarget};
+use watchkeeper_domain::port::{MonitorView, RepoError};
+use watchkeeper_domain::status::Confirmation;
+use watchkeeper_domain::usecase::MonitorError;
 
 use super::caller::Caller;
-use super::check;
 use super::json::Json;
 use super::parameter::default_limit;
 use super::problem::{Kind, Problem, Refusal, refusals};
-use super::{Api, Tag, cursor};
+use super::{Api, Tag, check, cursor, limit};
 use draft::{MonitorChange, NewMonitor};
 use view::{Monitor, MonitorList};
 
 refusals! {
-    List: 401, 422, 503;
-    Create: 400, 401, 409, 413, 415, 422, 503;
-    Get: 401, 404, 503;
-    Change: 400, 401, 404, 409, 413, 415, 422, 503;
-    Delete: 401, 404, 503;
-    CheckNow: 401, 404, 429, 503;
+    List: Unauthenticated, ValidationFailed = Problem::broken_rule(cursor::read::<MonitorId>(Some("page 2")));
+    Create:
+        MalformedJson,
+        Unauthenticated,
+        LimitReached = MonitorError::LimitReached(10_000),
+        BodyTooLarge,
+        UnsupportedMediaType,
+        ValidationFailed = Problem::broken_rule(unsupported_target());
+    Get: Unauthenticated, NotFound;
+    Change:
+        MalformedJson,
+        Unauthenticated,
+        NotFound,
+        Conflict = RepoError::Stale,
+        BodyTooLarge,
+        UnsupportedMediaType,
+        ValidationFailed = Problem::broken_rule(Confirmation::parse(11, "confirmation.before_down"));
+    Delete: Unauthenticated, NotFound;
+    CheckNow:
+        Unauthenticated,
+        NotFound,
+        TooManyRequests = limit::too_many_checks(Duration::ZERO),
+        NetworkUnavailable = cut_off();
 }
 
 /// When it is worth trying again after we had no network ourselves.
-const NETWORK_RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
+const NETWORK_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// The operations.
 pub(super) struct MonitorApi;
@@ -157,13 +180,22 @@ impl MonitorApi {
         api.limits.admit_manual_check(id)?;
         match api.watch.check_now(caller.workspace(), id).await? {
             Some(Outcome::Checked(check)) => Ok(Json(check::Check::from(&*check))),
-            Some(Outcome::Unknown) => Err(Problem::new(Kind::NetworkUnavailable)
-                .detail("This server has no network of its own just now: nothing can be said about the target.")
-                .retry_after(NETWORK_RETRY_AFTER)
-                .into()),
+            Some(Outcome::Unknown) => Err(cut_off().into()),
             None => Err(Problem::new(Kind::NotFound).into()),
         }
     }
+}
+
+/// What is said where we could not look.
+fn cut_off() -> Problem {
+    Problem::new(Kind::NetworkUnavailable)
+        .detail("This server has no network of its own just now: nothing can be said about the target.")
+        .retry_after(NETWORK_RETRY_AFTER)
+}
+
+/// A target that cannot be watched.
+fn unsupported_target() -> Result<HttpTarget, Invalid> {
+    HttpTarget::parse("ftp://example.org", HttpMethod::Get, true, &AddressGuard::default())
 }
 
 impl super::Shared {

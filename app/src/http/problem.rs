@@ -16,7 +16,7 @@ use watchkeeper_domain::invalid::Invalid;
 pub(super) use cause::{of_error, of_status};
 use kind::Facts;
 pub(super) use kind::{Kind, table};
-pub(super) use refusal::{Refusal, Statuses, refusals};
+pub(super) use refusal::{Refusal, Refusals, refusals};
 
 /// The media type of a problem (RFC 9457, section 3).
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
@@ -69,6 +69,12 @@ impl From<Invalid> for FieldError {
     }
 }
 
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        Self::broken_rules(vec![invalid])
+    }
+}
+
 /// A problem on its way to the client. What it says is meant for the client; what else is known stays in the log.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
@@ -116,18 +122,23 @@ impl Problem {
         Self::invalid(invalid.into_iter().map(FieldError::from).collect())
     }
 
+    /// What whoever parses a value says to one that breaks a rule: an example for the document.
+    pub(super) fn broken_rule<T, E: Into<Self>>(parsed: Result<T, E>) -> Self {
+        parsed.map_or_else(Into::into, |_| Self::new(Kind::ValidationFailed))
+    }
+
     /// What kind it is.
     pub(super) fn kind(&self) -> Kind {
         self.kind
     }
 
     fn body(&self) -> ProblemBody {
-        let Facts { status, code, title } = self.kind.facts();
+        let Facts { status, code, title, sentence } = self.kind.facts();
         ProblemBody {
             kind: format!("/problems/{code}"),
             title: title.to_owned(),
             status: status.as_u16(),
-            detail: self.detail.clone().unwrap_or_else(|| format!("{title}.")),
+            detail: self.detail.clone().unwrap_or_else(|| sentence.to_owned()),
             code: code.to_owned(),
             errors: (!self.errors.is_empty()).then(|| self.errors.clone()),
         }

@@ -5,14 +5,7 @@ use std::collections::HashSet;
 use poem::Request;
 use serde_json::Value;
 
-use super::server::{Answer, Server, document};
-
-fn operations() -> impl Iterator<Item = (&'static String, &'static String, &'static Value)> {
-    let paths = document()["paths"].as_object().unwrap();
-    paths.iter().flat_map(|(path, operations)| {
-        operations.as_object().unwrap().iter().map(move |(method, operation)| (path, method, operation))
-    })
-}
+use super::server::{Answer, Server, document, operations};
 
 #[test]
 fn the_committed_document_is_the_one_that_the_code_makes() {
@@ -58,6 +51,40 @@ fn every_operation_has_a_name_a_tag_a_summary_and_described_answers() {
             assert_eq!(statuses.contains(status), takes_body, "{name}: {status}");
         }
         assert_eq!(statuses.contains("404"), path.contains("{id}"), "{name}: 404");
+    }
+}
+
+/// Each is the refusal that somebody who calls the operation is most likely to see.
+#[test]
+fn the_examples_of_refusals_are_of_their_operations() {
+    let example = |name: &str, status: &str| {
+        let (_, _, operation) = operations().find(|(_, _, operation)| operation["operationId"] == name).unwrap();
+        operation["responses"][status]["content"]["application/problem+json"]["schema"]["example"].clone()
+    };
+    for (name, status, code) in [
+        ("signUp", "403", "signup_closed"),
+        ("signUp", "409", "email_taken"),
+        ("logIn", "401", "invalid_credentials"),
+        ("refreshSession", "401", "session_ended"),
+        ("refreshSession", "403", "foreign_origin"),
+        ("getMe", "401", "unauthenticated"),
+        ("createMonitor", "409", "monitor_limit_reached"),
+        ("updateMonitor", "409", "conflict"),
+        ("checkMonitor", "503", "network_unavailable"),
+        ("getUptime", "503", "store_unavailable"),
+    ] {
+        assert_eq!(example(name, status)["code"], code, "{name}: {status}");
+    }
+    for (name, field, code) in [
+        ("signUp", "password", "password_too_short"),
+        ("logIn", "password", "missing"),
+        ("createMonitor", "target.url", "unsupported_scheme"),
+        ("updateMonitor", "confirmation.before_down", "confirmations_out_of_bounds"),
+        ("listMonitors", "cursor", "invalid_cursor"),
+        ("getUptime", "from", "window_backwards"),
+    ] {
+        let error = &example(name, "422")["errors"][0];
+        assert_eq!((&error["field"], &error["code"]), (&Value::from(field), &Value::from(code)), "{name}");
     }
 }
 

@@ -234,6 +234,14 @@ pub(crate) fn document() -> &'static Value {
     &DOCUMENT
 }
 
+/// All operations of the document: path, method, and what it says of each.
+pub(crate) fn operations() -> impl Iterator<Item = (&'static String, &'static String, &'static Value)> {
+    let paths = document()["paths"].as_object().unwrap();
+    paths.iter().flat_map(|(path, operations)| {
+        operations.as_object().unwrap().iter().map(move |(method, operation)| (path, method, operation))
+    })
+}
+
 /// The operations of the path that a path of a request belongs to.
 pub(crate) fn operations_of(path: &str) -> Option<&'static Value> {
     let given: Vec<_> = path.split('/').collect();

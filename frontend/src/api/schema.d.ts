@@ -995,16 +995,12 @@ export interface components {
          * MonitorChange
          * @description A change of a monitor; what is left out stays as it is.
          * @example {
-         *       "confirmation": null,
          *       "expectation": {
-         *         "slow_after_ms": null,
-         *         "statuses": null
+         *         "slow_after_ms": null
          *       },
          *       "interval_seconds": 30,
          *       "is_active": true,
-         *       "name": "Shop",
-         *       "target": null,
-         *       "timeout_seconds": null
+         *       "name": "Shop"
          *     }
          */
         MonitorChange: {
@@ -1647,7 +1643,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description E-mail address or password is wrong. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -1667,7 +1663,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not `application/json`. */
+            /** @description The body must be application/json. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1705,7 +1701,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -1736,7 +1732,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Refused by the operator's policy, or because the request comes from another site's page. */
+            /** @description The request comes from another site's page. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1765,7 +1761,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -1796,7 +1792,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -1816,7 +1812,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -1849,7 +1845,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description The session has ended. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -1860,7 +1856,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Refused by the operator's policy, or because the request comes from another site's page. */
+            /** @description The request comes from another site's page. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1889,7 +1885,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -1935,7 +1931,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Refused by the operator's policy, or because the request comes from another site's page. */
+            /** @description Signing up is closed here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1944,7 +1940,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It contradicts what is there already. */
+            /** @description The e-mail address has an account already. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1962,7 +1958,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not `application/json`. */
+            /** @description The body must be application/json. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2000,7 +1996,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2031,7 +2027,7 @@ export interface operations {
                     "text/event-stream": components["schemas"]["CheckEvent"] | components["schemas"]["FlipEvent"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -2062,7 +2058,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2098,7 +2094,7 @@ export interface operations {
                     "application/json": components["schemas"]["IncidentList"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -2127,7 +2123,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2161,7 +2157,7 @@ export interface operations {
                     "application/json": components["schemas"]["Incident"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -2190,7 +2186,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2228,7 +2224,7 @@ export interface operations {
                     "application/json": components["schemas"]["MonitorList"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -2257,7 +2253,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2303,7 +2299,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -2314,7 +2310,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It contradicts what is there already. */
+            /** @description The workspace has as many monitors as it may. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2332,7 +2328,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not `application/json`. */
+            /** @description The body must be application/json. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2359,7 +2355,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2393,7 +2389,7 @@ export interface operations {
                     "application/json": components["schemas"]["Monitor"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -2422,7 +2418,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2454,7 +2450,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -2483,7 +2479,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2530,7 +2526,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -2550,7 +2546,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It contradicts what is there already. */
+            /** @description Somebody else changed it at the same time. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2568,7 +2564,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not `application/json`. */
+            /** @description The body must be application/json. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2595,7 +2591,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2629,7 +2625,7 @@ export interface operations {
                     "application/json": components["schemas"]["Check"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -2714,7 +2710,7 @@ export interface operations {
                     "application/json": components["schemas"]["CheckList"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -2752,7 +2748,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2795,7 +2791,7 @@ export interface operations {
                     "application/json": components["schemas"]["GapList"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -2833,7 +2829,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2872,7 +2868,7 @@ export interface operations {
                     "application/json": components["schemas"]["StatusHistory"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -2910,7 +2906,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2949,7 +2945,7 @@ export interface operations {
                     "application/json": components["schemas"]["IncidentList"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -2987,7 +2983,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -3028,7 +3024,7 @@ export interface operations {
                     "application/json": components["schemas"]["LatencyList"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -3066,7 +3062,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -3105,7 +3101,7 @@ export interface operations {
                     "application/json": components["schemas"]["SlotAccount"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -3143,7 +3139,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -3182,7 +3178,7 @@ export interface operations {
                     "application/json": components["schemas"]["Uptime"];
                 };
             };
-            /** @description The token is missing, wrong or expired; or the credentials are wrong. */
+            /** @description An access token is missing or no longer valid. */
             401: {
                 headers: {
                     /** @description `Bearer`. */
@@ -3220,7 +3216,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached, or this server is cut off; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */

@@ -35,13 +35,16 @@ impl Slots {
         let all: usize = streams.values().sum();
         let own = streams.get(&user).copied().unwrap_or_default();
         if all >= MAX_STREAMS || own >= MAX_STREAMS_PER_USER {
-            return Err(Problem::new(Kind::TooManyRequests)
-                .detail("Too many streams are open. Close one first.")
-                .retry_after(RETRY_AFTER));
+            return Err(too_many_streams());
         }
         streams.insert(user, own + 1);
         Ok(Slot { slots: self.clone(), user })
     }
+}
+
+/// What is said to one stream too many.
+pub(super) fn too_many_streams() -> Problem {
+    Problem::new(Kind::TooManyRequests).detail("Too many streams are open. Close one first.").retry_after(RETRY_AFTER)
 }
 
 impl Drop for Slot {

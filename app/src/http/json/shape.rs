@@ -11,6 +11,8 @@ use crate::http::problem::FieldError;
 
 /// The most misfits that are named in one answer.
 const MAX_MISFITS: usize = 50;
+/// What stands for the name of a field where it is all of the body.
+pub(super) const WHOLE: &str = "body";
 
 /// What does not fit the schema of `T`.
 pub(super) fn misfits<T: Type>(value: &Value) -> Vec<FieldError> {
@@ -74,7 +76,7 @@ impl Shape<'_> {
 
     fn refuse(&mut self, path: &str, code: &str, message: String) {
         // Long names come from the sender, and are not sent back whole.
-        let field = if path.is_empty() { "body".to_owned() } else { path.chars().take(100).collect() };
+        let field = if path.is_empty() { WHOLE.to_owned() } else { path.chars().take(100).collect() };
         let misfit = FieldError { field, code: code.to_owned(), message };
         if !self.misfits.contains(&misfit) && self.misfits.len() < MAX_MISFITS {
             self.misfits.push(misfit);

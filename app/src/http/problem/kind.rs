@@ -11,6 +11,8 @@ pub(in crate::http) struct Facts {
     pub(in crate::http) code: &'static str,
     /// For people.
     pub(in crate::http) title: &'static str,
+    /// The title as a sentence.
+    pub(in crate::http) sentence: &'static str,
 }
 
 macro_rules! kinds {
@@ -28,7 +30,12 @@ macro_rules! kinds {
             /// What is always the same about it.
             pub(in crate::http) fn facts(self) -> Facts {
                 match self {
-                    $(Self::$name => Facts { status: StatusCode::$status, code: $code, title: $title },)+
+                    $(Self::$name => Facts {
+                        status: StatusCode::$status,
+                        code: $code,
+                        title: $title,
+                        sentence: concat!($title, "."),
+                    },)+
                 }
             }
         }
@@ -61,7 +68,7 @@ kinds! {
 /// All kinds as a table in Markdown, for the document.
 pub(in crate::http) fn table() -> String {
     let mut table = "| `code` | status | meaning |\n|---|---|---|\n".to_owned();
-    for Facts { status, code, title } in Kind::ALL.iter().map(|kind| kind.facts()) {
+    for Facts { status, code, title, .. } in Kind::ALL.iter().map(|kind| kind.facts()) {
         // Writing to a string does not fail.
         let _ = writeln!(table, "| `{code}` | {} | {title} |", status.as_u16());
     }

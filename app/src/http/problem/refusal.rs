@@ -1,7 +1,8 @@
-//! What an operation may refuse with: a problem, typed by the statuses that the document promises for the operation.
+//! What an operation may refuse with: problems of the kinds that the document promises for the operation.
 
 use std::marker::PhantomData;
 
+use poem::error::ResponseError;
 use poem_openapi::ApiResponse;
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
@@ -10,50 +11,65 @@ use poem_openapi::types::{ToJSON, Type};
 
 use super::{Kind, MEDIA_TYPE, Problem, ProblemBody};
 
-/// What every operation may answer, and none should.
-const FAULT: u16 = 500;
+/// What every operation may refuse with, and none should.
+const EVERYWHERE: [Kind; 3] = [Kind::Internal, Kind::StoreUnavailable, Kind::TooSlow];
 
-/// The statuses that an operation may refuse with, beside 500.
-pub(in crate::http) trait Statuses: Send + Sync + 'static {
-    /// In ascending order.
-    const ALL: &'static [u16];
+/// What an operation may refuse with, beside what every operation may.
+pub(in crate::http) trait Refusals: Send + Sync + 'static {
+    /// The kinds.
+    const KINDS: &'static [Kind];
+
+    /// A problem of each kind, as this operation has it.
+    fn examples() -> Vec<Problem>;
 }
 
-/// Names sets of statuses.
+/// Names what operations may refuse with: kinds of problems, each with an example where the plain kind says too little.
+/// An example is made by the code that makes the answers, so that it is one.
 macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident: $($status:literal),+;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident: $($kind:ident $(= $example:expr)?),+;)+) => {$(
         $(#[$doc])*
         pub(in crate::http) struct $name;
 
-        impl $crate::http::problem::Statuses for $name {
-            const ALL: &'static [u16] = &[$($status),+];
+        impl $crate::http::problem::Refusals for $name {
+            const KINDS: &'static [$crate::http::problem::Kind] = &[$($crate::http::problem::Kind::$kind),+];
+
+            fn examples() -> Vec<$crate::http::problem::Problem> {
+                vec![$($crate::http::problem::refusals!(@example $kind $(= $example)?)),+]
+            }
         }
     )+};
+    (@example $kind:ident) => { $crate::http::problem::Problem::new($crate::http::problem::Kind::$kind) };
+    (@example $kind:ident = $example:expr) => { $crate::http::problem::Problem::from($example) };
 }
 pub(in crate::http) use refusals;
 
-/// A problem that an operation with these statuses answers.
+/// A problem that an operation answers.
 #[derive(Debug)]
-pub(in crate::http) struct Refusal<S>(Problem, PhantomData<S>);
+pub(in crate::http) struct Refusal<R>(Problem, PhantomData<R>);
 
-impl<S: Statuses, E: Into<Problem>> From<E> for Refusal<S> {
+impl<R: Refusals, E: Into<Problem>> From<E> for Refusal<R> {
     fn from(error: E) -> Self {
         let problem = error.into();
-        let status = problem.kind().facts().status.as_u16();
-        debug_assert!(documented::<S>().any(|documented| documented == status), "{status} is not documented");
+        let kind = problem.kind();
+        debug_assert!(R::KINDS.contains(&kind) || EVERYWHERE.contains(&kind), "{problem} is not documented");
         Self(problem, PhantomData)
     }
 }
 
-impl<S: Statuses> From<Refusal<S>> for poem::Error {
-    fn from(refusal: Refusal<S>) -> Self {
+impl<R: Refusals> From<Refusal<R>> for poem::Error {
+    fn from(refusal: Refusal<R>) -> Self {
         refusal.0.into()
     }
 }
 
-impl<S: Statuses> ApiResponse for Refusal<S> {
+impl<R: Refusals> ApiResponse for Refusal<R> {
     fn meta() -> MetaResponses {
-        MetaResponses { responses: documented::<S>().map(response).collect() }
+        let mut examples = R::examples();
+        examples.extend(EVERYWHERE.map(Problem::new));
+        // The sort is stable: of the kinds of one status, the example is of the one that comes first.
+        examples.sort_by_key(Problem::status);
+        examples.dedup_by_key(|example| example.status());
+        MetaResponses { responses: examples.iter().map(response).collect() }
     }
 
     fn register(registry: &mut Registry) {
@@ -61,42 +77,22 @@ impl<S: Statuses> ApiResponse for Refusal<S> {
     }
 }
 
-/// The statuses of an operation, in ascending order: those that it names, and the one of a fault of ours.
-fn documented<S: Statuses>() -> impl Iterator<Item = u16> {
-    let (before, after) = S::ALL.split_at(S::ALL.partition_point(|status| *status < FAULT));
-    before.iter().chain(&[FAULT]).chain(after).copied()
-}
-
-fn response(status: u16) -> MetaResponse {
+fn response(example: &Problem) -> MetaResponse {
+    let status = example.status().as_u16();
     let headers = match status {
         401 => vec![header("WWW-Authenticate", "string", "`Bearer`.")],
         429 | 503 => vec![header("Retry-After", "integer", "After how many seconds it is worth trying again.")],
         _ => vec![],
     };
+    let schema =
+        MetaSchema { all_of: vec![ProblemBody::schema_ref()], example: example.body().to_json(), ..MetaSchema::ANY };
+    let schema = MetaSchemaRef::Inline(Box::new(schema));
     MetaResponse {
-        description: description(status),
+        description: description(example),
         status: Some(status),
         status_range: None,
-        content: vec![MetaMediaType { content_type: MEDIA_TYPE, schema: with_example(status) }],
+        content: vec![MetaMediaType { content_type: MEDIA_TYPE, schema }],
         headers,
-    }
-}
-
-/// A problem, with an example of this status: the example of the type itself is one of 422.
-fn with_example(status: u16) -> MetaSchemaRef {
-    let schema = ProblemBody::schema_ref();
-    let kind = match status {
-        403 => Some(Kind::ForeignOrigin),
-        409 => Some(Kind::Conflict),
-        422 => None,
-        _ => Kind::ALL.iter().copied().find(|kind| kind.facts().status.as_u16() == status),
-    };
-    match kind {
-        Some(kind) => {
-            let example = Problem::new(kind).body().to_json();
-            MetaSchemaRef::Inline(Box::new(MetaSchema { all_of: vec![schema], example, ..MetaSchema::ANY }))
-        }
-        None => schema,
     }
 }
 
@@ -110,18 +106,63 @@ fn header(name: &str, ty: &'static str, description: &str) -> MetaHeader {
     }
 }
 
-fn description(status: u16) -> &'static str {
-    match status {
-        400 => "The body is no JSON.",
-        401 => "The token is missing, wrong or expired; or the credentials are wrong.",
-        403 => "Refused by the operator's policy, or because the request comes from another site's page.",
-        404 => "There is no such thing in the caller's workspace.",
-        409 => "It contradicts what is there already.",
-        413 => "The body is too large.",
-        415 => "The body is not `application/json`.",
-        422 => "A field or parameter breaks a rule; `errors` names each.",
-        429 => "Too many requests; `Retry-After` says when to try again.",
-        503 => "The store cannot be reached, or this server is cut off; `Retry-After` says when to try again.",
-        _ => "Something went wrong here; the log says what.",
+fn description(example: &Problem) -> &'static str {
+    match example.kind() {
+        Kind::NotFound => "There is no such thing in the caller's workspace.",
+        Kind::ValidationFailed => "A field or parameter breaks a rule; `errors` names each.",
+        Kind::TooManyRequests => "Too many requests; `Retry-After` says when to try again.",
+        Kind::Internal => "Something went wrong here; the log says what.",
+        Kind::StoreUnavailable => "The store cannot be reached or is too slow; `Retry-After` says when to try again.",
+        Kind::NetworkUnavailable => {
+            "The store cannot be reached, or this server is cut off; `Retry-After` says when to try again."
+        }
+        kind => kind.facts().sentence,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use poem_openapi::types::ParseFromJSON;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::http::openapi_json;
+
+    /// Whether a schema has a field, such as `target.url`.
+    fn has(document: &Value, schema: &Value, field: &str) -> bool {
+        if let Some(name) = schema["$ref"].as_str().and_then(|reference| reference.rsplit('/').next()) {
+            return has(document, &document["components"]["schemas"][name], field);
+        }
+        let (name, rest) = field.split_once('.').unwrap_or((field, ""));
+        let parts = schema["allOf"].as_array().into_iter().flatten();
+        let property = schema["properties"].get(name);
+        parts.into_iter().any(|part| has(document, part, field))
+            || property.is_some_and(|property| rest.is_empty() || has(document, property, rest))
+    }
+
+    #[test]
+    fn every_refusal_has_an_example_that_the_operation_could_answer() {
+        let document: Value = serde_json::from_str(&openapi_json()).unwrap();
+        let paths = document["paths"].as_object().unwrap().values();
+        for operation in paths.flat_map(|operations| operations.as_object().unwrap().values()) {
+            let name = &operation["operationId"];
+            let responses = operation["responses"].as_object().unwrap().iter();
+            for (status, response) in responses.filter(|(status, _)| status.as_str() >= "400") {
+                let example = response["content"][MEDIA_TYPE]["schema"]["example"].clone();
+                let problem = ProblemBody::parse_from_json(Some(example)).unwrap();
+                let kind = Kind::ALL.iter().find(|kind| kind.facts().code == problem.code).unwrap();
+                assert_eq!(kind.facts().status.as_str(), status, "{name}: {}", problem.code);
+                assert_eq!(problem.status, kind.facts().status.as_u16(), "{name}");
+                let broken = problem.errors.unwrap_or_default();
+                assert_eq!(broken.is_empty(), status != "422", "{name}: {status}");
+                for error in broken {
+                    let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+                    let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+                    let is_known = has(&document, body, &error.field)
+                        || parameters.any(|parameter| parameter["name"] == error.field.as_str());
+                    assert!(is_known, "{name} takes no {}", error.field);
+                }
+            }
+        }
     }
 }
