@@ -8,6 +8,7 @@ use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, Request, Response, Result};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use super::edge::gzipped;
 use super::problem::{Kind, Problem};
 
 /// The built frontend. It may be missing where only the API is worked on.
@@ -57,11 +58,12 @@ impl Endpoint for Dashboard {
 fn served(name: &str, file: &EmbeddedFile, method: &Method, headers: &HeaderMap) -> Response {
     let etag = format!("\"{}\"", hex::encode(&file.metadata.sha256_hash()[..16]));
     let is_hashed = name.starts_with("assets/");
+    let known = known(&etag, headers);
     let response = Response::builder()
-        .header(ETAG, &etag)
+        .header(ETAG, known.as_ref().unwrap_or(&etag))
         .header(CACHE_CONTROL, if is_hashed { FOREVER } else { ASK_AGAIN })
         .content_type(mime_guess::from_path(name).first_or_octet_stream().as_ref());
-    if is_known(&etag, headers) {
+    if known.is_some() {
         return response.status(StatusCode::NOT_MODIFIED).finish();
     }
     if method == Method::HEAD {
@@ -70,14 +72,14 @@ fn served(name: &str, file: &EmbeddedFile, method: &Method, headers: &HeaderMap)
     response.body(file.data.to_vec())
 }
 
-/// Whether the client has this very file already, in whatever coding.
-fn is_known(etag: &str, headers: &HeaderMap) -> bool {
-    let gzipped = format!("{}-gzip", etag.trim_matches('"'));
-    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    known
-        .flat_map(|value| value.split(','))
-        .map(|tag| tag.trim().trim_start_matches("W/"))
-        .any(|tag| tag == "*" || tag == etag || tag.trim_matches('"') == gzipped)
+/// The tag under which the client has this very file already, in whatever coding: the one that its answer has to name, for
+/// the client and caches on the way to find what they keep (RFC 9111, section 4.3.4).
+fn known(etag: &str, headers: &HeaderMap) -> Option<String> {
+    let gzipped = gzipped(etag)?;
+    let tags = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut tags = tags.flat_map(|tags| tags.split(',')).map(|tag| tag.trim().trim_start_matches("W/"));
+    let known = tags.find(|tag| *tag == "*" || *tag == etag || *tag == gzipped)?;
+    Some(if known == "*" { etag } else { known }.to_owned())
 }
 
 fn not_built() -> Response {

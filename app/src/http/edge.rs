@@ -16,7 +16,7 @@ use poem_openapi::OperationId;
 use tokio::time::{Instant, timeout};
 
 pub(super) use allow::Allowed;
-pub(super) use compression::{compressed, wants_gzip};
+pub(super) use compression::{compressed, gzipped, wants_gzip};
 use header::SecurityHeaders;
 
 use super::metrics::Metrics;

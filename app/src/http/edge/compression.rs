@@ -1,14 +1,13 @@
 //! Compressing answers that are text, for clients that can read it.
 
 use poem::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, VARY};
-use poem::http::{HeaderMap, HeaderValue};
+use poem::http::{HeaderMap, HeaderValue, StatusCode};
 use poem::web::{Compress, CompressionAlgo};
 use poem::{IntoResponse, Response};
 
 /// The beginnings of media types that are worth it. Event streams are left alone: compressing would hold events back.
-const COMPRESSIBLE: [&str; 7] = [
+const COMPRESSIBLE: [&str; 6] = [
     "application/json",
-    "application/problem+json",
     "application/javascript",
     "application/openmetrics-text",
     "image/svg",
@@ -32,26 +31,27 @@ pub(in crate::http) fn compressed(mut response: Response, wants_gzip: bool) -> R
     let media_type = response.content_type().unwrap_or_default();
     let is_worth_it = COMPRESSIBLE.iter().any(|prefix| media_type.starts_with(prefix))
         && !media_type.starts_with("text/event-stream")
-        && response.status().is_success()
+        && (response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED)
         && !response.headers().contains_key(CONTENT_ENCODING);
     if !is_worth_it {
         return response;
     }
+    // What has not been modified says so as well (RFC 9110, section 15.4.5).
     response.headers_mut().append(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
-    if !wants_gzip {
+    if !wants_gzip || response.status() == StatusCode::NOT_MODIFIED {
         return response;
     }
     response.headers_mut().remove(CONTENT_LENGTH);
-    if let Some(etag) = response.headers().get(ETAG).and_then(gzipped_etag) {
+    let etag = response.headers().get(ETAG).and_then(|etag| gzipped(etag.to_str().ok()?));
+    if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(&etag).ok()) {
         response.headers_mut().insert(ETAG, etag);
     }
     Compress::new(response, CompressionAlgo::GZIP).into_response()
 }
 
-/// Other bytes need another strong validator (RFC 9110, section 8.8.3.3).
-fn gzipped_etag(etag: &HeaderValue) -> Option<HeaderValue> {
-    let bare = etag.to_str().ok()?.strip_suffix('"')?;
-    HeaderValue::from_str(&format!("{bare}-gzip\"")).ok()
+/// The entity tag of the compressed form: other bytes need another strong validator (RFC 9110, section 8.8.3.3).
+pub(in crate::http) fn gzipped(etag: &str) -> Option<String> {
+    etag.strip_suffix('"').map(|bare| format!("{bare}-gzip\""))
 }
 
 #[cfg(test)]
