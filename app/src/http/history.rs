@@ -16,7 +16,7 @@ use watchkeeper_domain::usecase::WindowRequest;
 use super::caller::Caller;
 use super::check::{CheckList, CheckStatus};
 use super::json::Json;
-use super::parameter::{default_limit, window};
+use super::parameter::{Limit, Whole, default_limit, window};
 use super::problem::{Problem, Refusal, refusals};
 use super::value::Time;
 use super::{Api, Tag, cursor};
@@ -26,6 +26,9 @@ refusals! {
     Read: Unauthenticated, NotFound, ValidationFailed = Problem::broken_rule(backwards());
     Page: Unauthenticated, NotFound, ValidationFailed = Problem::broken_rule(cursor::read::<Timestamp>(Some("page 2")));
 }
+
+/// How long a stretch of latencies is, in seconds: at most ten years.
+type Step = Whole<1, 315_360_000>;
 
 /// The operations.
 pub(super) struct HistoryApi;
@@ -50,8 +53,8 @@ impl HistoryApi {
         /// Only checks with this status.
         status: Query<Option<CheckStatus>>,
         /// How many checks a page has.
-        #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "500")))]
-        limit: Query<u32>,
+        #[oai(default = "default_limit")]
+        limit: Query<Limit>,
         /// Where to go on reading: `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<CheckList>, Refusal<Page>> {
@@ -59,7 +62,7 @@ impl HistoryApi {
         let verdict = status.0.map(Into::into);
         let page = api
             .history
-            .checks(caller.workspace(), MonitorId::new(id.0), window(from.0, to.0), verdict, before, limit.0)
+            .checks(caller.workspace(), MonitorId::new(id.0), window(from.0, to.0), verdict, before, limit.get())
             .await?;
         Ok(Json(CheckList::new(&page.checks, page.more_before.as_ref().map(cursor::write))))
     }
@@ -120,11 +123,10 @@ impl HistoryApi {
         /// Until when; now by default, and never later.
         to: Query<Option<Time>>,
         /// How long a stretch is, in seconds; by default so that there are about 96. At most 2000 stretches.
-        #[oai(validator(minimum(value = "1"), maximum(value = "315360000")))]
-        step: Query<Option<u32>>,
+        step: Query<Option<Step>>,
     ) -> Result<Json<LatencyList>, Refusal<Read>> {
         let id = MonitorId::new(id.0);
-        let step = step.0.map(|seconds| Duration::from_secs(u64::from(seconds)));
+        let step = step.0.map(|seconds| Duration::from_secs(u64::from(seconds.get())));
         let buckets = api.history.latency(caller.workspace(), id, window(from.0, to.0), step).await?;
         Ok(Json(LatencyList::from(buckets.as_slice())))
     }
@@ -164,17 +166,17 @@ impl HistoryApi {
         /// Until when; now by default, and never later.
         to: Query<Option<Time>>,
         /// How many gaps a page has.
-        #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "500")))]
-        limit: Query<u32>,
+        #[oai(default = "default_limit")]
+        limit: Query<Limit>,
         /// Where to go on reading: `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<GapList>, Refusal<Page>> {
         let before = cursor::read::<Timestamp>(cursor.0.as_deref())?;
         let gaps = api
             .history
-            .gaps(caller.workspace(), MonitorId::new(id.0), window(from.0, to.0), before, limit.0 + 1)
+            .gaps(caller.workspace(), MonitorId::new(id.0), window(from.0, to.0), before, limit.get() + 1)
             .await?;
-        let (gaps, next_cursor) = cursor::page(gaps, limit.0, |gap| gap.run.first);
+        let (gaps, next_cursor) = cursor::page(gaps, limit.get(), |gap| gap.run.first);
         Ok(Json(GapList::new(&gaps, next_cursor)))
     }
 }

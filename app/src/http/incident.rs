@@ -11,7 +11,7 @@ use watchkeeper_domain::port::IncidentQuery;
 
 use super::caller::Caller;
 use super::json::Json;
-use super::parameter::default_limit;
+use super::parameter::{Limit, default_limit};
 use super::problem::{Problem, Refusal, refusals};
 use super::{Api, Shared, Tag, cursor};
 use view::{Incident, IncidentList};
@@ -39,12 +39,12 @@ impl IncidentApi {
         api: Data<&Api>,
         caller: Caller,
         /// How many incidents a page has.
-        #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "500")))]
-        limit: Query<u32>,
+        #[oai(default = "default_limit")]
+        limit: Query<Limit>,
         /// Where to go on reading: `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<IncidentList>, Refusal<List>> {
-        Ok(api.incidents(caller.workspace(), None, cursor.0.as_deref(), limit.0).await?)
+        Ok(api.incidents(caller.workspace(), None, cursor.0.as_deref(), limit.get()).await?)
     }
 
     /// The incidents of a monitor
@@ -58,13 +58,13 @@ impl IncidentApi {
         /// Which monitor.
         id: Path<Uuid>,
         /// How many incidents a page has.
-        #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "500")))]
-        limit: Query<u32>,
+        #[oai(default = "default_limit")]
+        limit: Query<Limit>,
         /// Where to go on reading: `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<IncidentList>, Refusal<ListOfMonitor>> {
         let monitor = Some(MonitorId::new(id.0));
-        Ok(api.incidents(caller.workspace(), monitor, cursor.0.as_deref(), limit.0).await?)
+        Ok(api.incidents(caller.workspace(), monitor, cursor.0.as_deref(), limit.get()).await?)
     }
 
     /// An incident

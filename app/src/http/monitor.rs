@@ -20,7 +20,7 @@ use watchkeeper_domain::usecase::MonitorError;
 
 use super::caller::Caller;
 use super::json::Json;
-use super::parameter::default_limit;
+use super::parameter::{Limit, Whole, default_limit};
 use super::problem::{Kind, Problem, Refusal, refusals};
 use super::{Api, Tag, check, cursor, limit};
 use draft::{MonitorChange, NewMonitor};
@@ -51,6 +51,9 @@ refusals! {
         TooManyRequests = limit::too_many_checks(Duration::ZERO),
         NetworkUnavailable = cut_off();
 }
+
+/// How many of its newest checks a monitor brings along in a list.
+type Recent = Whole<0, 100>;
 
 /// When it is worth trying again after we had no network ourselves.
 const NETWORK_RETRY_AFTER: Duration = Duration::from_secs(30);
@@ -88,18 +91,18 @@ impl MonitorApi {
         api: Data<&Api>,
         caller: Caller,
         /// How many of its newest checks each monitor brings along in `recent_checks`.
-        #[oai(default, validator(maximum(value = "100")))]
-        recent: Query<u32>,
+        #[oai(default)]
+        recent: Query<Recent>,
         /// How many monitors a page has.
-        #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "500")))]
-        limit: Query<u32>,
+        #[oai(default = "default_limit")]
+        limit: Query<Limit>,
         /// Where to go on reading: `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<MonitorList>, Refusal<List>> {
         let after = cursor::read::<MonitorId>(cursor.0.as_deref())?;
-        let views = api.monitors.list(caller.workspace(), after, limit.0 + 1).await?;
-        let (views, next_cursor) = cursor::page(views, limit.0, |view| view.monitor.id);
-        let items = api.shown(&views, recent.0).await?;
+        let views = api.monitors.list(caller.workspace(), after, limit.get() + 1).await?;
+        let (views, next_cursor) = cursor::page(views, limit.get(), |view| view.monitor.id);
+        let items = api.shown(&views, recent.get()).await?;
         Ok(Json(MonitorList::new(items, next_cursor)))
     }
 

@@ -1,15 +1,72 @@
 //! Parameters that many operations share.
 
+use std::borrow::Cow;
+
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
+use poem_openapi::types::{ParseError, ParseFromParameter, ParseResult, ToJSON, Type};
+use serde_json::Value;
 use watchkeeper_domain::usecase::WindowRequest;
 
 use super::value::Time;
 
 /// How many things a page of a list has where nothing is said.
-pub(super) const DEFAULT_LIMIT: u32 = 50;
+const DEFAULT_LIMIT: u32 = 50;
+/// How many it has at the most.
+const MAX_LIMIT: u32 = 500;
+
+/// How many things a page of a list has.
+pub(super) type Limit = Whole<1, MAX_LIMIT>;
 
 /// The default of `limit`.
-pub(super) fn default_limit() -> u32 {
-    DEFAULT_LIMIT
+pub(super) fn default_limit() -> Limit {
+    Whole(DEFAULT_LIMIT)
+}
+
+/// A whole number within bounds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Whole<const MIN: u32, const MAX: u32>(u32);
+
+impl<const MIN: u32, const MAX: u32> Whole<MIN, MAX> {
+    /// The number.
+    pub(super) fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> Type for Whole<MIN, MAX> {
+    const IS_REQUIRED: bool = true;
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        format!("Whole_{MIN}_{MAX}").into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        let bounds = MetaSchema { minimum: Some(MIN.into()), maximum: Some(MAX.into()), ..MetaSchema::ANY };
+        MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("integer", "uint32").merge(bounds)))
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(std::iter::once(self))
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> ParseFromParameter for Whole<MIN, MAX> {
+    fn parse_from_parameter(value: &str) -> ParseResult<Self> {
+        let number = value.parse().ok().filter(|number| (MIN..=MAX).contains(number));
+        number.map(Self).ok_or_else(|| ParseError::custom(format!("This must be a whole number from {MIN} to {MAX}.")))
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> ToJSON for Whole<MIN, MAX> {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.0.into())
+    }
 }
 
 /// The stretch of time that a request asks about.

@@ -180,6 +180,24 @@ async fn a_bad_query_names_the_parameter() {
 }
 
 #[tokio::test]
+async fn a_bad_query_is_told_the_rule_in_words() {
+    let server = Server::new();
+    let token = server.sign_up("ada@example.org").await;
+    let id = server.add_monitor(&token, URL).await;
+    for (path, rule) in [
+        ("/monitors?limit=501", "This must be a whole number from 1 to 500."),
+        ("/monitors?limit=", "This must be a whole number from 1 to 500."),
+        ("/monitors?recent=some", "This must be a whole number from 0 to 100."),
+        ("/monitors/{id}/latency?step=0.5", "This must be a whole number from 1 to 315360000."),
+        ("/monitors/{id}/uptime?from=soon", "A time looks like 2026-01-31T12:00:00Z."),
+        ("/monitors/{id}/uptime?from=%ff", "A time looks like 2026-01-31T12:00:00Z."),
+    ] {
+        let answer = server.get(&format!("/api/v1{}", path.replace("{id}", &id)), &token).await;
+        assert_eq!(answer.problem(422, "validation_failed")["errors"][0]["message"], rule, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_step_may_not_cut_a_window_into_dust() {
     let server = Server::new();
     let token = server.sign_up("ada@example.org").await;
@@ -195,7 +213,9 @@ async fn a_step_may_not_cut_a_window_into_dust() {
 async fn an_identifier_that_is_none_is_not_found() {
     let server = Server::new();
     let token = server.sign_up("ada@example.org").await;
-    for path in ["/monitors/7", "/monitors/x/checks", "/monitors/%00", "/incidents/none", "/monitors/7/slots"] {
+    for path in
+        ["/monitors/7", "/monitors/x/checks", "/monitors/%00", "/monitors/%ff", "/incidents/none", "/monitors/7/slots"]
+    {
         server.get(&format!("/api/v1{path}"), &token).await.problem(404, "not_found");
     }
 }

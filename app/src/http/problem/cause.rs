@@ -70,10 +70,10 @@ pub(in crate::http) fn of_error(error: &poem::Error) -> Problem {
     }
     if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
         let (field, code) = ((*name).to_owned(), "invalid_parameter".to_owned());
-        return Problem::invalid(vec![FieldError { field, code, message: sentence(reason) }]);
+        return Problem::invalid(vec![FieldError { field, code, message: rule(reason) }]);
     }
-    // An identifier that is none identifies nothing.
-    if error.is::<ParsePathError>() {
+    // An identifier that is none identifies nothing, and a path that is no text leads nowhere.
+    if error.is::<ParsePathError>() || error.is::<poem::error::ParsePathError>() {
         return Problem::new(Kind::NotFound);
     }
     of_status(error.status()).unwrap_or_else(|| internal(error))
@@ -104,15 +104,24 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// The framework's reason as a sentence.
-fn sentence(reason: &str) -> String {
-    let mut sentence = reason.trim().to_owned();
-    if let Some(first) = sentence.get(..1) {
-        let first = first.to_uppercase();
-        sentence.replace_range(..1, &first);
+/// The rule that a parameter's type names, without the names of types that the framework puts around it.
+fn rule(reason: &str) -> String {
+    let named = reason.split_once("\": ").map_or(reason, |(_, named)| named);
+    let bare = named.split_once(" (occurred while parsing").map_or(named, |(bare, _)| bare);
+    bare.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use poem_openapi::types::{ParseError, ParseFromParameter};
+
+    use super::*;
+    use crate::http::value::Time;
+
+    #[test]
+    fn a_rule_is_told_without_the_names_of_types() {
+        let error: ParseError<Option<Time>> = Time::parse_from_parameter("soon").unwrap_err().propagate();
+        assert!(error.message().contains("optional_"), "the framework adds them: {}", error.message());
+        assert_eq!(rule(error.message()), "A time looks like 2026-01-31T12:00:00Z.");
     }
-    if !sentence.ends_with('.') {
-        sentence.push('.');
-    }
-    sentence
 }
