@@ -1,6 +1,7 @@
 /** What went wrong with a request, in the words of the server (RFC 9457) or in ours where it could not be asked. */
 
 import type { FieldError, ProblemDocument } from '@/api/types';
+import { learnTime } from '@/clock/server';
 
 export type Problem = {
   /** The status code of the answer; `null` where there was none. */
@@ -59,10 +60,16 @@ const BROKEN: Problem = {
   fields: [],
 };
 
-/** `fetch`, except that a server that cannot be reached is a problem like any other. Leaving off stays what it is. */
+/**
+ * `fetch`, except that a server that cannot be reached is a problem like any other, and that each answer tells what time
+ * it is there. Leaving off stays what it is.
+ */
 export async function reach(request: Request): Promise<Response> {
+  const askedAt = Date.now();
   try {
-    return await globalThis.fetch(request);
+    const response = await globalThis.fetch(request);
+    learnTime(response.headers.get('Date'), askedAt, Date.now());
+    return response;
   } catch (error) {
     if (request.signal.aborted) throw error;
     throw new ProblemError(UNREACHABLE);

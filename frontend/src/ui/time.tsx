@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react';
+import { serverNow } from '@/clock/server';
 import { duration } from '@/format/duration';
 import { exactInstant, instant, secondsBetween } from '@/format/instant';
 
@@ -14,16 +15,16 @@ export function Instant({ at, className }: { at: string; className?: string }) {
 
 const TICK_MS = 1000;
 const listeners = new Set<() => void>();
-let now = Date.now();
+let now = serverNow();
 let timer: ReturnType<typeof setInterval> | undefined;
 
 /** One clock for the whole page, which only runs while somebody looks at it. */
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
   if (timer === undefined) {
-    now = Date.now();
+    now = serverNow();
     timer = setInterval(() => {
-      now = Date.now();
+      now = serverNow();
       for (const each of listeners) each();
     }, TICK_MS);
   }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { learnTime } from '@/clock/server';
 import { monitor } from '@/testing/examples';
 import { seriesOf } from './latency-series';
 import { select, tally } from './selection';
@@ -67,6 +68,14 @@ test('saving a monitor as it is changes nothing', () => {
 
 test('a window reaches back from now', () => {
   expect(windowUntilNow('24h', Date.UTC(2026, 10, 22, 12))).toEqual({ from: '2026-11-21T12:00:00.000Z' });
+});
+
+test('a window ends when it is now at the server, whatever the browser takes for now', () => {
+  const [browser, server] = [Date.now(), Date.now() - 600_000];
+  learnTime(new Date(server).toUTCString(), browser, browser);
+  const from = Date.parse(windowUntilNow('24h').from);
+  learnTime(new Date().toUTCString(), Date.now(), Date.now());
+  expect(Math.abs(from - (server - 86_400_000))).toBeLessThan(2_000);
 });
 
 test('a monitor that was just made is looked at closely', () => {

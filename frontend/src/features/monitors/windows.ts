@@ -1,6 +1,7 @@
 /** The windows of time over which a monitor's page looks back. */
 
 import type { Monitor } from '@/api/types';
+import { serverNow } from '@/clock/server';
 
 export const WINDOWS = {
   '1h': { label: '1 h', words: 'the last hour', seconds: 3_600 },
@@ -13,15 +14,15 @@ export type WindowName = keyof typeof WINDOWS;
 
 export const WINDOW_NAMES = Object.keys(WINDOWS) as WindowName[];
 
-/** A window that ends now, as the API takes it: the server's clock says when now is. */
-export const windowUntilNow = (name: WindowName, now: number = Date.now()): { from: string } => ({
+/** A window that ends now, as the API takes it, by the server's clock. */
+export const windowUntilNow = (name: WindowName, now: number = serverNow()): { from: string } => ({
   from: new Date(now - WINDOWS[name].seconds * 1000).toISOString(),
 });
 
 /** The window that shows a monitor best where none was chosen: a day, or the hour in which it was made. */
 export const defaultWindow = (
   { created_at }: Pick<Monitor, 'created_at'>,
-  now: number = Date.now(),
+  now: number = serverNow(),
 ): WindowName => (now - Date.parse(created_at) < WINDOWS['1h'].seconds * 1000 ? '1h' : '24h');
 
 /** So many points a graph has at the most: more cannot be told apart on a screen of usual width. */
@@ -31,7 +32,7 @@ const MAX_POINTS = 96;
 export function graphSpan(
   window: WindowName,
   { created_at, interval_seconds }: Pick<Monitor, 'created_at' | 'interval_seconds'>,
-  now: number = Date.now(),
+  now: number = serverNow(),
 ): { from: string; to: string; step: number } {
   const from = Math.max(Date.parse(windowUntilNow(window, now).from), Date.parse(created_at));
   const step = Math.max(interval_seconds, Math.ceil((now - from) / 1000 / MAX_POINTS));
