@@ -2,8 +2,9 @@ import { QueryClient } from '@tanstack/react-query';
 import { expect, test } from 'vitest';
 import type { Monitor } from '@/api/types';
 import { check, monitor } from '@/testing/examples';
-import { afterCheck, layCheckOver, layFlipOver } from './patch';
-import { monitorKeys, monitorQuery, RECENT_CHECKS } from './queries';
+import { afterCheck, afterFlip, RECENT_CHECKS, withNews } from './news';
+import { layCheckOver, layFlipOver } from './patch';
+import { monitorKeys, monitorQuery } from './queries';
 
 const later = check({ slot: '2026-11-22T12:01:00.000000Z', latency_ms: 50 });
 
@@ -19,6 +20,12 @@ test('a check that is known already, or older, changes nothing', () => {
   const before = monitor({ last_check: later });
   expect(afterCheck(before, { monitor_id: 'm', check: later })).toBe(before);
   expect(afterCheck(before, { monitor_id: 'm', check: check() })).toBe(before);
+});
+
+test('a flip that is older than the status changes nothing', () => {
+  const before = monitor({ status: 'UP', status_since: later.slot });
+  const flip = { monitor_id: 'm', from: 'UP', to: 'DOWN', at: check().slot, reason: null } as const;
+  expect(afterFlip(before, flip)).toBe(before);
 });
 
 test('the bar keeps its length', () => {
@@ -51,4 +58,33 @@ test('an event about what was never read makes nothing up', () => {
   const client = new QueryClient();
   layCheckOver(client, { monitor_id: 'shop', check: later });
   expect(client.getQueryData(monitorKeys.list)).toBeUndefined();
+});
+
+test('what is told while a reading is under way is not taken back by its older answer', async () => {
+  const client = new QueryClient();
+  const [shop, mail] = [monitor({ id: 'shop' }), monitor({ id: 'mail' })];
+  let answer: (monitors: Monitor[]) => void = () => undefined;
+  const reading = client.query({
+    queryKey: monitorKeys.list,
+    queryFn: () => withNews(() => new Promise<Monitor[]>((resolve) => (answer = resolve))),
+  });
+  const readingOne = withNews(async () => shop);
+  const down = { monitor_id: 'shop', from: 'UP', to: 'DOWN', at: later.slot, reason: null } as const;
+  layCheckOver(client, { monitor_id: 'shop', check: later });
+  layFlipOver(client, down);
+  answer([shop, mail]);
+  const expected = { status: 'DOWN', status_since: later.slot, last_check: later };
+  await reading;
+  const [listedShop, listedMail] = client.getQueryData<Monitor[]>(monitorKeys.list) ?? [];
+  expect(listedShop).toMatchObject(expected);
+  expect(listedMail).toBe(mail);
+  expect(await readingOne).toMatchObject(expected);
+  expect(await withNews(async () => shop)).toBe(shop);
+});
+
+test('what is told does not make a reading look younger than it is', () => {
+  const client = new QueryClient();
+  client.setQueryData(monitorKeys.list, [monitor({ id: 'shop' })], { updatedAt: 1_000 });
+  layCheckOver(client, { monitor_id: 'shop', check: later });
+  expect(client.getQueryState(monitorKeys.list)?.dataUpdatedAt).toBe(1_000);
 });

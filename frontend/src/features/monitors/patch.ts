@@ -1,38 +1,31 @@
 /** Lays what the stream of events tells over what is in the cache, so that the page shows it at once. */
 
-import type { QueryClient } from '@tanstack/react-query';
+import type { QueryClient, QueryKey } from '@tanstack/react-query';
 import type { CheckEvent, FlipEvent, Monitor } from '@/api/types';
-import { monitorKeys, monitorQuery, RECENT_CHECKS } from './queries';
+import { afterCheck, afterFlip, type News, tellReadings } from './news';
+import { monitorKeys, monitorQuery } from './queries';
 
-function change(client: QueryClient, id: string, patch: (monitor: Monitor) => Monitor): void {
-  client.setQueryData<Monitor[]>(monitorKeys.list, (monitors) =>
-    monitors?.map((monitor) => (monitor.id === id ? patch(monitor) : monitor)),
+function lay(client: QueryClient, news: News): void {
+  const { id, patch } = news;
+  change<Monitor[]>(client, monitorKeys.list, (monitors) =>
+    monitors.map((monitor) => (monitor.id === id ? patch(monitor) : monitor)),
   );
-  client.setQueryData<Monitor>(monitorQuery(id).queryKey, (monitor) => monitor && patch(monitor));
+  change<Monitor>(client, monitorQuery(id).queryKey, patch);
+  tellReadings(news);
 }
 
-/** A monitor after a check. What is older than its last check, or known already, changes nothing. */
-export function afterCheck(monitor: Monitor, { check }: CheckEvent): Monitor {
-  const isNews = !monitor.last_check || monitor.last_check.slot < check.slot;
-  if (!isNews) return monitor;
-  const { slot, status, latency_ms, origin } = check;
-  const recent = monitor.recent_checks && {
-    recent_checks: [{ slot, status, latency_ms, origin }, ...monitor.recent_checks].slice(0, RECENT_CHECKS),
-  };
-  return { ...monitor, last_check: check, ...recent };
+/** Changes what was read, if it was, without making the reading look younger than it is. */
+function change<Data>(client: QueryClient, queryKey: QueryKey, patch: (data: Data) => Data): void {
+  const state = client.getQueryState<Data>(queryKey);
+  if (state?.data === undefined) return;
+  client.setQueryData(queryKey, patch(state.data), { updatedAt: state.dataUpdatedAt });
 }
-
-export const afterFlip = (monitor: Monitor, flip: FlipEvent): Monitor => ({
-  ...monitor,
-  status: flip.to,
-  status_since: flip.at,
-});
 
 export const layCheckOver = (client: QueryClient, event: CheckEvent): void =>
-  change(client, event.monitor_id, (monitor) => afterCheck(monitor, event));
+  lay(client, { id: event.monitor_id, patch: (monitor) => afterCheck(monitor, event) });
 
 export const layFlipOver = (client: QueryClient, event: FlipEvent): void =>
-  change(client, event.monitor_id, (monitor) => afterFlip(monitor, event));
+  lay(client, { id: event.monitor_id, patch: (monitor) => afterFlip(monitor, event) });
 
 /** What a monitor is called, where the cache knows it. */
 export function knownName(client: QueryClient, id: string): string | undefined {

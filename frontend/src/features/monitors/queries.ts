@@ -4,14 +4,13 @@ import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/
 import { api, data } from '@/api/client';
 import { flat } from '@/api/pages';
 import type { CheckStatus, Monitor } from '@/api/types';
+import { RECENT_CHECKS, withNews } from './news';
 import { graphSpan, type WindowName, windowUntilNow } from './windows';
 
 /** What the stream of events does not carry (uptime, missed slots) is asked for again at this pace. */
 const REFRESH_MS = 60_000;
 /** The longest page that the API gives. */
 const PAGE = 500;
-/** The checks of the small bar beside each monitor. */
-export const RECENT_CHECKS = 30;
 const LOG_PAGE = 25;
 
 export const monitorKeys = {
@@ -22,24 +21,27 @@ export const monitorKeys = {
 /** All monitors of the workspace: the summary counts every one, so every page is read (the server bounds their number). */
 export const monitorsQuery = queryOptions({
   queryKey: monitorKeys.list,
-  queryFn: async ({ signal }) => {
-    const monitors: Monitor[] = [];
-    let cursor: string | null | undefined;
-    do {
-      const query = { limit: PAGE, recent: RECENT_CHECKS, ...(cursor && { cursor }) };
-      const page = await data(api.GET('/api/v1/monitors', { params: { query }, signal }));
-      monitors.push(...page.items);
-      cursor = page.next_cursor;
-    } while (cursor);
-    return monitors;
-  },
+  queryFn: ({ signal }) => withNews(() => readAll(signal)),
   refetchInterval: REFRESH_MS,
 });
+
+async function readAll(signal: AbortSignal): Promise<Monitor[]> {
+  const monitors: Monitor[] = [];
+  let cursor: string | null | undefined;
+  do {
+    const query = { limit: PAGE, recent: RECENT_CHECKS, ...(cursor && { cursor }) };
+    const page = await data(api.GET('/api/v1/monitors', { params: { query }, signal }));
+    monitors.push(...page.items);
+    cursor = page.next_cursor;
+  } while (cursor);
+  return monitors;
+}
 
 export const monitorQuery = (id: string) =>
   queryOptions({
     queryKey: [...monitorKeys.one(id), 'settings'],
-    queryFn: ({ signal }) => data(api.GET('/api/v1/monitors/{id}', { params: { path: { id } }, signal })),
+    queryFn: ({ signal }) =>
+      withNews(() => data(api.GET('/api/v1/monitors/{id}', { params: { path: { id } }, signal }))),
     refetchInterval: REFRESH_MS,
   });
 

@@ -3,7 +3,7 @@ import type { RecentCheck } from '@/api/types';
 import { latency } from '@/format/duration';
 import { instant } from '@/format/instant';
 import { STATUS } from '@/status/words';
-import { RECENT_CHECKS } from './queries';
+import { RECENT_CHECKS } from './news';
 
 const SHORTEST = 0.25;
 
