@@ -32,10 +32,9 @@ export function startLive(client: QueryClient): () => void {
             new Request(`${API}/events`, { signal, headers: { Accept: 'text/event-stream' } }),
           ),
         onEvent: (event) => take(client, reread, event),
-        onConnected: () => {
+        onConnected: (askedAt) => {
           setConnection('live');
-          // Nobody told what happened while nobody listened.
-          void client.invalidateQueries();
+          readAgain(client, askedAt);
         },
         onBroken: () => setConnection('broken'),
         random: Math.random,
@@ -57,6 +56,16 @@ export function startLive(client: QueryClient): () => void {
     reread.stop();
     setConnection('connecting');
   };
+}
+
+/** Reads again what was read before there was a stream to tell of changes. What is just coming for the first time is new. */
+function readAgain(client: QueryClient, askedAt: number): void {
+  void client.invalidateQueries({
+    predicate: ({ state }) => {
+      const isComing = state.data === undefined && state.fetchStatus === 'fetching';
+      return !isComing && state.dataUpdatedAt < askedAt;
+    },
+  });
 }
 
 function take(client: QueryClient, reread: Collector, { kind, event }: LiveEvent): void {

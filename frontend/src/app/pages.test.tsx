@@ -118,6 +118,25 @@ test('status and search are kept in the address', async () => {
   expect(router.state.location.search).toEqual({ status: 'DOWN', q: 'mail' });
 });
 
+test('the first page is read once, and again when the stream was away', async () => {
+  session.begin(answer());
+  let readings = 0;
+  server.use(
+    http.get(`${API}/monitors`, () => {
+      readings += 1;
+      return HttpResponse.json({ items: [monitor({ name: `Reading ${readings}` })], next_cursor: null });
+    }),
+  );
+  visit('/monitors');
+  await screen.findByText('Live');
+  expect(await screen.findByRole('link', { name: 'Reading 1' })).toBeVisible();
+  events.error(new Error('the connection broke'));
+  await screen.findByText('Reconnecting');
+  await screen.findByText('Live');
+  expect(await screen.findByRole('link', { name: 'Reading 2' })).toBeVisible();
+  expect(readings).toBe(2);
+});
+
 test('a change of status is shown and read aloud as it happens', async () => {
   session.begin(answer());
   const shop = monitor({ recent_checks: [] });

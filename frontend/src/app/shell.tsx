@@ -1,6 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet } from '@tanstack/react-router';
-import { useEffect } from 'react';
+import { useLayoutEffect } from 'react';
 import { LiveIndicator } from '@/features/live/indicator';
 import { Lighthouse } from '@/ui/logo';
 import { NoticeBoard } from '@/ui/notice-board';
@@ -13,7 +13,8 @@ const TAB =
 /** What stands around every page of somebody who is logged in. */
 export function Shell() {
   const client = useQueryClient();
-  useEffect(() => startLive(client), [client]);
+  // Before the page asks for anything: what is read after that needs no second reading.
+  useLayoutEffect(() => startLive(client), [client]);
   return (
     <>
       <a

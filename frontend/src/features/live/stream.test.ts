@@ -62,6 +62,28 @@ test('a stream that breaks is taken up again', async () => {
   expect(onBroken).toHaveBeenCalledTimes(1);
 });
 
+test('a stream that ends in order after a while, as with its token, is taken up at once and is no fault', async () => {
+  vi.useFakeTimers();
+  const stop = new AbortController();
+  const onBroken = vi.fn();
+  const asked: number[] = [];
+  const open = async (signal: AbortSignal) => {
+    if (asked.length > 0) return streamOf([': hello\n\n'], { open: true, signal });
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => void setTimeout(() => controller.close(), 10_000),
+    });
+    return new Response(body);
+  };
+  const began = Date.now();
+  const following = follow(ports({ open, onConnected: (at) => asked.push(at), onBroken }), stop.signal);
+  await vi.advanceTimersByTimeAsync(10_000);
+  stop.abort();
+  await following;
+  vi.useRealTimers();
+  expect(asked).toEqual([began, began + 10_000]);
+  expect(onBroken).not.toHaveBeenCalled();
+});
+
 test('a stream that has fallen silent is given up', async () => {
   vi.useFakeTimers();
   const stop = new AbortController();

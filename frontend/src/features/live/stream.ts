@@ -10,6 +10,8 @@ import type { CheckEvent, FlipEvent } from '@/api/types';
 const SILENCE_MS = 45_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
+/** A stream that was heard for so long and then ended in order is taken up at once: it ends with its access token. */
+const HEARD_MS = 5_000;
 
 export type LiveEvent = { kind: 'check'; event: CheckEvent } | { kind: 'flip'; event: FlipEvent };
 
@@ -17,9 +19,9 @@ export type StreamPorts = {
   /** Asks for the stream. */
   open: (signal: AbortSignal) => Promise<Response>;
   onEvent: (event: LiveEvent) => void;
-  /** The stream is read from now on; what happened before is not in it. */
-  onConnected: () => void;
-  /** The stream broke, or could not be had. */
+  /** The stream is read. It tells what happened since about the time it was asked for, and nothing from before. */
+  onConnected: (askedAt: number) => void;
+  /** The stream broke, or could not be had. One that has come to its end in order is no fault. */
   onBroken: () => void;
   /** A number from 0 to 1, so that many pages do not come back at the same instant. */
   random: () => number;
@@ -29,10 +31,11 @@ export type StreamPorts = {
 export async function follow(ports: StreamPorts, stop: AbortSignal): Promise<void> {
   let failures = 0;
   while (!stop.aborted) {
-    const connected = await readOnce(ports, stop).catch(() => false);
+    const end = await readOnce(ports, stop).catch((): End => 'refused');
     if (stop.aborted) return;
+    failures = end === 'refused' ? failures + 1 : 0;
+    if (end === 'complete') continue;
     ports.onBroken();
-    failures = connected ? 0 : failures + 1;
     await pause(backoff(failures, ports.random()), stop);
   }
 }
@@ -43,8 +46,11 @@ export function backoff(failures: number, chance: number): number {
   return whole / 2 + (whole / 2) * chance;
 }
 
-/** Reads one stream to its end; `false` where there was none. */
-async function readOnce(ports: StreamPorts, stop: AbortSignal): Promise<boolean> {
+/** How a stream came to its end: there was none, it broke, or the server ended it after a while. */
+type End = 'refused' | 'broken' | 'complete';
+
+async function readOnce(ports: StreamPorts, stop: AbortSignal): Promise<End> {
+  const askedAt = Date.now();
   const silence = new AbortController();
   const signal = AbortSignal.any([stop, silence.signal]);
   let timer = setTimeout(() => silence.abort(), SILENCE_MS);
@@ -54,8 +60,8 @@ async function readOnce(ports: StreamPorts, stop: AbortSignal): Promise<boolean>
   };
   try {
     const response = await ports.open(signal);
-    if (!response.ok || !response.body) return false;
-    ports.onConnected();
+    if (!response.ok || !response.body) return 'refused';
+    ports.onConnected(askedAt);
     const signsOfLife = new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {
         heard();
@@ -66,8 +72,11 @@ async function readOnce(ports: StreamPorts, stop: AbortSignal): Promise<boolean>
       .pipeThrough(signsOfLife)
       .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
       .pipeThrough(new EventSourceParserStream());
-    await deliver(messages, ports.onEvent).catch(() => undefined);
-    return true;
+    const inOrder = await deliver(messages, ports.onEvent).then(
+      () => true,
+      () => false,
+    );
+    return inOrder && Date.now() - askedAt >= HEARD_MS ? 'complete' : 'broken';
   } finally {
     clearTimeout(timer);
   }
