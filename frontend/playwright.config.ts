@@ -28,6 +28,8 @@ export default defineConfig({
         '--disable-component-update',
         '--disable-sync',
         '--no-first-run',
+        // A name that is reached by plain http, as in a home network: no secure context, unlike 127.0.0.1.
+        '--host-resolver-rules=MAP watchkeeper.test 127.0.0.1',
       ],
     },
   },

@@ -26,8 +26,8 @@ const statusOf = (page: Page): Locator => page.getByRole('main').getByRole('defi
 
 const region = (page: Page, name: string): Locator => page.getByRole('region', { name });
 
-async function signUp(page: Page): Promise<void> {
-  await page.goto(`${program.url}/signup`);
+async function signUp(page: Page, url = program.url): Promise<void> {
+  await page.goto(`${url}/signup`);
   await page.getByLabel('E-mail').fill(EMAIL);
   await page.getByLabel('Password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign up' }).click();
@@ -240,6 +240,20 @@ test('tabs that reload at the same moment, and reloading in haste, log nobody ou
   }
   await page.reload();
   await expect(page.getByText('Nothing is watched yet')).toBeVisible();
+});
+
+test('tabs take turns also on plain http, where there are no Web Locks', async ({ page, context }) => {
+  const url = program.url.replace('127.0.0.1', 'watchkeeper.test');
+  await signUp(page, url);
+  expect(await page.evaluate(() => [isSecureContext, 'locks' in navigator])).toEqual([false, false]);
+  const tabs = [page, await context.newPage()];
+  await Promise.all(tabs.map((tab) => tab.goto(`${url}/monitors`)));
+  for (let times = 0; times < 6; times += 1) {
+    await Promise.all(tabs.map((tab) => tab.reload({ waitUntil: times % 2 === 0 ? 'commit' : 'load' })));
+  }
+  for (const tab of tabs) await expect(tab.getByText('Nothing is watched yet')).toBeVisible();
+  await Promise.all(tabs.map((tab) => tab.reload()));
+  for (const tab of tabs) await expect(tab.getByText('Nothing is watched yet')).toBeVisible();
 });
 
 test('what the server refuses lands on its field', async ({ page }) => {

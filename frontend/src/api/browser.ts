@@ -1,5 +1,7 @@
-/** The session on the real browser and the real server: cookie, Web Locks, BroadcastChannel, local storage. */
+/** The session on the real browser and the real server: cookie, turns over all tabs, BroadcastChannel, local storage. */
 
+import { withLease } from '@/api/lease';
+import { leaseIn } from '@/api/lease-store';
 import { ProblemError, problemOfAnswer, reach } from '@/api/problem';
 import { afterEarlierRenewals } from '@/api/renewal';
 import { Session, type SessionMessage } from '@/api/session';
@@ -34,10 +36,16 @@ async function logOut(): Promise<void> {
 const refusal = async (response: Response): Promise<ProblemError> =>
   new ProblemError(problemOfAnswer(response, await response.json().catch(() => null)));
 
-/** Web Locks exist in secure contexts only. Elsewhere tabs cannot take turns; each still renews once at a time. */
-function takeTurns<T>(task: () => Promise<T>): Promise<T> {
-  return 'locks' in navigator ? (navigator.locks.request(NAME, task) as Promise<T>) : task();
-}
+const lease = leaseIn(NAME);
+const newOwner = (): string => String(crypto.getRandomValues(new BigUint64Array(1))[0]);
+
+/** Web Locks exist in secure contexts only. Elsewhere, as on plain http in a home network, a lease stands in for them. */
+const takeTurns = <T>(task: () => Promise<T>): Promise<T> =>
+  'locks' in navigator
+    ? (navigator.locks.request(NAME, task) as Promise<T>)
+    : 'indexedDB' in globalThis
+      ? withLease(lease, newOwner(), task)
+      : task();
 
 const hint = {
   read: () => recall(NAME) !== null,
