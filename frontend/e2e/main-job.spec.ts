@@ -24,6 +24,12 @@ test.afterEach(async ({}, info) => {
 /** The status at the head of a monitor's page. */
 const statusOf = (page: Page): Locator => page.getByRole('main').getByRole('definition').first();
 
+/** What the console has told about a monitor: each change, since when, and why. */
+function alertsOf(name: string): string[] {
+  const head = `"${name}" ${target.url} `;
+  return program.told().flatMap((line) => (line.startsWith(head) ? [line.slice(head.length)] : []));
+}
+
 const region = (page: Page, name: string): Locator => page.getByRole('region', { name });
 
 async function signUp(page: Page, url = program.url): Promise<void> {
@@ -31,11 +37,7 @@ async function signUp(page: Page, url = program.url): Promise<void> {
   await page.getByLabel('E-mail').fill(EMAIL);
   await page.getByLabel('Password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign up' }).click();
-  await expect(
-    page
-      .getByRole('heading', { name: 'Nothing is watched yet' })
-      .or(page.getByText('Nothing is watched yet')),
-  ).toBeVisible();
+  await expect(page.getByText('Nothing is watched yet')).toBeVisible();
 }
 
 async function addMonitor(page: Page, name: string): Promise<void> {
@@ -101,8 +103,11 @@ test('somebody watches a URL go down and come back', async ({ page }) => {
     await expect(statusOf(page)).toContainText('Up');
     await expect(region(page, 'Incidents').getByRole('listitem').first()).toContainText('Recovered');
     await expect
-      .poll(() => program.output(), { message: 'the console tells both changes' })
-      .toMatch(/Quay[\s\S]*Quay/);
+      .poll(() => alertsOf('Quay'), { message: 'the console tells both changes, each once' })
+      .toEqual([
+        expect.stringMatching(/^UP -> DOWN since \d{4}-\S+Z: the answer was 503/),
+        expect.stringMatching(/^DOWN -> UP since \d{4}-\S+Z: it answers as expected$/),
+      ]);
   });
 
   await test.step('graph, history, log and audit show what happened', async () => {
@@ -116,7 +121,8 @@ test('somebody watches a URL go down and come back', async ({ page }) => {
       region(page, 'Status history').getByRole('listitem').filter({ hasText: 'Down' }),
     ).not.toHaveCount(0);
     await expect(region(page, 'Slot audit')).toContainText('Every slot is accounted for.');
-    await expect(region(page, 'Uptime')).toContainText('%');
+    await expect(region(page, 'Uptime').getByText(/^\d+(\.\d+)? %$/)).toHaveCount(3);
+    await expect(region(page, 'Uptime').getByText('100 %')).toHaveCount(0);
     const log = region(page, 'Check log');
     await log.getByRole('link', { name: 'Down' }).click();
     await expect(page).toHaveURL(/status=DOWN/);
@@ -189,6 +195,7 @@ test('somebody watches a URL go down and come back', async ({ page }) => {
   });
 
   expect(complaints).toEqual([]);
+  expect([...alertsOf('Quay'), ...alertsOf('Harbour')], 'nothing else was told').toHaveLength(2);
 });
 
 test('everything is reached by keyboard', async ({ page }) => {

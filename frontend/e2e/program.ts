@@ -14,8 +14,10 @@ const START_MS = 60_000;
 
 export type Program = {
   url: string;
-  /** What it has printed so far. */
+  /** What it has printed so far, its log among it. */
   output: () => string;
+  /** The lines that it has printed on standard output so far: what people are told on the console. */
+  told: () => string[];
   stop: () => Promise<void>;
 };
 
@@ -34,7 +36,11 @@ export async function startProgram(): Promise<Program> {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const printed: string[] = [];
-  child.stdout.on('data', (chunk: Buffer) => printed.push(chunk.toString()));
+  const told: string[] = [];
+  child.stdout.on('data', (chunk: Buffer) => {
+    printed.push(chunk.toString());
+    told.push(chunk.toString());
+  });
   child.stderr.on('data', (chunk: Buffer) => printed.push(chunk.toString()));
   const output = () => printed.join('');
   await once(child, 'spawn').catch((error: Error) => {
@@ -45,6 +51,7 @@ export async function startProgram(): Promise<Program> {
   return {
     url,
     output,
+    told: () => told.join('').split('\n'),
     stop: async () => {
       await end(child);
       await rm(data, { recursive: true, force: true });
