@@ -187,7 +187,7 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// Makes sure that this is a problem of a kind, whole and in form, and answers it.
+    /// Makes sure that this is a problem of a kind, whole and in form, with the headers of its status, and answers it.
     pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         let problem = self.json();
         assert_eq!((self.status.as_u16(), problem["code"].as_str()), (status, Some(code)), "{problem}");
@@ -197,6 +197,11 @@ impl Answer {
         for part in ["title", "detail"] {
             assert!(problem[part].as_str().is_some_and(|text| !text.is_empty()), "{part} of {problem}");
         }
+        assert_eq!(self.header("cache-control"), Some("no-store"), "{problem}");
+        assert_eq!(self.header("www-authenticate"), (status == 401).then_some("Bearer"), "{problem}");
+        let retry_after = self.header("retry-after").and_then(|seconds| seconds.parse::<u64>().ok());
+        assert_eq!(retry_after.is_some_and(|seconds| seconds > 0), matches!(status, 429 | 503), "{problem}");
+        assert_eq!(self.header("allow").is_some(), status == 405, "{problem}");
         problem
     }
 
