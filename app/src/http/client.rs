@@ -5,7 +5,8 @@ use std::sync::Once;
 
 use ipnet::IpNet;
 use poem::http::header::{HOST, ORIGIN};
-use poem::http::{HeaderMap, HeaderName, HeaderValue};
+use poem::http::uri::Authority;
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use poem::{FromRequest, Request, RequestBody, Result};
 use url::Url;
 
@@ -53,17 +54,19 @@ impl<'a> FromRequest<'a> for RequestedHost {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
         let peer = peer(request);
         let trusted = request.data::<Api>().map_or(&[][..], |api| &api.settings.trusted_proxies);
-        Ok(Self::behind(peer, request.headers(), trusted))
+        Ok(Self::behind(peer, request.uri(), request.headers(), trusted))
     }
 }
 
 impl RequestedHost {
-    /// What a trusted proxy says that it was asked for; otherwise what the request itself says.
-    fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
+    /// What a trusted proxy says that it was asked for; otherwise what the request itself says: in its target, as HTTP/2
+    /// has it (RFC 9113, section 8.3.1), or in `Host`.
+    fn behind(peer: IpAddr, target: &Uri, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let is_trusted = trusted.iter().any(|network| network.contains(&peer.to_canonical()));
         let forwarded = text(X_FORWARDED_HOST).filter(|_| is_trusted).and_then(|hosts| hosts.split(',').next());
-        Self(forwarded.or_else(|| text(HOST)).map(|host| host.trim().to_owned()))
+        let asked = || target.authority().map(Authority::as_str).or_else(|| text(HOST));
+        Self(forwarded.or_else(asked).map(|host| host.trim().to_owned()))
     }
 }
 
@@ -170,7 +173,7 @@ mod tests {
             ("198.51.100.7", &trusted, "10.0.0.5:8080"),
             ("10.0.0.1", &[], "10.0.0.5:8080"),
         ] {
-            let asked = RequestedHost::behind(peer.parse().unwrap(), &headers, trusted);
+            let asked = RequestedHost::behind(peer.parse().unwrap(), &Uri::from_static("/"), &headers, trusted);
             assert_eq!(asked.0.as_deref(), Some(host), "{peer}");
             assert_eq!(refuse_foreign_origin(&headers, &asked, None).is_ok(), host == "watch.example.org", "{peer}");
         }

@@ -164,6 +164,18 @@ async fn a_page_of_another_site_cannot_use_the_cookie() {
     assert_eq!(post(&server, "/api/v1/auth/refresh", &own).await.status, StatusCode::OK);
 }
 
+/// Over HTTP/2 there need be no `Host`: the target of a request names whom it asks.
+#[tokio::test]
+async fn our_own_page_may_use_the_cookie_over_http_2_as_well() {
+    let server = Server::new();
+    let shown = cookie(&sign_up(&server, &ada()).await);
+    for (origin, status) in [("http://evil.example", 403), ("http://watch.test:8080", 200)] {
+        let request = Request::builder().method(Method::POST).uri_str("http://watch.test:8080/api/v1/auth/refresh");
+        let request = request.header("cookie", &shown).header("origin", origin).finish();
+        assert_eq!(server.send(request).await.status(), status, "{origin}");
+    }
+}
+
 #[tokio::test]
 async fn an_access_token_ends_and_cannot_be_made_up() {
     let server = Server::new();
