@@ -85,7 +85,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         if path.starts_with(API) {
             response.headers_mut().entry(http_header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         }
-        let mut response = compressed(response, wants_gzip && method != Method::HEAD && !path.starts_with(SECRETS));
+        let mut response = compressed(response, wants_gzip && !path.starts_with(SECRETS));
         if method == Method::HEAD {
             response.set_body(());
         }

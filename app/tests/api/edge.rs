@@ -101,6 +101,24 @@ async fn head_answers_like_get_without_a_body() {
 }
 
 #[tokio::test]
+async fn head_tells_what_get_would_send_compressed_or_not() {
+    let server = Server::new();
+    for path in ["/", "/openapi.json", "/api/v1/nothing"] {
+        for coding in ["gzip", "identity"] {
+            let ask = async |method: Method| {
+                let request = Request::builder().method(method).uri_str(path).header("accept-encoding", coding);
+                Answer::of(server.send(request.finish()).await).await
+            };
+            let (head, get) = (ask(Method::HEAD).await, ask(Method::GET).await);
+            assert!(head.bytes.is_empty() && !get.bytes.is_empty(), "{path}");
+            for name in ["content-type", "content-encoding", "etag", "vary", "cache-control"] {
+                assert_eq!(head.header(name), get.header(name), "{name} of {path} in {coding}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn answers_are_compressed_for_those_who_can_read_it() {
     let server = Server::new();
     let ask =

@@ -18,12 +18,15 @@ const COMPRESSIBLE: [&str; 6] = [
 /// Whether a client reads gzip.
 pub(in crate::http) fn wants_gzip(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    let mut codings = accepted.flat_map(|value| value.split(',')).map(|coding| {
+    let codings = accepted.flat_map(|value| value.split(',')).map(|coding| {
         let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
         let quality = parameters.trim().strip_prefix("q=").and_then(|quality| quality.trim().parse::<f32>().ok());
         (name.trim().to_ascii_lowercase(), quality.unwrap_or(1.0))
     });
-    codings.any(|(name, quality)| matches!(name.as_str(), "gzip" | "*") && quality > 0.0)
+    let qualities: Vec<_> = codings.collect();
+    // The star stands for what is not named (RFC 9110, section 12.5.3).
+    let named = |wanted| qualities.iter().find(|(name, _)| name == wanted);
+    named("gzip").or_else(|| named("*")).is_some_and(|(_, quality)| *quality > 0.0)
 }
 
 /// The answer, compressed where that is wanted and worth it.
@@ -65,6 +68,8 @@ mod tests {
             ("br, GZIP;q=0.5", true),
             ("*", true),
             ("gzip;q=0", false),
+            ("gzip;q=0, *", false),
+            ("*;q=0, gzip", true),
             ("identity", false),
             ("", false),
         ] {
