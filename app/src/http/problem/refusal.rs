@@ -11,7 +11,7 @@ use poem_openapi::types::{ToJSON, Type};
 
 use super::{Kind, MEDIA_TYPE, Problem, ProblemBody};
 
-/// What every operation may refuse with, and none should.
+/// What every operation may refuse with, through no fault of whoever asks.
 const EVERYWHERE: [Kind; 3] = [Kind::Internal, Kind::StoreUnavailable, Kind::TooSlow];
 
 /// What an operation may refuse with, beside what every operation may.
@@ -65,6 +65,7 @@ impl<R: Refusals> From<Refusal<R>> for poem::Error {
 impl<R: Refusals> ApiResponse for Refusal<R> {
     fn meta() -> MetaResponses {
         let mut examples = R::examples();
+        debug_assert!(examples.iter().map(Problem::kind).eq(R::KINDS.iter().copied()), "an example of another kind");
         examples.extend(EVERYWHERE.map(Problem::new));
         // The sort is stable: of the kinds of one status, the example is of the one that comes first.
         examples.sort_by_key(Problem::status);
