@@ -1,5 +1,5 @@
 import { QueryClient } from '@tanstack/react-query';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Monitor } from '@/api/types';
 import { check, monitor } from '@/testing/examples';
 import { afterCheck, afterFlip, RECENT_CHECKS, withNews } from './news';
@@ -87,4 +87,14 @@ test('what is told does not make a reading look younger than it is', () => {
   client.setQueryData(monitorKeys.list, [monitor({ id: 'shop' })], { updatedAt: 1_000 });
   layCheckOver(client, { monitor_id: 'shop', check: later });
   expect(client.getQueryState(monitorKeys.list)?.dataUpdatedAt).toBe(1_000);
+});
+
+test('a reading that is to be asked for again stays that, whatever is told', async () => {
+  const client = new QueryClient();
+  client.setQueryData(monitorKeys.list, [monitor({ id: 'shop' })]);
+  await client.invalidateQueries({ queryKey: monitorKeys.list });
+  layCheckOver(client, { monitor_id: 'shop', check: later });
+  const read = vi.fn(async () => []);
+  await client.query({ queryKey: monitorKeys.list, queryFn: read, staleTime: 60_000 });
+  expect(read).toHaveBeenCalledOnce();
 });

@@ -14,11 +14,15 @@ function lay(client: QueryClient, news: News): void {
   tellReadings(news);
 }
 
-/** Changes what was read, if it was, without making the reading look younger than it is. */
+/**
+ * Changes what was read, if it was, without making the reading look younger than it is. One that is to be asked for again
+ * stays that: setting data would take the mark away, and an age beyond all measure stands for it.
+ */
 function change<Data>(client: QueryClient, queryKey: QueryKey, patch: (data: Data) => Data): void {
   const state = client.getQueryState<Data>(queryKey);
   if (state?.data === undefined) return;
-  client.setQueryData(queryKey, patch(state.data), { updatedAt: state.dataUpdatedAt });
+  const updatedAt = state.isInvalidated ? 0 : state.dataUpdatedAt;
+  client.setQueryData(queryKey, patch(state.data), { updatedAt });
 }
 
 export const layCheckOver = (client: QueryClient, event: CheckEvent): void =>
