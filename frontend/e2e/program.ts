@@ -18,6 +18,10 @@ export type Program = {
   output: () => string;
   /** The lines that it has printed on standard output so far: what people are told on the console. */
   told: () => string[];
+  /** Stops it, with the database left as it is. */
+  goAway: () => Promise<void>;
+  /** Starts it again on the same port and database. */
+  comeBack: () => Promise<void>;
   stop: () => Promise<void>;
 };
 
@@ -25,33 +29,41 @@ export type Program = {
 export async function startProgram(): Promise<Program> {
   const data = await mkdtemp(join(tmpdir(), 'watchkeeper-e2e-'));
   const listen = `127.0.0.1:${await freePort()}`;
-  const child = spawn(BINARY, ['serve'], {
-    env: {
-      PATH: process.env.PATH,
-      WATCHKEEPER_LISTEN: listen,
-      WATCHKEEPER_DATA_DIR: data,
-      WATCHKEEPER_ALLOW_TARGETS: '127.0.0.0/8',
-      WATCHKEEPER_MIN_INTERVAL_SECONDS: '1',
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const url = `http://${listen}`;
   const printed: string[] = [];
   const told: string[] = [];
-  child.stdout.on('data', (chunk: Buffer) => {
-    printed.push(chunk.toString());
-    told.push(chunk.toString());
-  });
-  child.stderr.on('data', (chunk: Buffer) => printed.push(chunk.toString()));
   const output = () => printed.join('');
-  await once(child, 'spawn').catch((error: Error) => {
-    throw new Error(`${BINARY} cannot be started (build it, or set WATCHKEEPER_BIN): ${error.message}`);
-  });
-  const url = `http://${listen}`;
-  await waitUntilReady(child, url, output);
+  const start = async (): Promise<ChildProcess> => {
+    const child = spawn(BINARY, ['serve'], {
+      env: {
+        PATH: process.env.PATH,
+        WATCHKEEPER_LISTEN: listen,
+        WATCHKEEPER_DATA_DIR: data,
+        WATCHKEEPER_ALLOW_TARGETS: '127.0.0.0/8',
+        WATCHKEEPER_MIN_INTERVAL_SECONDS: '1',
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child.stdout.on('data', (chunk: Buffer) => {
+      printed.push(chunk.toString());
+      told.push(chunk.toString());
+    });
+    child.stderr.on('data', (chunk: Buffer) => printed.push(chunk.toString()));
+    await once(child, 'spawn').catch((error: Error) => {
+      throw new Error(`${BINARY} cannot be started (build it, or set WATCHKEEPER_BIN): ${error.message}`);
+    });
+    await waitUntilReady(child, url, output);
+    return child;
+  };
+  let child = await start();
   return {
     url,
     output,
     told: () => told.join('').split('\n'),
+    goAway: () => end(child),
+    comeBack: async () => {
+      child = await start();
+    },
     stop: async () => {
       await end(child);
       await rm(data, { recursive: true, force: true });

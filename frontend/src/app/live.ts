@@ -19,7 +19,12 @@ const REREAD_MS = 2_000;
 /** Keeps the cache live while somebody looks at the page. Gives back how to stop it. */
 export function startLive(client: QueryClient): () => void {
   const reread = new Collector((monitors) => {
-    for (const id of monitors) void client.invalidateQueries({ queryKey: monitorKeys.one(id) });
+    for (const id of monitors)
+      void client.invalidateQueries({
+        queryKey: monitorKeys.one(id),
+        // What could not be read stays the picture of that until it is tried again, instead of flickering.
+        predicate: ({ state }) => state.data !== undefined,
+      });
   }, REREAD_MS);
   let stop: AbortController | undefined;
 

@@ -1,4 +1,7 @@
-/** Every page, its address, and what its address holds. Pages are loaded when they are first gone to. */
+/**
+ * Every page, its address, and what its address holds. The pages for strangers, and those of who is logged in, are loaded
+ * when one of them is first gone to.
+ */
 
 import type { QueryClient } from '@tanstack/react-query';
 import {
@@ -52,7 +55,7 @@ const home = createRoute({
     if (!(await session.ensure()))
       throw redirect({ to: '/login', search: { next: location.href }, replace: true });
   },
-  component: lazyRouteComponent(() => import('./shell'), 'Shell'),
+  component: lazyRouteComponent(() => import('./home'), 'Shell'),
 });
 
 const start = createRoute({
@@ -71,13 +74,13 @@ const monitors = createRoute({
     q: optional(z.string()),
     shown: optional(z.number().check(z.int(), z.positive())),
   }),
-  component: lazyRouteComponent(() => import('./pages/monitors'), 'MonitorsPage'),
+  component: lazyRouteComponent(() => import('./home'), 'MonitorsPage'),
 });
 
 const newMonitor = createRoute({
   getParentRoute: () => home,
   path: '/monitors/new',
-  component: lazyRouteComponent(() => import('./pages/monitor-form'), 'NewMonitorPage'),
+  component: lazyRouteComponent(() => import('./home'), 'NewMonitorPage'),
 });
 
 const monitor = createRoute({
@@ -87,25 +90,25 @@ const monitor = createRoute({
     window: optional(z.enum(['1h', '24h', '7d', '30d'])),
     status: optional(z.enum(['UP', 'DEGRADED', 'DOWN'])),
   }),
-  component: lazyRouteComponent(() => import('./pages/monitor'), 'MonitorPage'),
+  component: lazyRouteComponent(() => import('./home'), 'MonitorPage'),
 });
 
 const editMonitor = createRoute({
   getParentRoute: () => home,
   path: '/monitors/$id/edit',
-  component: lazyRouteComponent(() => import('./pages/monitor-form'), 'EditMonitorPage'),
+  component: lazyRouteComponent(() => import('./home'), 'EditMonitorPage'),
 });
 
 const incidents = createRoute({
   getParentRoute: () => home,
   path: '/incidents',
-  component: lazyRouteComponent(() => import('./pages/incidents'), 'IncidentsPage'),
+  component: lazyRouteComponent(() => import('./home'), 'IncidentsPage'),
 });
 
 const incident = createRoute({
   getParentRoute: () => home,
   path: '/incidents/$id',
-  component: lazyRouteComponent(() => import('./pages/incident'), 'IncidentPage'),
+  component: lazyRouteComponent(() => import('./home'), 'IncidentPage'),
 });
 
 const routeTree = root.addChildren([

@@ -1,6 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet } from '@tanstack/react-router';
 import { useLayoutEffect } from 'react';
+import { AwayBar } from '@/features/live/away-bar';
 import { LiveIndicator } from '@/features/live/indicator';
 import { Lighthouse } from '@/ui/logo';
 import { NoticeBoard } from '@/ui/notice-board';
@@ -42,6 +43,7 @@ export function Shell() {
             <AccountMenu />
           </div>
         </div>
+        <AwayBar />
       </header>
       <main id="main" tabIndex={-1} className="mx-auto max-w-6xl px-4 py-6 outline-none">
         <Outlet />

@@ -113,8 +113,8 @@ test('a refused stream is no connection', async () => {
 
 test('the pause grows with each failure up to a bound', () => {
   expect([0, 1, 2, 3].map((failures) => backoff(failures, 1))).toEqual([1_000, 2_000, 4_000, 8_000]);
-  expect(backoff(50, 1)).toBe(30_000);
-  expect(backoff(50, 0)).toBe(15_000);
+  expect(backoff(50, 1)).toBe(10_000);
+  expect(backoff(50, 0)).toBe(5_000);
 });
 
 test('many events about one thing ask for one reading', () => {

@@ -9,7 +9,7 @@ import type { CheckEvent, FlipEvent } from '@/api/types';
 /** The server gives a sign of life every 15 seconds; three of them missing means that it is gone. */
 const SILENCE_MS = 45_000;
 const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 30_000;
+const LONGEST_PAUSE_MS = 10_000;
 /** A stream that was heard for so long and then ended in order is taken up at once: it ends with its access token. */
 const HEARD_MS = 5_000;
 
