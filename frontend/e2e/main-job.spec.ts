@@ -40,12 +40,12 @@ async function signUp(page: Page, url = program.url): Promise<void> {
   await expect(page.getByText('Nothing is watched yet')).toBeVisible();
 }
 
-async function addMonitor(page: Page, name: string): Promise<void> {
+async function addMonitor(page: Page, name: string, url = target.url): Promise<void> {
   await page
     .getByRole('link', { name: /Add (monitor|your first URL)/ })
     .first()
     .click();
-  await page.getByLabel('URL').fill(target.url);
+  await page.getByLabel('URL').fill(url);
   await page.getByLabel('Name').fill(name);
   await page.getByLabel('Check every (seconds)').fill('1');
   await page.getByRole('button', { name: 'Add monitor' }).click();
@@ -261,6 +261,40 @@ test('tabs take turns also on plain http, where there are no Web Locks', async (
   for (const tab of tabs) await expect(tab.getByText('Nothing is watched yet')).toBeVisible();
   await Promise.all(tabs.map((tab) => tab.reload()));
   for (const tab of tabs) await expect(tab.getByText('Nothing is watched yet')).toBeVisible();
+});
+
+test('a server that goes away is said to be away, and everything is there again with it', async ({
+  page,
+}) => {
+  await signUp(page);
+  await addMonitor(page, 'Quay');
+  await expect(page.getByText('Live')).toBeVisible();
+  await program.goAway();
+  await expect(page.getByText('Watchkeeper cannot be reached.')).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Quay', level: 1 })).toBeVisible();
+  await expectWellMade(page, 'a monitor while the server is away');
+  await page.getByRole('link', { name: 'Incidents' }).click();
+  await expect(page.getByRole('alert')).toContainText('The server cannot be reached');
+  await program.comeBack();
+  await expect(page.getByText('No incident so far')).toBeVisible();
+  await expect(page.getByText('Watchkeeper cannot be reached.')).toBeHidden();
+});
+
+test('long names and URLs fit on every page', async ({ page }) => {
+  const name = 'W'.repeat(100);
+  target.goDown();
+  await signUp(page);
+  await addMonitor(page, name, `${target.url}/${'x'.repeat(2000 - target.url.length - 1)}`);
+  await expect(region(page, 'Incidents').getByRole('listitem')).toBeVisible();
+  await expectWellMade(page, 'a monitor');
+  for (const place of ['Monitors', 'Incidents']) {
+    await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: place }).click();
+    await expect(page.getByRole('main').getByRole('link', { name })).toBeVisible();
+    await expectWellMade(page, place);
+  }
+  await page.getByRole('main').getByRole('link', { name }).click();
+  await expect(region(page, 'Evidence')).toBeVisible();
+  await expectWellMade(page, 'an incident');
 });
 
 test('what the server refuses lands on its field', async ({ page }) => {

@@ -4,6 +4,7 @@ import { expect, type Page } from '@playwright/test';
 import axe, { type AxeResults } from 'axe-core';
 
 const PHONE = { width: 360, height: 740 };
+const TABLET = { width: 768, height: 1024 };
 const DESK = { width: 1280, height: 900 };
 
 /** Collects what the browser complains about from now on. */
@@ -23,15 +24,17 @@ export async function collectComplaints(page: Page): Promise<string[]> {
   return complaints;
 }
 
-/** Looks at the page as it stands: in both themes, for barriers; and on a phone, for what does not fit. */
+/** Looks at the page as it stands: in both themes, for barriers; and on smaller screens, for what does not fit. */
 export async function expectWellMade(page: Page, name: string): Promise<void> {
   for (const colorScheme of ['dark', 'light'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     expect(await barriers(page), `${name}, ${colorScheme}`).toEqual([]);
   }
-  await page.setViewportSize(PHONE);
-  const width = await page.evaluate(() => document.documentElement.scrollWidth);
-  expect(width, `${name} on a phone`).toBeLessThanOrEqual(PHONE.width);
+  for (const size of [TABLET, PHONE]) {
+    await page.setViewportSize(size);
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(width, `${name} at ${size.width} pixels`).toBeLessThanOrEqual(size.width);
+  }
   expect(await barriers(page), `${name}, on a phone`).toEqual([]);
   await page.setViewportSize(DESK);
 }

@@ -40,7 +40,7 @@ export function NotFound() {
 
 /** The same where not even the address of a page was met, and so nothing stands around it. */
 export const NowhereFound = () => (
-  <main>
+  <main className="grid min-h-dvh place-items-center">
     <NotFound />
   </main>
 );

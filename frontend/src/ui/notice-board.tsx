@@ -31,8 +31,8 @@ export function NoticeBoard() {
           )}
         >
           <div className="min-w-0 grow py-1.5">
-            <p className="font-semibold">{note.title}</p>
-            {note.text && <p className="mt-0.5 text-soft">{note.text}</p>}
+            <p className="line-clamp-3 font-semibold">{note.title}</p>
+            {note.text && <p className="mt-0.5 line-clamp-4 text-soft first-letter:uppercase">{note.text}</p>}
           </div>
           <Button look="quiet" square aria-label="Dismiss" onClick={() => dismiss(note.id)}>
             <CloseIcon />

@@ -24,10 +24,18 @@ export function Loading({ what, children }: { what: string; children: ReactNode 
   );
 }
 
-/** Lines of text that are still coming. */
-export const LoadingLines = ({ what, lines = 3 }: { what: string; lines?: number }) => (
+/** Lines of text that are still coming; with an edge of their own where the panel leaves it to them. */
+export const LoadingLines = ({
+  what,
+  lines = 3,
+  flush,
+}: {
+  what: string;
+  lines?: number;
+  flush?: boolean;
+}) => (
   <Loading what={what}>
-    <div className="grid gap-3">
+    <div className={clsx('grid gap-3', flush && 'p-4')}>
       {Array.from({ length: lines }, (_, line) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: the lines are alike and never move.
         <Skeleton key={line} className={clsx('h-4', line % 3 === 2 ? 'w-2/3' : 'w-full')} />
@@ -39,9 +47,14 @@ export const LoadingLines = ({ what, lines = 3 }: { what: string; lines?: number
 type EmptyProps = { title: string; picture?: ReactNode; children?: ReactNode; className?: string };
 
 export const Empty = ({ title, picture, children, className }: EmptyProps) => (
-  <div className={clsx('grid justify-items-center gap-3 px-4 py-8 text-center text-soft', className)}>
+  <div
+    className={clsx(
+      'grid justify-items-center gap-3 text-balance px-4 py-8 text-center text-soft',
+      className,
+    )}
+  >
     {picture}
-    <p className="font-medium text-ink">{title}</p>
+    <p className={clsx('text-ink', picture ? 'font-semibold text-base' : 'font-medium')}>{title}</p>
     {children}
   </div>
 );

@@ -21,7 +21,7 @@ export function IncidentPage() {
         <BackIcon />
         Incidents
       </Link>
-      <Loaded query={query} what="the incident" loading={<PagePending />}>
+      <Loaded query={query} what="the incident" framed loading={<PagePending />}>
         {(incident) => <IncidentDetails incident={incident} />}
       </Loaded>
     </div>

@@ -34,7 +34,7 @@ export function MonitorPage() {
         <BackIcon />
         Monitors
       </Link>
-      <Loaded query={query} what="the monitor" loading={<PagePending />}>
+      <Loaded query={query} what="the monitor" framed loading={<PagePending />}>
         {(monitor) => <Whole monitor={monitor} />}
       </Loaded>
     </div>

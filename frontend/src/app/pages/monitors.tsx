@@ -23,16 +23,18 @@ export function MonitorsPage() {
   const query = useQuery(monitorsQuery);
   return (
     <div className="grid gap-5">
-      <div className="flex flex-wrap items-center justify-between gap-3">
+      <div className="flex min-h-9 flex-wrap items-center justify-between gap-3">
         <h1 className="font-semibold text-2xl tracking-tight">Monitors</h1>
-        <Button asChild look="primary">
-          <Link to="/monitors/new">
-            <PlusIcon />
-            Add monitor
-          </Link>
-        </Button>
+        {query.data?.length !== 0 && (
+          <Button asChild look="primary">
+            <Link to="/monitors/new">
+              <PlusIcon />
+              Add monitor
+            </Link>
+          </Button>
+        )}
       </div>
-      <Loaded query={query} what="monitors" loading={<LoadingList />}>
+      <Loaded query={query} what="monitors" framed loading={<LoadingList />}>
         {(monitors) => (monitors.length === 0 ? <FirstRun /> : <MonitorList monitors={monitors} />)}
       </Loaded>
     </div>
@@ -44,10 +46,11 @@ const LoadingList = () => (
     <div className="grid gap-5">
       <div className="flex gap-2">
         {['all', 'down', 'up'].map((tile) => (
-          <Skeleton key={tile} className="h-16 grow" />
+          <Skeleton key={tile} className="h-16.5 grow rounded-xl" />
         ))}
       </div>
-      <Skeleton className="h-80 w-full" />
+      <Skeleton className="h-10 w-full rounded-lg" />
+      <Skeleton className="h-80 w-full rounded-xl" />
     </div>
   </Loading>
 );

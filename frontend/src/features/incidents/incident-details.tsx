@@ -36,8 +36,14 @@ export function IncidentDetails({ incident }: { incident: Incident }) {
       <div className="grid items-start gap-5 lg:grid-cols-2">
         <Panel title="Cause">
           <dl className="grid gap-3">
-            <Fact label="Why">{incident.cause}</Fact>
-            <Fact label="Asked">{incident.target_url}</Fact>
+            <Fact label="Why">
+              <span className="block first-letter:uppercase">{incident.cause}</span>
+            </Fact>
+            <Fact label="Asked">
+              <span title={incident.target_url} className="line-clamp-3">
+                {incident.target_url}
+              </span>
+            </Fact>
             <Fact label="Began">
               <Instant at={started_at} />
             </Fact>

@@ -6,6 +6,7 @@ import type { Incident } from '@/api/types';
 import { duration } from '@/format/duration';
 import { secondsBetween } from '@/format/instant';
 import { StatusSign } from '@/status/badge';
+import { LoadingLines } from '@/ui/states';
 import { Elapsed, Instant } from '@/ui/time';
 import { CAUSES, ending, standing } from './words';
 
@@ -19,7 +20,7 @@ type IncidentListProps = {
 /** Incidents, newest first. */
 export const IncidentList = ({ query, named, empty }: IncidentListProps) => (
   <>
-    <Loaded query={query} what="incidents">
+    <Loaded query={query} what="incidents" loading={<LoadingLines what="incidents" flush />}>
       {(incidents) =>
         incidents.length === 0 ? (
           empty
@@ -55,7 +56,7 @@ function IncidentLine({ incident, named }: { incident: Incident; named: boolean 
             {ended_at ? duration(secondsBetween(started_at, ended_at)) : <Elapsed since={started_at} />}
           </span>
         </p>
-        <p className="wrap-anywhere text-soft">{incident.cause}</p>
+        <p className="text-soft first-letter:uppercase">{incident.cause}</p>
         <p className="text-soft text-xs">
           <Instant at={started_at} />
           {ended_at && (

@@ -58,7 +58,7 @@ export function MonitorButtons({ monitor, onDeleted }: ActionsProps) {
   const checkNow = useCheckNow(monitor);
   const pause = useTogglePause(monitor);
   return (
-    <div className="flex flex-wrap gap-2">
+    <div className="grid w-full grid-cols-2 gap-2 sm:flex sm:w-auto sm:flex-wrap">
       <Button busy={checkNow.isPending} onClick={() => checkNow.mutate()}>
         <RefreshIcon className={checkNow.isPending ? 'size-4 motion-safe:animate-spin' : 'size-4'} />
         Check now
@@ -100,8 +100,11 @@ function DeleteDialog({ ref, monitor, onDeleted }: DeleteDialogProps) {
       busy={remove.isPending}
       onConfirm={confirm}
     >
-      <p className="wrap-anywhere">{monitor.target.url} is no longer watched.</p>
-      <p>Its checks, incidents and uptime are deleted with it. This cannot be undone.</p>
+      <p className="line-clamp-3">{monitor.target.url}</p>
+      <p>
+        It is no longer watched, and its checks, incidents and uptime are deleted with it. This cannot be
+        undone.
+      </p>
     </Confirm>
   );
 }

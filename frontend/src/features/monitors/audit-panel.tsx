@@ -7,6 +7,7 @@ import { count } from '@/format/ratio';
 import { STATUS } from '@/status/words';
 import { CheckIcon, WarnIcon } from '@/ui/icons';
 import { Panel } from '@/ui/panel';
+import { LoadingLines } from '@/ui/states';
 import { Instant } from '@/ui/time';
 import { gapsQuery, slotsQuery } from './queries';
 import { WINDOWS, type WindowName } from './windows';
@@ -28,7 +29,7 @@ export function AuditPanel({ id, window }: { id: string; window: WindowName }) {
   const query = useQuery(slotsQuery(id, window));
   return (
     <Panel title="Slot audit">
-      <Loaded query={query} what="the slot audit">
+      <Loaded query={query} what="the slot audit" loading={<LoadingLines what="the slot audit" lines={11} />}>
         {(account) => <Account account={account} window={window} />}
       </Loaded>
       <Gaps id={id} window={window} />
@@ -125,7 +126,7 @@ function Gaps({ id, window }: { id: string; window: WindowName }) {
               {gaps.map((gap) => (
                 <li
                   key={`${gap.outcome} ${gap.first_slot}`}
-                  className="flex flex-wrap justify-between gap-x-4"
+                  className="flex items-start justify-between gap-x-4"
                 >
                   <span>
                     {WHY[gap.outcome]}
@@ -139,7 +140,7 @@ function Gaps({ id, window }: { id: string; window: WindowName }) {
                       )}
                     </span>
                   </span>
-                  <span className="font-medium">
+                  <span className="whitespace-nowrap font-medium">
                     {count(gap.count)} {gap.count === 1 ? 'slot' : 'slots'}
                   </span>
                 </li>

@@ -61,7 +61,7 @@ function Spans({ spans }: { spans: readonly StatusSpan[] }) {
       )}
       <details className="mt-2">
         <summary className="w-fit rounded text-soft hover:text-ink">
-          {spans.length === 1 ? 'One status' : `${spans.length} stretches`} as a list
+          {spans.length === 1 ? 'One stretch' : `${spans.length} stretches`} as a list
         </summary>
         <ul className="mt-2 grid gap-1.5">
           {[...spans]

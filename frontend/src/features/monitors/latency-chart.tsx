@@ -58,7 +58,12 @@ function options(frame: HTMLElement, from: string, to: string): uPlot.Options {
       y: { range: (_, __, most) => [0, Math.max(most ?? 0, 0.001) * 1.1] },
     },
     axes: [
-      { ...axis, space: 64, values: (_, ticks, __, ___, gap) => ticks.map((at) => timeTick(at, gap)) },
+      {
+        ...axis,
+        space: 64,
+        size: 32,
+        values: (_, ticks, __, ___, gap) => ticks.map((at) => timeTick(at, gap)),
+      },
       { ...axis, size: 64, values: (_, ticks) => ticks.map(latencyTick) },
     ],
     series: [

@@ -28,7 +28,9 @@ export function LatencyPanel({ monitor, window }: { monitor: Monitor; window: Wi
       >
         {({ from, to, step, buckets }) =>
           buckets.length === 0 ? (
-            <Empty title={`Nothing answered in ${WINDOWS[window].words}.`} />
+            <Empty title={`No latency to show for ${WINDOWS[window].words}.`}>
+              <p>It is drawn from checks that are up or degraded.</p>
+            </Empty>
           ) : (
             <>
               <Legend buckets={buckets} />

@@ -8,7 +8,7 @@ import { StatusBadge } from '@/status/badge';
 import { STATUS } from '@/status/words';
 import { chosenLink } from '@/ui/chosen-link';
 import { Panel } from '@/ui/panel';
-import { Empty } from '@/ui/states';
+import { Empty, LoadingLines } from '@/ui/states';
 import { Instant } from '@/ui/time';
 import { checksQuery } from './queries';
 import { WINDOWS, type WindowName } from './windows';
@@ -22,7 +22,11 @@ export function LogPanel({ id, window, status }: LogProps) {
   const query = useInfiniteQuery(checksQuery(id, window, status));
   return (
     <Panel title="Check log" flush aside={<LogFilter id={id} chosen={status} />}>
-      <Loaded query={query} what="the check log">
+      <Loaded
+        query={query}
+        what="the check log"
+        loading={<LoadingLines what="the check log" lines={12} flush />}
+      >
         {(checks) =>
           checks.length === 0 && !query.hasNextPage ? (
             <Empty
@@ -121,21 +125,25 @@ function CheckTable({ checks }: { checks: readonly Check[] }) {
 }
 
 function CheckRow({ check }: { check: Check }) {
-  const cell = 'px-4 py-2 align-top max-sm:px-2 max-sm:first:pl-4 max-sm:last:pr-4';
+  const cell = 'px-4 py-2 align-top leading-6 max-sm:px-2 max-sm:first:pl-4 max-sm:last:pr-4';
   return (
     <tr className="border-line border-b last:border-b-0 hover:bg-sunken/60">
       <td className={`${cell} whitespace-nowrap max-sm:whitespace-normal`}>
         <Instant at={check.slot} />
-        {check.reason && <span className="block text-soft text-xs sm:hidden">{check.reason}</span>}
+        {check.reason && (
+          <span className="block text-soft text-xs leading-normal first-letter:uppercase sm:hidden">
+            {check.reason}
+          </span>
+        )}
       </td>
       <td className={cell}>
         <StatusBadge status={check.status} />
       </td>
       <td className={`${cell} whitespace-nowrap text-right font-medium`}>{latency(check.latency_ms)}</td>
-      <td className={`${cell} wrap-anywhere max-sm:hidden`}>
+      <td className={`${cell} wrap-anywhere first-letter:uppercase max-sm:hidden`}>
         {check.reason ?? (typeof check.http_status === 'number' ? `HTTP ${check.http_status}` : '–')}
       </td>
-      <td className={`${cell} whitespace-nowrap text-soft text-xs leading-5 max-lg:hidden`}>
+      <td className={`${cell} whitespace-nowrap text-soft text-xs leading-6 max-lg:hidden`}>
         {phases(check.timings)}
       </td>
       <td className={`${cell} text-soft max-sm:hidden`}>{ORIGIN[check.origin]}</td>

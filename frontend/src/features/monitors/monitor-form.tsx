@@ -1,6 +1,6 @@
 import { zodResolver } from '@hookform/resolvers/zod';
 import type { ReactNode } from 'react';
-import { type FieldErrors, useForm } from 'react-hook-form';
+import { type FieldErrors, useForm, useWatch } from 'react-hook-form';
 import { layProblemOver } from '@/api/form-problem';
 import { problemOf } from '@/api/problem';
 import type { NewMonitor } from '@/api/types';
@@ -30,6 +30,7 @@ export function MonitorForm({ settings, isNew, action, onSave, cancel }: Monitor
     defaultValues: settings,
   });
   const { errors, isSubmitting } = form.formState;
+  const interval = useWatch({ control: form.control, name: 'interval_seconds' });
   const save = form.handleSubmit((values) =>
     onSave(requestOf(values)).catch((error: unknown) => layProblemOver(form, problemOf(error))),
   );
@@ -57,7 +58,7 @@ export function MonitorForm({ settings, isNew, action, onSave, cancel }: Monitor
       </Field>
       <Field label="Check every (seconds)" error={errors.interval_seconds?.message}>
         {(control) => (
-          <div className="flex flex-wrap items-center gap-2">
+          <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
             <Input
               type="number"
               inputMode="numeric"
@@ -67,19 +68,21 @@ export function MonitorForm({ settings, isNew, action, onSave, cancel }: Monitor
               {...control}
               {...form.register('interval_seconds', { valueAsNumber: true })}
             />
-            {INTERVALS.map((seconds) => (
-              <Button
-                key={seconds}
-                look="quiet"
-                className="px-2"
-                aria-label={`Check every ${duration(seconds)}`}
-                onClick={() =>
-                  form.setValue('interval_seconds', seconds, { shouldDirty: true, shouldValidate: true })
-                }
-              >
-                {duration(seconds)}
-              </Button>
-            ))}
+            <div className="flex flex-wrap gap-1.5">
+              {INTERVALS.map((seconds) => (
+                <Button
+                  key={seconds}
+                  className="h-8 px-2.5 text-xs aria-pressed:border-accent aria-pressed:text-accent"
+                  aria-label={`Check every ${duration(seconds)}`}
+                  aria-pressed={seconds === interval}
+                  onClick={() =>
+                    form.setValue('interval_seconds', seconds, { shouldDirty: true, shouldValidate: true })
+                  }
+                >
+                  {duration(seconds)}
+                </Button>
+              ))}
+            </div>
           </div>
         )}
       </Field>

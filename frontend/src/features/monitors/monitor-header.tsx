@@ -17,10 +17,11 @@ export function MonitorHeader({ monitor, actions }: { monitor: Monitor; actions:
             href={monitor.target.url}
             target="_blank"
             rel="noreferrer"
-            className="wrap-anywhere mt-0.5 inline-flex items-center gap-1.5 text-accent hover:underline"
+            title={monitor.target.url}
+            className="mt-0.5 flex w-fit items-start gap-1.5 text-accent hover:underline"
           >
-            {monitor.target.url}
-            <OutIcon className="size-3.5" />
+            <span className="line-clamp-2">{monitor.target.url}</span>
+            <OutIcon className="mt-0.75 size-3.5" />
             <span className="sr-only">(opens in a new tab)</span>
           </a>
         </div>

@@ -12,7 +12,7 @@ import { RecentBar } from './recent-bar';
 export function MonitorRow({ monitor }: { monitor: Monitor }) {
   const last = monitor.last_check;
   return (
-    <li className="relative grid grid-cols-[1fr_auto] items-center gap-x-5 gap-y-2.5 border-line border-t px-4 py-3 first:border-t-0 hover:bg-sunken/60 md:grid-cols-[8.5rem_minmax(0,1fr)_11rem_5.5rem_5.5rem_2.25rem]">
+    <li className="relative grid grid-cols-[1fr_auto] items-center gap-x-4 gap-y-2.5 lg:gap-x-5 border-line border-t px-4 py-3 first:border-t-0 hover:bg-sunken/60 md:grid-cols-[7.25rem_minmax(0,1fr)_6.5rem_5rem_4.5rem_2.25rem] lg:grid-cols-[8.5rem_minmax(0,1fr)_11rem_5.5rem_5.5rem_2.25rem]">
       <div className="flex items-center gap-2.5 md:grid md:justify-items-start md:gap-1">
         <StatusBadge status={monitor.status} />
         <span className="text-soft text-xs">

@@ -8,7 +8,7 @@ import { chosenLink } from '@/ui/chosen-link';
 import { tally } from './selection';
 
 const TILE =
-  'panel flex min-w-24 grow basis-24 flex-col gap-1 px-3.5 py-2.5 hover:border-edge data-chosen:border-accent data-chosen:outline data-chosen:outline-accent';
+  'panel flex flex-col gap-1 whitespace-nowrap px-2.5 py-2.5 sm:px-3.5 hover:border-edge data-chosen:border-accent data-chosen:outline data-chosen:outline-accent';
 
 /** How many monitors have which status. Each number is a link that shows these monitors alone. */
 export function Summary({
@@ -19,7 +19,10 @@ export function Summary({
   chosen: Monitor['status'] | undefined;
 }) {
   return (
-    <nav aria-label="Monitors by status" className="flex flex-wrap gap-2">
+    <nav
+      aria-label="Monitors by status"
+      className="grid grid-cols-[repeat(auto-fit,minmax(6.75rem,1fr))] gap-2"
+    >
       <Link
         to="/monitors"
         search={({ status: _, ...rest }) => rest}
@@ -39,7 +42,7 @@ export function Summary({
           {...chosenLink(chosen === status)}
           className={TILE}
         >
-          <span className="label-caps flex items-center gap-1.5">
+          <span className="label-caps flex items-center gap-1 sm:gap-1.5">
             <StatusSign status={status} className="size-3.5" />
             {STATUS[status].label}
           </span>

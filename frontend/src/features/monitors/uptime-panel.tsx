@@ -6,6 +6,7 @@ import { duration, durationInWords } from '@/format/duration';
 import { percent } from '@/format/ratio';
 import { STATUS } from '@/status/words';
 import { Panel } from '@/ui/panel';
+import { Loading, Skeleton } from '@/ui/states';
 import { uptimeQuery } from './queries';
 import { WINDOWS, type WindowName } from './windows';
 
@@ -30,7 +31,17 @@ function UptimeOf({ id, window }: { id: string; window: WindowName }) {
         <span aria-hidden="true">{WINDOWS[window].label}</span>
         <span className="sr-only">{WINDOWS[window].words}</span>
       </h3>
-      <Loaded query={query} what={`uptime over ${WINDOWS[window].words}`}>
+      <Loaded
+        query={query}
+        what={`uptime over ${WINDOWS[window].words}`}
+        loading={
+          <Loading what={`uptime over ${WINDOWS[window].words}`}>
+            <Skeleton className="mt-1.5 h-7 w-28" />
+            <Skeleton className="mt-2.5 h-2 w-full" />
+            <Skeleton className="mt-2.5 h-4 w-40 max-w-full" />
+          </Loading>
+        }
+      >
         {(uptime) => <Parts uptime={uptime} />}
       </Loaded>
     </div>
@@ -47,7 +58,8 @@ function partsOf(uptime: Uptime): { status: MonitorStatus; seconds: number }[] {
     { status: 'PAUSED', seconds: uptime.paused_seconds },
     { status: 'PENDING', seconds: uptime.pending_seconds },
   ];
-  return all.filter(({ seconds }) => seconds > 0);
+  // What would read as no time at all is left out.
+  return all.filter(({ seconds }) => seconds >= 0.5);
 }
 
 function Parts({ uptime }: { uptime: Uptime }) {
