@@ -13,6 +13,8 @@ const LOOKS: Record<Look, string> = {
 
 type ButtonProps = ComponentProps<'button'> & {
   look?: Look;
+  /** One of several choices beside a field. */
+  small?: boolean;
   /** Only a sign: as wide as it is high. Needs an `aria-label`. */
   square?: boolean;
   /** Under way: says so, and takes no second press. */
@@ -21,15 +23,16 @@ type ButtonProps = ComponentProps<'button'> & {
   asChild?: boolean;
 };
 
-export function Button({ look = 'plain', square, busy, asChild, className, ...rest }: ButtonProps) {
+export function Button({ look = 'plain', small, square, busy, asChild, className, ...rest }: ButtonProps) {
   const Component = asChild ? Slot.Root : 'button';
   return (
     <Component
       {...(asChild ? {} : { type: 'button', 'aria-busy': busy || undefined })}
       className={clsx(
-        'inline-flex h-9 items-center justify-center gap-2 whitespace-nowrap rounded-lg font-medium text-sm motion-safe:transition-colors',
+        'inline-flex items-center justify-center gap-2 whitespace-nowrap rounded-lg font-medium motion-safe:transition-colors',
         'disabled:cursor-default disabled:opacity-60',
-        square ? 'w-9' : 'px-3.5',
+        small ? 'h-8 text-xs' : 'h-9 text-sm',
+        square ? 'w-9' : small ? 'px-2.5' : 'px-3.5',
         LOOKS[look],
         className,
       )}

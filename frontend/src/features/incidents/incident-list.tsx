@@ -47,7 +47,7 @@ function IncidentLine({ incident, named }: { incident: Incident; named: boolean 
           <Link
             to="/incidents/$id"
             params={{ id: incident.id }}
-            className="font-semibold after:absolute after:inset-0 hover:text-accent"
+            className="row-link font-semibold hover:text-accent"
           >
             {named ? incident.monitor_name : CAUSES[incident.cause_code]}
           </Link>

@@ -72,7 +72,8 @@ export function MonitorForm({ settings, isNew, action, onSave, cancel }: Monitor
               {INTERVALS.map((seconds) => (
                 <Button
                   key={seconds}
-                  className="h-8 px-2.5 text-xs aria-pressed:border-accent aria-pressed:text-accent"
+                  small
+                  className="aria-pressed:border-accent aria-pressed:text-accent"
                   aria-label={`Check every ${duration(seconds)}`}
                   aria-pressed={seconds === interval}
                   onClick={() =>

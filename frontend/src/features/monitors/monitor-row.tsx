@@ -24,7 +24,7 @@ export function MonitorRow({ monitor }: { monitor: Monitor }) {
         <Link
           to="/monitors/$id"
           params={{ id: monitor.id }}
-          className="block truncate font-semibold after:absolute after:inset-0 hover:text-accent"
+          className="row-link block truncate font-semibold hover:text-accent"
         >
           {monitor.name}
         </Link>
