@@ -219,6 +219,7 @@ test('everything is reached by keyboard', async ({ page }) => {
   await page.keyboard.press('Enter');
   await expect(page.getByRole('menuitem', { name: 'Check now' })).toBeFocused();
   await page.keyboard.press('End');
+  await expect(page.getByRole('menuitem', { name: 'Delete' })).toBeFocused();
   await page.keyboard.press('Enter');
   const question = page.getByRole('dialog', { name: 'Delete “Quay”?' });
   await expect(question.getByRole('button', { name: 'Cancel' })).toBeFocused();
