@@ -8,7 +8,7 @@ import { incidentsKey } from '@/features/incidents/queries';
 import { Collector } from '@/features/live/collector';
 import { setConnection } from '@/features/live/connection';
 import { follow, type LiveEvent } from '@/features/live/stream';
-import { knownName, layCheckOver, layFlipOver } from '@/features/monitors/patch';
+import { knownName, layCheckOver, layFlipOver, readWhatIsAtOdds } from '@/features/monitors/patch';
 import { monitorKeys } from '@/features/monitors/queries';
 import { STATUS } from '@/status/words';
 import { note } from '@/ui/notes';
@@ -25,6 +25,8 @@ export function startLive(client: QueryClient): () => void {
         // What could not be read stays the picture of that until it is tried again, instead of flickering.
         predicate: ({ state }) => state.data !== undefined,
       });
+    // One that cannot be read now is read with the whole list, which is asked for again once in a while.
+    void readWhatIsAtOdds(client, monitors).catch(() => undefined);
   }, REREAD_MS);
   let stop: AbortController | undefined;
 

@@ -16,6 +16,9 @@ const server = setupServer();
 /** The stream of events of the page that is shown. */
 let events: ReadableStreamDefaultController<Uint8Array>;
 
+const tell = (event: string, data: unknown) =>
+  events.enqueue(new TextEncoder().encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
+
 const listing = (monitors: Monitor[]) =>
   http.get(`${API}/monitors`, () => HttpResponse.json({ items: monitors, next_cursor: null }));
 
@@ -146,14 +149,30 @@ test('a change of status is shown and read aloud as it happens', async () => {
   await screen.findByText('Live');
   const down = { ...shop, status: 'DOWN' as const };
   server.use(listing([down]));
-  const tell = (event: string, data: unknown) =>
-    events.enqueue(new TextEncoder().encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
   const failed = check({ slot: '2026-11-22T12:01:00.000000Z', status: 'DOWN', reason: 'the answer was 503' });
   tell('check', { monitor_id: shop.id, check: failed });
   expect(await screen.findByRole('img', { name: 'Last 1 checks: 1 down' })).toBeVisible();
   tell('flip', { monitor_id: shop.id, from: 'UP', to: 'DOWN', at: failed.slot, reason: failed.reason });
   await waitFor(() => expect(screen.getByRole('log')).toHaveTextContent('Shop is downthe answer was 503'));
   expect(screen.getByRole('link', { name: 'Down 1' })).toBeVisible();
+});
+
+test('a change that nobody told of is found with the next check', async () => {
+  session.begin(answer());
+  const shop = monitor({ status: 'PENDING', last_check: null, uptime_24h: null, recent_checks: [] });
+  const checked = check();
+  server.use(
+    listing([shop]),
+    http.get(`${API}/monitors/${shop.id}`, () =>
+      HttpResponse.json({ ...shop, status: 'UP', last_check: checked, recent_checks: undefined }),
+    ),
+  );
+  visit('/monitors');
+  await screen.findByRole('link', { name: 'Pending 1' });
+  await screen.findByText('Live');
+  tell('check', { monitor_id: shop.id, check: checked });
+  expect(await screen.findByRole('link', { name: 'Up 1' }, { timeout: 5_000 })).toBeVisible();
+  expect(screen.getByRole('img', { name: 'Last 1 checks: 1 up' })).toBeVisible();
 });
 
 test('a monitor that does not exist is a page of its own', async () => {

@@ -31,6 +31,29 @@ export const layCheckOver = (client: QueryClient, event: CheckEvent): void =>
 export const layFlipOver = (client: QueryClient, event: FlipEvent): void =>
   lay(client, { id: event.monitor_id, patch: (monitor) => afterFlip(monitor, event) });
 
+/** So many monitors are read one by one; where more are to be read, the whole list is. */
+const MAX_READ_ONE_BY_ONE = 20;
+
+/** Whether its last check does not go with its status: it is not confirmed yet, or nobody told of the change. */
+const isAtOdds = ({ status, last_check }: Monitor): boolean =>
+  last_check !== null && last_check.status !== status && status !== 'PAUSED' && status !== 'MAINTENANCE';
+
+/**
+ * Reads those of these monitors again that the list shows at odds with their last check. A change that came between the
+ * reading of the list and the beginning of the stream is in neither of them.
+ */
+export async function readWhatIsAtOdds(client: QueryClient, ids: readonly string[]): Promise<void> {
+  const listed = client.getQueryData<Monitor[]>(monitorKeys.list) ?? [];
+  const odd = listed.filter((monitor) => ids.includes(monitor.id) && isAtOdds(monitor));
+  if (odd.length > MAX_READ_ONE_BY_ONE) return client.invalidateQueries({ queryKey: monitorKeys.list });
+  for (const { id } of odd) {
+    const { recent_checks: _, ...read } = await client.fetchQuery(monitorQuery(id));
+    change<Monitor[]>(client, monitorKeys.list, (monitors) =>
+      monitors.map((monitor) => (monitor.id === id ? { ...monitor, ...read } : monitor)),
+    );
+  }
+}
+
 /** What a monitor is called, where the cache knows it. */
 export function knownName(client: QueryClient, id: string): string | undefined {
   const known = client.getQueryData(monitorQuery(id).queryKey);
