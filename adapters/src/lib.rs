@@ -7,6 +7,7 @@ pub mod console;
 pub mod feed;
 pub mod http;
 pub mod id;
+mod log;
 pub mod password;
 pub mod postgres;
 pub mod rfc3339;

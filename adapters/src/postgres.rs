@@ -29,10 +29,8 @@ mod rollup;
 mod session;
 mod span;
 mod standing;
-mod survey;
 mod upkeep;
 mod user;
-mod walk;
 
 use std::sync::Arc;
 

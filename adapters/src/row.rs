@@ -13,7 +13,7 @@ mod notice;
 pub(crate) use code::{Code, NoticeState};
 pub(crate) use evidence::EvidenceJson;
 pub(crate) use fault::{Fault, Unreadable};
-pub(crate) use log::{CheckRow, EpochRow, GapRow, SpanRow, schedule};
+pub(crate) use log::{CheckRow, EpochRow, FigureRow, GapRow, SpanRow, schedule};
 pub(crate) use monitor::{MonitorRow, SettingsRow, StateRow};
 pub(crate) use notice::{DeliveryRow, IncidentRow, NoticeRow};
 

@@ -4,7 +4,8 @@ use crate::schedule::Epoch;
 use crate::time::{Timestamp, Window};
 use crate::uptime::{Gap, GapOutcome};
 
-/// What the store knows about a monitor's slots in a window, read in one snapshot.
+/// What a store knows about a monitor's slots in a window, or in a part of one: accounts of parts add up, as long as all
+/// of it is read in one snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFacts {
     /// The epochs that touch the window.
@@ -54,6 +55,21 @@ pub struct SlotAccount {
     pub in_flight: u64,
     /// What was due and is nowhere in the record; negative where the record holds more than was due. It is zero.
     pub unaccounted: i64,
+}
+
+impl SlotAccount {
+    /// Adds the account of another part of the window.
+    pub fn add(&mut self, other: &Self) {
+        self.due += other.due;
+        self.up += other.up;
+        self.degraded += other.degraded;
+        self.down += other.down;
+        self.missed += other.missed;
+        self.unknown += other.unknown;
+        self.skipped += other.skipped;
+        self.in_flight += other.in_flight;
+        self.unaccounted += other.unaccounted;
+    }
 }
 
 /// Draws up the account. What was due comes from the epochs alone, never from the log.
@@ -144,6 +160,22 @@ mod tests {
         let facts = AuditFacts { claimed: vec![at(540)], up: 9, ..facts() };
         let account = account(&facts, whole(), at(610));
         assert_eq!((account.due, account.in_flight, account.unaccounted), (9, 2, 0));
+    }
+
+    #[test]
+    fn the_accounts_of_the_parts_add_up_to_that_of_the_whole() {
+        let gap = |first, last| Gap {
+            run: SlotRun { first: at(first), last: at(last), count: ((last - first) / 60 + 1).unsigned_abs() },
+            outcome: GapOutcome::Missed,
+        };
+        let whole_facts =
+            AuditFacts { gaps: vec![gap(60, 180), gap(300, 420)], claimed: vec![at(540)], up: 3, ..facts() };
+        for cut in [0, 60, 90, 181, 300, 400, 541, 610] {
+            let [earlier, later] = [(0, cut), (cut, 610)].map(|(from, to)| Window::new(at(from), at(to)).unwrap());
+            let mut sum = account(&AuditFacts { up: 0, ..whole_facts.clone() }, earlier, at(610));
+            sum.add(&account(&whole_facts, later, at(610)));
+            assert_eq!(sum, account(&whole_facts, whole(), at(610)), "cut at {cut}");
+        }
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub mod notice;
 pub mod port;
 pub mod report;
 pub mod retry;
+pub mod rollup;
 pub mod schedule;
 pub mod session;
 pub mod settle;

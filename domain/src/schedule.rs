@@ -182,6 +182,14 @@ impl Epoch {
         self.ended_at.unwrap_or(Timestamp::from_micros(i64::MAX))
     }
 
+    /// The instant that a change of the monitor is dated at, this being its newest epoch: `at`, or as much later that
+    /// epochs never overlap and that this one does not end before the slots that are in the record already, which is told
+    /// by the newest of them.
+    pub fn instant_of_change(&self, at: Timestamp, recorded: impl IntoIterator<Item = Timestamp>) -> Timestamp {
+        let after_the_record = recorded.into_iter().map(Timestamp::next);
+        after_the_record.chain([self.began_at.next()]).chain(self.ended_at).fold(at, Timestamp::max)
+    }
+
     /// How many slots of this epoch lie in a window.
     pub fn count(&self, window: Window) -> u64 {
         let opening = u64::from(window.contains(self.opening_slot) && self.opening_slot < self.end());
@@ -268,6 +276,23 @@ mod tests {
         assert_eq!(schedule.after(at(25)), at(60));
         assert_eq!(schedule.after(at(30)), at(60));
         assert_eq!(schedule.after(at(31)), at(120));
+    }
+
+    #[test]
+    fn a_change_is_dated_after_the_beginning_the_end_and_all_that_is_recorded() {
+        let open = Epoch {
+            monitor: MonitorId::new(Uuid::nil()),
+            region: Region::default(),
+            began_at: at(100),
+            ended_at: None,
+            opening_slot: at(100),
+            schedule: Schedule::from_millis(60_000, 0),
+        };
+        assert_eq!(open.instant_of_change(at(500), [at(400), at(480)]), at(500));
+        assert_eq!(open.instant_of_change(at(90), []), at(100).next());
+        assert_eq!(open.instant_of_change(at(300), [at(300), at(240)]), at(300).next());
+        let ended = Epoch { ended_at: Some(at(200)), ..open };
+        assert_eq!(ended.instant_of_change(at(150), []), at(200));
     }
 
     #[test]

@@ -15,6 +15,14 @@ pub const REFRESH_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600)
 /// How long an access token lives.
 pub const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
+/// How long refresh tokens are kept after they expired.
+pub const EXPIRED_TOKENS_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// Refresh tokens that expired before this instant need not be kept.
+pub fn forgotten_before(now: Timestamp) -> Timestamp {
+    now.minus(EXPIRED_TOKENS_KEPT)
+}
+
 /// A refresh token in the clear, as the browser keeps it. It never prints.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshToken(String);

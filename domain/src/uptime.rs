@@ -69,6 +69,17 @@ impl Uptime {
         self.up + self.degraded + self.down + self.unknown + self.maintenance + self.paused + self.pending
     }
 
+    /// Adds the time of another window.
+    pub fn add(&mut self, other: &Self) {
+        self.up += other.up;
+        self.degraded += other.degraded;
+        self.down += other.down;
+        self.unknown += other.unknown;
+        self.maintenance += other.maintenance;
+        self.paused += other.paused;
+        self.pending += other.pending;
+    }
+
     fn part(&mut self, status: Status) -> &mut Duration {
         match status {
             Status::Pending => &mut self.pending,
@@ -82,7 +93,8 @@ impl Uptime {
     }
 }
 
-/// What the store knows about how a monitor's time was spent, read in one snapshot.
+/// What the store knows about how a monitor's time was spent, read in one snapshot: of each kind the newest, as many as
+/// were asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TimeFacts {
     /// The status spans that touch the window, oldest first.
@@ -93,6 +105,24 @@ pub struct TimeFacts {
     pub gaps: Vec<Gap>,
     /// The slot that is to be claimed next; `None` while paused.
     pub next_due_at: Option<Timestamp>,
+}
+
+impl TimeFacts {
+    /// The newest part of a window of which these facts are whole, and the part before it, of which there may be more
+    /// than the `most` of a kind that were asked for; `None` where there is nothing left to ask.
+    ///
+    /// Spans, epochs and gaps lie apart from each other, and what a gap blinds ends with the next gap and with its
+    /// epoch, so that nothing from before the oldest one read reaches beyond its beginning.
+    pub fn whole_part(&self, window: Window, most: usize) -> (Window, Option<Window>) {
+        let oldest_of_many = [
+            self.spans.first().filter(|_| self.spans.len() >= most).map(|span| span.from),
+            self.epochs.first().filter(|_| self.epochs.len() >= most).map(|epoch| epoch.began_at),
+            self.gaps.first().filter(|_| self.gaps.len() >= most).map(|gap| gap.run.first),
+        ];
+        let cut = oldest_of_many.into_iter().flatten().max().filter(|cut| *cut > window.from());
+        let parts = cut.and_then(|cut| Some((Window::new(cut, window.to())?, Window::new(window.from(), cut))));
+        parts.unwrap_or((window, None))
+    }
 }
 
 /// How the time of a window was spent; `window` must not reach beyond now.
@@ -133,6 +163,18 @@ pub fn timeline(facts: &TimeFacts, window: Window, now: Timestamp) -> Vec<Status
         }
     }
     pieces
+}
+
+/// Two timelines, the second of which goes on where the first one ends, as one.
+pub fn join(mut earlier: Vec<StatusSpan>, later: Vec<StatusSpan>) -> Vec<StatusSpan> {
+    let mut later = later.into_iter().peekable();
+    if let Some(last) = earlier.last_mut()
+        && let Some(same) = later.next_if(|first| first.status == last.status)
+    {
+        last.to = same.to;
+    }
+    earlier.extend(later);
+    earlier
 }
 
 /// The stretches during which we did not see the target, oldest first and apart from each other: each gap up to the
@@ -265,6 +307,25 @@ mod tests {
         assert_eq!(uptime(&TimeFacts::default(), window(0, 60), at(60)).ratio(), None);
     }
 
+    impl TimeFacts {
+        /// What a store answers that holds these facts.
+        fn newest(&self, window: Window, most: usize) -> Self {
+            let newest = |count: usize| count.saturating_sub(most);
+            let spans = self.spans.iter().filter(|s| s.from < window.to() && s.to.is_none_or(|to| to > window.from()));
+            let epochs = self.epochs.iter().filter(|e| e.began_at < window.to() && e.end() > window.from());
+            let begun = self.gaps.partition_point(|gap| gap.run.first < window.to());
+            let before = self.gaps.partition_point(|gap| gap.run.first <= window.from()).saturating_sub(1);
+            let (spans, epochs): (Vec<_>, Vec<_>) = (spans.copied().collect(), epochs.cloned().collect());
+            let gaps = self.gaps[before.min(begun)..begun].to_vec();
+            Self {
+                spans: spans[newest(spans.len())..].to_vec(),
+                epochs: epochs[newest(epochs.len())..].to_vec(),
+                gaps: gaps[newest(gaps.len())..].to_vec(),
+                next_due_at: self.next_due_at,
+            }
+        }
+    }
+
     fn any_status() -> impl Strategy<Value = Status> {
         prop_oneof![
             Just(Status::Pending),
@@ -293,6 +354,38 @@ mod tests {
             prop_assert_eq!(uptime(&facts, window, at(10_000)).total(), window.length());
             let pieces = timeline(&facts, window, at(10_000));
             prop_assert!(pieces.windows(2).all(|pair| pair[0].to == Some(pair[1].from) && pair[0].status != pair[1].status));
+        }
+
+        #[test]
+        fn a_window_read_in_parts_was_spent_as_the_whole(
+            lengths in prop::collection::vec((any_status(), 1_i64..500), 0..20),
+            gaps in prop::collection::btree_map(0_i64..60, 1_i64..4, 0..20),
+            changes in prop::collection::btree_set(1_i64..4_000, 0..5),
+            from in 0_i64..2_000,
+            length in 0_i64..4_000,
+            most in 1_usize..5,
+        ) {
+            let mut end = 0;
+            let mut spans: Vec<_> = lengths.iter().map(|(status, length)| { let from = end; end += length; span(*status, from, Some(end)) }).collect();
+            if let Some(last) = spans.last_mut() { last.to = None; }
+            let bounds: Vec<_> = [0].into_iter().chain(changes).collect();
+            let epochs: Vec<_> = bounds.iter().enumerate().map(|(n, from)| epoch(*from, bounds.get(n + 1).copied())).collect();
+            let gaps: Vec<_> = gaps.iter().map(|(slot, count)| gap(slot * 240, (slot * 4 + count - 1) * 60, GapOutcome::Missed)).collect();
+            let ends_with_its_epoch = |gap: &Gap| epochs.iter().any(|epoch| epoch.opening_slot <= gap.run.first && gap.run.last < epoch.end());
+            let whole = TimeFacts { spans, gaps: gaps.into_iter().filter(ends_with_its_epoch).collect(), epochs, next_due_at: Some(at(5_000)) };
+            let (asked, now) = (window(from, from + length), at(6_000));
+            let (mut spent, mut pieces, mut rest) = (Uptime::default(), Vec::new(), Some(asked));
+            while let Some(window) = rest {
+                let facts = whole.newest(window, most);
+                prop_assert!(facts.spans.len().max(facts.epochs.len()).max(facts.gaps.len()) <= most);
+                let (part, before) = facts.whole_part(window, most);
+                prop_assert!(before.is_none_or(|before| before.to() < window.to()), "reading on makes progress");
+                spent.add(&uptime(&facts, part, now));
+                pieces = join(timeline(&facts, part, now), pieces);
+                rest = before;
+            }
+            prop_assert_eq!(spent, uptime(&whole, asked, now));
+            prop_assert_eq!(pieces, timeline(&whole, asked, now));
         }
     }
 }

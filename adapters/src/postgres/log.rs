@@ -10,8 +10,8 @@ use watchkeeper_domain::verdict::Verdict;
 
 use super::instant::Instant;
 use super::storable;
-use super::walk::Stretch;
-use crate::row::{CheckRow, Code, Fault};
+use crate::log::{Figure, Stretch};
+use crate::row::{CheckRow, Code, Fault, FigureRow};
 
 /// Writes checks, each of which is in the log at most once. Where one is in the way, it is of the same instant of the
 /// same monitor: its claim was recorded before, and the first record stands.
@@ -187,58 +187,57 @@ fn keys(stretches: &[(MonitorId, Stretch)]) -> (Vec<Uuid>, Vec<Instant>) {
         .unzip()
 }
 
-/// As much of a check as figures are made of.
-#[derive(Clone, Copy, FromRow)]
-pub(super) struct Figure {
-    slot: Instant,
-    pub(super) origin: i16,
-    pub(super) verdict: i16,
-    pub(super) latency_us: i64,
-}
-
-impl Figure {
-    pub(super) fn slot(&self) -> Timestamp {
-        self.slot.0
-    }
-}
-
-/// The figures of all checks of a monitor in one stretch of its slots, in no order.
-pub(super) async fn figures_in(
+/// The figures of a monitor's healthy scheduled checks at some slots and of its other checks in some windows.
+pub(super) async fn figures(
     connection: &mut PgConnection,
     monitor: MonitorId,
     region: &Region,
-    stretch: &Stretch,
+    slots: &[Timestamp],
+    windows: &[Window],
 ) -> Result<Vec<Figure>, Fault> {
-    let (from, to) = (Instant(stretch.window.from()), Instant(stretch.window.to()));
-    let mut figures: Vec<Figure> = sqlx::query_as(
-        "SELECT c.slot, c.origin, c.verdict, c.latency_us
-         FROM unnest($1::timestamptz[]) AS w (slot)
-         CROSS JOIN LATERAL (
-             SELECT *
-             FROM checks
-             WHERE slot = w.slot AND monitor_id = $2 AND region = $3 AND slot >= $4 AND slot < $5
-             LIMIT 1
-         ) AS c
-         WHERE c.verdict = 1 AND c.origin = 0",
-    )
-    .bind(stretch.slots.iter().map(|slot| Instant(*slot)).collect::<Vec<_>>())
-    .bind(monitor.uuid())
-    .bind(region.as_str())
-    .bind(from)
-    .bind(to)
-    .fetch_all(&mut *connection)
-    .await?;
-    let notable: Vec<Figure> = sqlx::query_as(
-        "SELECT slot, origin, verdict, latency_us
-         FROM checks
-         WHERE (verdict <> 1 OR origin <> 0) AND monitor_id = $1 AND region = $2 AND slot >= $3 AND slot < $4",
-    )
-    .bind(monitor.uuid())
-    .bind(region.as_str())
-    .bind(from)
-    .bind(to)
-    .fetch_all(connection)
-    .await?;
-    figures.extend(notable);
-    Ok(figures)
+    let mut rows: Vec<FigureRow> = Vec::new();
+    if let (Some(oldest), Some(newest)) = (slots.iter().min(), slots.iter().max()) {
+        rows = sqlx::query_as(
+            "SELECT unix_us(c.slot) AS slot, c.origin, c.verdict, c.latency_us
+             FROM unnest($1::timestamptz[]) AS w (slot)
+             CROSS JOIN LATERAL (
+                 SELECT *
+                 FROM checks
+                 WHERE slot = w.slot AND monitor_id = $2 AND region = $3 AND slot >= $4 AND slot <= $5
+                 LIMIT 1
+             ) AS c
+             WHERE c.verdict = 1 AND c.origin = 0",
+        )
+        .bind(slots.iter().map(|slot| Instant(*slot)).collect::<Vec<_>>())
+        .bind(monitor.uuid())
+        .bind(region.as_str())
+        .bind(Instant(*oldest))
+        .bind(Instant(*newest))
+        .fetch_all(&mut *connection)
+        .await?;
+    }
+    if let (Some(from), Some(to)) = (windows.iter().map(Window::from).min(), windows.iter().map(Window::to).max()) {
+        // The OFFSET keeps the planner at one search of the index for each window.
+        let notable: Vec<FigureRow> = sqlx::query_as(
+            "SELECT unix_us(c.slot) AS slot, c.origin, c.verdict, c.latency_us
+             FROM unnest($1::timestamptz[], $2::timestamptz[]) AS w (begins, ends)
+             CROSS JOIN LATERAL (
+                 SELECT *
+                 FROM checks
+                 WHERE (verdict <> 1 OR origin <> 0) AND monitor_id = $3 AND region = $4
+                   AND slot >= w.begins AND slot < w.ends AND slot >= $5 AND slot < $6
+                 OFFSET 0
+             ) AS c",
+        )
+        .bind(windows.iter().map(|window| Instant(window.from())).collect::<Vec<_>>())
+        .bind(windows.iter().map(|window| Instant(window.to())).collect::<Vec<_>>())
+        .bind(monitor.uuid())
+        .bind(region.as_str())
+        .bind(Instant(from))
+        .bind(Instant(to))
+        .fetch_all(connection)
+        .await?;
+        rows.extend(notable);
+    }
+    Ok(rows.into_iter().map(Figure::try_from).collect::<Result<_, _>>()?)
 }

@@ -1,21 +1,17 @@
 //! Purging what nobody can see any more, in bounded steps.
 
-use std::time::Duration;
-
 use sqlx::PgConnection;
 use uuid::Uuid;
 use watchkeeper_domain::check::Region;
 use watchkeeper_domain::port::Purged;
+use watchkeeper_domain::session::forgotten_before;
 use watchkeeper_domain::time::{Timestamp, Window};
 
 use super::bigint;
 use super::instant::Instant;
 use super::standing::region;
-use super::walk::Walk;
+use crate::log::Walk;
 use crate::row::{EpochRow, Fault};
-
-/// How long expired refresh tokens are kept.
-const EXPIRED_TOKENS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// Does what [`watchkeeper_domain::port::Upkeep::purge`] says.
 pub(super) async fn purge(connection: &mut PgConnection, now: Timestamp, limit: i64) -> Result<Purged, Fault> {
@@ -35,7 +31,7 @@ async fn purge_tokens(connection: &mut PgConnection, now: Timestamp, limit: i64)
          )
          RETURNING session_id",
     )
-    .bind(Instant(now.minus(EXPIRED_TOKENS_KEPT)))
+    .bind(Instant(forgotten_before(now)))
     .bind(limit)
     .fetch_all(&mut *connection)
     .await?;

@@ -9,32 +9,22 @@ use std::time::Duration;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 use watchkeeper_domain::check::Check;
-use watchkeeper_domain::histogram::Histogram;
-use watchkeeper_domain::settle::is_slot;
+use watchkeeper_domain::rollup::{HOUR, HourSum, has_settled, hour_of};
 use watchkeeper_domain::time::Timestamp;
-use watchkeeper_domain::verdict::Verdict;
 
+use super::bigint;
 use super::instant::Instant;
 use crate::row::{Code, Fault, duration};
 
-pub(super) const HOUR: Duration = Duration::from_secs(3600);
 /// The period of hourly rollups in their key.
 pub(super) const HOURLY: i16 = 1;
 
-/// How long an hour must have been over before it is rolled up.
-const SETTLING_TIME: Duration = Duration::from_secs(15 * 60);
 /// From what age on a check counts as late: safely less than the settling time, whatever node's clock is read.
 const LATE: Duration = Duration::from_secs(5 * 60);
 /// How many checks are fetched at once.
 const FETCH: &str = "FETCH 5000 FROM closed_hour";
 /// How many rollups are written at once.
 const ROWS: usize = 1_000;
-
-/// The beginning of the hour in which an instant lies.
-pub(super) fn hour_of(at: Timestamp) -> Timestamp {
-    let hour = i64::try_from(HOUR.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(at.as_micros() - at.as_micros().rem_euclid(hour))
-}
 
 /// Up to where hours are rolled up.
 pub(super) async fn rolled_to(connection: &mut PgConnection) -> Result<Option<Timestamp>, Fault> {
@@ -56,7 +46,7 @@ pub(super) async fn roll_up(connection: &mut PgConnection, now: Timestamp) -> Re
     };
     let Some(hour) = next else { return Ok(None) };
     let end = hour.plus(HOUR);
-    if end.plus(SETTLING_TIME) > now || is_open(connection, end).await? {
+    if !has_settled(hour, now) || is_open(connection, end).await? {
         return Ok(None);
     }
     close(connection, hour, None).await?;
@@ -138,30 +128,10 @@ struct ClosedRow {
 }
 
 /// What an hour of one monitor adds up to.
-struct Sum {
+struct Closed {
     monitor: Uuid,
     region: String,
-    up: i64,
-    degraded: i64,
-    down: i64,
-    latencies: Histogram,
-}
-
-impl Sum {
-    fn add(&mut self, row: &ClosedRow) -> Result<(), Fault> {
-        let verdict = Verdict::of_code(row.verdict)?;
-        if is_slot(Code::of_code(row.origin)?) {
-            match verdict {
-                Verdict::Up => self.up += 1,
-                Verdict::Degraded => self.degraded += 1,
-                Verdict::Down => self.down += 1,
-            }
-        }
-        if verdict != Verdict::Down {
-            self.latencies.add(duration(row.latency_us));
-        }
-        Ok(())
-    }
+    sum: HourSum,
 }
 
 /// Draws up an hour, of all monitors or some, with one monitor in memory at a time. The hour is one contiguous stretch
@@ -179,23 +149,21 @@ async fn close(connection: &mut PgConnection, hour: Timestamp, monitors: Option<
     .bind(monitors)
     .execute(&mut *connection)
     .await?;
-    let mut sums: Vec<Sum> = Vec::new();
+    let mut sums: Vec<Closed> = Vec::new();
     loop {
         let rows: Vec<ClosedRow> = sqlx::query_as(FETCH).fetch_all(&mut *connection).await?;
         let is_over = rows.is_empty();
         for row in rows {
-            let same = sums.last().is_some_and(|sum| sum.monitor == row.monitor_id && sum.region == row.region);
+            let same = sums.last().is_some_and(|of| of.monitor == row.monitor_id && of.region == row.region);
             if !same {
                 if sums.len() >= ROWS {
                     write(connection, hour, &sums).await?;
                     sums.clear();
                 }
-                let (up, degraded, down, latencies) = (0, 0, 0, Histogram::default());
-                let region = row.region.clone();
-                sums.push(Sum { monitor: row.monitor_id, region, up, degraded, down, latencies });
+                sums.push(Closed { monitor: row.monitor_id, region: row.region.clone(), sum: HourSum::default() });
             }
-            if let Some(sum) = sums.last_mut() {
-                sum.add(&row)?;
+            if let Some(Closed { sum, .. }) = sums.last_mut() {
+                sum.add(Code::of_code(row.origin)?, Code::of_code(row.verdict)?, duration(row.latency_us));
             }
         }
         if is_over {
@@ -207,7 +175,7 @@ async fn close(connection: &mut PgConnection, hour: Timestamp, monitors: Option<
     Ok(())
 }
 
-async fn write(connection: &mut PgConnection, hour: Timestamp, sums: &[Sum]) -> Result<(), Fault> {
+async fn write(connection: &mut PgConnection, hour: Timestamp, sums: &[Closed]) -> Result<(), Fault> {
     if sums.is_empty() {
         return Ok(());
     }
@@ -221,12 +189,12 @@ async fn write(connection: &mut PgConnection, hour: Timestamp, sums: &[Sum]) -> 
     )
     .bind(HOURLY)
     .bind(Instant(hour))
-    .bind(sums.iter().map(|sum| sum.monitor).collect::<Vec<_>>())
-    .bind(sums.iter().map(|sum| sum.region.clone()).collect::<Vec<_>>())
-    .bind(sums.iter().map(|sum| sum.up).collect::<Vec<_>>())
-    .bind(sums.iter().map(|sum| sum.degraded).collect::<Vec<_>>())
-    .bind(sums.iter().map(|sum| sum.down).collect::<Vec<_>>())
-    .bind(sums.iter().map(|sum| sum.latencies.to_bytes()).collect::<Vec<_>>())
+    .bind(sums.iter().map(|of| of.monitor).collect::<Vec<_>>())
+    .bind(sums.iter().map(|of| of.region.clone()).collect::<Vec<_>>())
+    .bind(sums.iter().map(|of| bigint(of.sum.up)).collect::<Vec<_>>())
+    .bind(sums.iter().map(|of| bigint(of.sum.degraded)).collect::<Vec<_>>())
+    .bind(sums.iter().map(|of| bigint(of.sum.down)).collect::<Vec<_>>())
+    .bind(sums.iter().map(|of| of.sum.latencies.to_bytes()).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())

@@ -78,6 +78,15 @@ impl CheckRow {
     }
 }
 
+/// As much of a check as figures are made of, as a row.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub(crate) struct FigureRow {
+    pub(crate) slot: i64,
+    pub(crate) origin: i16,
+    pub(crate) verdict: i16,
+    pub(crate) latency_us: i64,
+}
+
 /// A reason out of its two columns.
 pub(crate) fn reason(kind: Option<i16>, detail: Option<String>) -> Result<Option<Reason>, Unreadable> {
     kind.map(|kind| Ok(Reason { kind: Code::of_code(kind)?, detail: detail.unwrap_or_default() })).transpose()

@@ -1,289 +1,331 @@
-//! The log of one monitor, read without searching.
-//!
-//! The log lies time first, so that a monitor's rows are scattered among all others'. But what can be in it is known:
-//! slots lie on the grids of its epochs, less its gaps, and are looked up by their key; confirmations and manual checks
-//! are found through the small index of notable checks. The cost does not grow with the number of other monitors.
+//! The log, read without searching: healthy checks are looked up by their whole key, the others found through the small
+//! index of notable checks. Each statement serves many monitors; what is asked about travels as JSON, so that one
+//! prepared statement serves every number of them.
 
+use std::collections::HashMap;
+
+use async_trait::async_trait;
 use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
-use watchkeeper_domain::check::Region;
+use watchkeeper_domain::check::{Check, Origin, Region};
+use watchkeeper_domain::histogram::Histogram;
 use watchkeeper_domain::id::MonitorId;
-use watchkeeper_domain::schedule::Epoch;
+use watchkeeper_domain::rollup::HourSum;
 use watchkeeper_domain::time::{Timestamp, Window};
-use watchkeeper_domain::uptime::Gap;
+use watchkeeper_domain::uptime::StatusSpan;
 use watchkeeper_domain::verdict::Verdict;
 
-use super::values::json;
-use crate::row::{CheckRow, Code, EpochRow, Fault, GapRow, Unreadable};
+use super::rollup::HOUR_SECS;
+use super::values::{identifiers, instants, json, windows};
+use crate::log::{Facts, Figure, Reader, Stretch};
+use crate::row::{CheckRow, Code, EpochRow, Fault, FigureRow, GapRow, SpanRow, Unreadable};
 
-/// How many slots are looked up in one statement.
-const SLOTS_AT_ONCE: usize = 500;
-/// How many checks beside the grid are read in one statement.
-const NOTABLE_AT_ONCE: usize = 1_000;
-
-/// All time that a log can speak of.
-pub(super) fn all_time() -> Window {
-    Window::new(Timestamp::EPOCH, Timestamp::from_micros(i64::MAX))
-        .unwrap_or(Window::last(std::time::Duration::MAX, Timestamp::from_micros(i64::MAX)))
+/// A reader of one snapshot.
+pub(super) struct LogReader<'s> {
+    step: &'s mut SqliteConnection,
+    region: &'s Region,
+    /// The keys of the monitors that have been asked for their facts, and the other way round.
+    keys: HashMap<MonitorId, i64>,
+    monitors: HashMap<i64, MonitorId>,
 }
 
-/// Where a monitor's scheduled checks can lie in a window.
-pub(super) struct Log {
-    pub(super) key: i64,
-    pub(super) region: Region,
-    /// The epochs that touch the window, the oldest first.
-    pub(super) epochs: Vec<Epoch>,
-    /// The gaps that touch the window, the oldest first.
-    pub(super) gaps: Vec<Gap>,
-    /// The slot that is to be claimed next; `None` while paused.
-    pub(super) next_due_at: Option<Timestamp>,
+impl<'s> LogReader<'s> {
+    pub(super) fn new(step: &'s mut SqliteConnection, region: &'s Region) -> Self {
+        Self { step, region, keys: HashMap::new(), monitors: HashMap::new() }
+    }
+
+    /// Monitors and their windows, by key; those that are not there are left out.
+    fn by_key(&self, asked: &[(MonitorId, Window)]) -> String {
+        let known = asked.iter().filter_map(|(monitor, window)| Some((*self.keys.get(monitor)?, *window)));
+        json(known.map(|(key, window)| [key, window.from().as_micros(), window.to().as_micros()]))
+    }
+
+    /// Monitors and their slots, by key.
+    fn slots_by_key(&self, stretches: &[(MonitorId, Stretch)]) -> String {
+        let known = stretches.iter().filter_map(|(monitor, stretch)| Some((*self.keys.get(monitor)?, &stretch.slots)));
+        json(known.flat_map(|(key, slots)| slots.iter().map(move |slot| [key, slot.as_micros()])))
+    }
+
+    fn monitor(&self, key: i64) -> Result<MonitorId, Unreadable> {
+        self.monitors.get(&key).copied().ok_or_else(|| Unreadable::new("key of a monitor asked about", key))
+    }
 }
 
 #[derive(FromRow)]
-struct KeyRow {
+struct KnownRow {
     key: i64,
+    id: Uuid,
     next_due_at: Option<i64>,
 }
 
-impl Log {
-    /// Looks a monitor up; `None` where there is none that is checked from this region.
-    pub(super) async fn open(
-        step: &mut SqliteConnection,
-        monitor: MonitorId,
-        region: &Region,
-        window: Window,
-    ) -> Result<Option<Self>, Fault> {
-        let row: Option<KeyRow> = sqlx::query_as(
-            "SELECT m.key, d.next_due_at
-               FROM monitors AS m
-               LEFT JOIN schedule AS d ON d.monitor_key = m.key AND d.region = ?
-              WHERE m.id = ? AND m.deleted_at IS NULL",
-        )
-        .bind(region.as_str())
-        .bind(monitor.uuid())
-        .fetch_optional(&mut *step)
-        .await?;
-        let Some(KeyRow { key, next_due_at }) = row else { return Ok(None) };
-        let epochs = epochs(step, key, monitor.uuid(), region, window).await?;
-        let gaps = gaps(step, key, region, window).await?;
-        let next_due_at = next_due_at.map(Timestamp::from_micros);
-        Ok(Some(Self { key, region: region.clone(), epochs, gaps, next_due_at }))
-    }
+/// A row of a monitor.
+#[derive(FromRow)]
+struct Of<T> {
+    monitor_key: i64,
+    #[sqlx(flatten)]
+    row: T,
+}
 
-    /// The slots of a window at which a check can be, the newest first.
-    fn slots_back(&self, window: Window) -> impl Iterator<Item = Timestamp> + '_ {
-        let end = self.next_due_at.map_or(window.to(), |next| next.min(window.to()));
-        let claimed = Window::new(window.from().min(end), end).unwrap_or(window);
-        self.epochs.iter().rev().flat_map(move |epoch| epoch.slots_back(claimed)).filter(|slot| !self.is_gap(*slot))
-    }
+#[derive(FromRow)]
+struct HourRow {
+    began_at: i64,
+    up: i64,
+    degraded: i64,
+    down: i64,
+    latencies: Vec<u8>,
+}
 
-    fn is_gap(&self, slot: Timestamp) -> bool {
-        let after = self.gaps.partition_point(|gap| gap.run.first <= slot);
-        after.checked_sub(1).and_then(|n| self.gaps.get(n)).is_some_and(|gap| slot <= gap.run.last)
-    }
-
-    /// The newest checks of a window, the newest first, at most `limit`, looking at most at so many pieces of the log;
-    /// and where to go on where there may be more.
-    pub(super) async fn newest(
-        &self,
-        step: &mut SqliteConnection,
-        window: Window,
-        verdict: Option<Verdict>,
-        limit: usize,
-        most_pieces: usize,
-    ) -> Result<(Vec<CheckRow>, Option<Timestamp>), Fault> {
-        let mut found = Vec::new();
-        let mut upper = window.to();
-        let mut slots = self.slots_back(window).peekable();
-        for _ in 0..most_pieces {
-            let is_rare = verdict.is_some_and(|verdict| verdict != Verdict::Up);
-            let mut lower = window.from();
-            let mut piece: Vec<CheckRow> = Vec::new();
-            if !is_rare {
-                let room = SLOTS_AT_ONCE.min(limit.max(16));
-                let asked: Vec<Timestamp> = slots.by_ref().take(room).collect();
-                if slots.peek().is_some() {
-                    lower = asked.last().copied().unwrap_or(lower);
-                }
-                piece.extend(self.at_slots(step, &asked).await?);
-            }
-            let notable = self.notable(step, lower, upper, !is_rare).await?;
-            if notable.len() == NOTABLE_AT_ONCE {
-                lower = notable.last().map_or(lower, |row| Timestamp::from_micros(row.slot));
-                piece.retain(|row| row.slot >= lower.as_micros());
-            }
-            piece.extend(notable);
-            piece.sort_by_key(|row| std::cmp::Reverse(row.slot));
-            for row in piece.into_iter().filter(|row| verdict.is_none_or(|verdict| row.verdict == verdict.code())) {
-                if found.len() == limit {
-                    return Ok((found, Some(upper)));
-                }
-                upper = Timestamp::from_micros(row.slot);
-                found.push(row);
-            }
-            if lower <= window.from() {
-                return Ok((found, None));
-            }
-            upper = lower;
-            if found.len() == limit {
-                return Ok((found, Some(upper)));
-            }
-            // The slots that were cut off above are asked for again.
-            let rest = Window::new(window.from(), upper).unwrap_or(window);
-            slots = self.slots_back(rest).peekable();
-        }
-        Ok((found, Some(upper)))
-    }
-
-    async fn at_slots(&self, step: &mut SqliteConnection, slots: &[Timestamp]) -> Result<Vec<CheckRow>, Fault> {
-        if slots.is_empty() {
-            return Ok(Vec::new());
-        }
-        Ok(sqlx::query_as(AT_SLOTS).bind(self.key).bind(self.region.as_str()).bind(json(slots)).fetch_all(step).await?)
-    }
-
-    async fn notable(
-        &self,
-        step: &mut SqliteConnection,
-        from: Timestamp,
-        to: Timestamp,
-        is_unscheduled: bool,
-    ) -> Result<Vec<CheckRow>, Fault> {
-        Ok(sqlx::query_as(NOTABLE)
-            .bind(self.key)
+#[async_trait]
+impl Reader for LogReader<'_> {
+    async fn facts(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<HashMap<MonitorId, Facts>, Fault> {
+        let known: Vec<KnownRow> = sqlx::query_as(KNOWN)
+            .bind(identifiers(asked.iter().map(|(monitor, _)| monitor.uuid())))
             .bind(self.region.as_str())
-            .bind(from.as_micros())
-            .bind(to.as_micros())
-            .bind(i16::from(is_unscheduled))
-            .bind(i64::try_from(NOTABLE_AT_ONCE).unwrap_or(i64::MAX))
-            .fetch_all(step)
-            .await?)
-    }
-
-    /// Verdict and latency of every check in a window, in no order.
-    pub(super) async fn points(&self, step: &mut SqliteConnection, window: Window) -> Result<Vec<Point>, Fault> {
-        let mut points = Vec::new();
-        let slots: Vec<Timestamp> = self.slots_back(window).collect();
-        for piece in slots.chunks(SLOTS_AT_ONCE) {
-            let query = sqlx::query_as::<_, Point>(POINTS_AT_SLOTS).bind(self.key).bind(self.region.as_str());
-            points.extend(query.bind(json(piece)).fetch_all(&mut *step).await?);
-        }
-        let notable: Vec<Point> = sqlx::query_as(UNSCHEDULED_POINTS)
-            .bind(self.key)
-            .bind(self.region.as_str())
-            .bind(window.from().as_micros())
-            .bind(window.to().as_micros())
-            .fetch_all(step)
+            .fetch_all(&mut *self.step)
             .await?;
-        points.extend(notable);
-        Ok(points)
+        let mut facts = HashMap::with_capacity(known.len());
+        for KnownRow { key, id, next_due_at } in known {
+            let monitor = MonitorId::new(id);
+            self.keys.insert(monitor, key);
+            self.monitors.insert(key, monitor);
+            facts.insert(monitor, Facts { next_due_at: next_due_at.map(Timestamp::from_micros), ..Facts::default() });
+        }
+        let (asked, most) = (self.by_key(asked), i64::try_from(most).unwrap_or(i64::MAX));
+        let epochs: Vec<Of<EpochRow>> = sqlx::query_as(EPOCHS)
+            .bind(&asked)
+            .bind(self.region.as_str())
+            .bind(most)
+            .fetch_all(&mut *self.step)
+            .await?;
+        for Of { monitor_key, row } in epochs {
+            let monitor = self.monitor(monitor_key)?;
+            facts.entry(monitor).or_default().epochs.push(row.epoch(monitor.uuid(), self.region));
+        }
+        let gaps: Vec<Of<GapRow>> =
+            sqlx::query_as(GAPS).bind(&asked).bind(self.region.as_str()).bind(most).fetch_all(&mut *self.step).await?;
+        for Of { monitor_key, row } in gaps {
+            facts.entry(self.monitor(monitor_key)?).or_default().gaps.push(row.try_into()?);
+        }
+        Ok(facts)
+    }
+
+    async fn spans(
+        &mut self,
+        asked: &[(MonitorId, Window)],
+        most: usize,
+    ) -> Result<HashMap<MonitorId, Vec<StatusSpan>>, Fault> {
+        let rows: Vec<Of<SpanRow>> = sqlx::query_as(SPANS)
+            .bind(self.by_key(asked))
+            .bind(i64::try_from(most).unwrap_or(i64::MAX))
+            .fetch_all(&mut *self.step)
+            .await?;
+        let mut spans: HashMap<MonitorId, Vec<StatusSpan>> = HashMap::new();
+        for Of { monitor_key, row } in rows {
+            spans.entry(self.monitor(monitor_key)?).or_default().push(row.try_into()?);
+        }
+        Ok(spans)
+    }
+
+    async fn checks_in(
+        &mut self,
+        stretches: &[(MonitorId, Stretch)],
+        verdict: Option<Verdict>,
+        most: usize,
+    ) -> Result<Vec<Check>, Fault> {
+        let bounds: Vec<(MonitorId, Window)> = stretches.iter().map(|(monitor, s)| (*monitor, s.window)).collect();
+        let mut rows: Vec<Of<CheckRow>> = sqlx::query_as(NOTABLE)
+            .bind(self.by_key(&bounds))
+            .bind(self.region.as_str())
+            .bind(verdict.map(|verdict| verdict.code()))
+            .bind(i64::try_from(most.saturating_sub(1)).unwrap_or(i64::MAX))
+            .fetch_all(&mut *self.step)
+            .await?;
+        if verdict.is_none_or(|verdict| verdict == Verdict::Up) {
+            let healthy = sqlx::query_as(HEALTHY).bind(self.slots_by_key(stretches)).bind(self.region.as_str());
+            rows.extend(healthy.fetch_all(&mut *self.step).await?);
+        }
+        let mut checks = Vec::with_capacity(rows.len());
+        for Of { monitor_key, row } in rows {
+            checks.push(row.check(self.monitor(monitor_key)?, self.region)?);
+        }
+        checks.sort_by_key(|check| std::cmp::Reverse(check.slot));
+        Ok(checks)
+    }
+
+    async fn figures(
+        &mut self,
+        monitor: MonitorId,
+        slots: &[Timestamp],
+        parts: &[Window],
+    ) -> Result<Vec<Figure>, Fault> {
+        let Some(key) = self.keys.get(&monitor).copied() else { return Ok(Vec::new()) };
+        let mut rows: Vec<FigureRow> = Vec::new();
+        for (statement, asked) in [(HEALTHY_FIGURES, instants(slots)), (NOTABLE_FIGURES, windows(parts))] {
+            let query = sqlx::query_as::<_, FigureRow>(statement).bind(key).bind(self.region.as_str()).bind(asked);
+            rows.extend(query.fetch_all(&mut *self.step).await?);
+        }
+        Ok(rows.into_iter().map(Figure::try_from).collect::<Result<_, _>>()?)
+    }
+
+    async fn claimed(&mut self, monitor: MonitorId) -> Result<Vec<Timestamp>, Fault> {
+        let slots: Vec<i64> = sqlx::query_scalar(
+            "SELECT slot
+               FROM claims
+              WHERE monitor_key = (SELECT key FROM monitors WHERE id = ?) AND region = ? AND origin = ?
+              ORDER BY slot",
+        )
+        .bind(monitor.uuid())
+        .bind(self.region.as_str())
+        .bind(Origin::Scheduled.code())
+        .fetch_all(&mut *self.step)
+        .await?;
+        Ok(slots.into_iter().map(Timestamp::from_micros).collect())
+    }
+
+    async fn rolled_to(&mut self) -> Result<Option<Timestamp>, Fault> {
+        let at: Option<i64> =
+            sqlx::query_scalar("SELECT rolled_up_to FROM instance").fetch_one(&mut *self.step).await?;
+        Ok(at.map(Timestamp::from_micros))
+    }
+
+    async fn hours(&mut self, monitor: MonitorId, hours: &[Window]) -> Result<Vec<(Timestamp, HourSum)>, Fault> {
+        let Some(key) = self.keys.get(&monitor).copied() else { return Ok(Vec::new()) };
+        let asked: Vec<Timestamp> = hours.iter().map(Window::from).collect();
+        let rows: Vec<HourRow> = sqlx::query_as(HOURS)
+            .bind(HOUR_SECS)
+            .bind(key)
+            .bind(self.region.as_str())
+            .bind(instants(&asked))
+            .fetch_all(&mut *self.step)
+            .await?;
+        let hour = |row: HourRow| {
+            let latencies = Histogram::from_bytes(&row.latencies);
+            let latencies = latencies.ok_or_else(|| Unreadable::new("Histogram", row.began_at))?;
+            let (up, degraded, down) = (row.up.unsigned_abs(), row.degraded.unsigned_abs(), row.down.unsigned_abs());
+            Ok((Timestamp::from_micros(row.began_at), HourSum { up, degraded, down, latencies }))
+        };
+        rows.into_iter().map(hour).collect()
     }
 }
 
-/// The least that is known of a check.
-#[derive(Clone, Copy, Debug, FromRow)]
-pub(super) struct Point {
-    pub(super) slot: i64,
-    pub(super) origin: i16,
-    pub(super) verdict: i16,
-    pub(super) latency_us: i64,
-}
+/// The monitors of a list that are there.
+pub(super) const KNOWN: &str = "
+    SELECT m.key, m.id, d.next_due_at
+      FROM json_each(?1) AS asked
+     CROSS JOIN monitors AS m ON m.id = unhex(asked.value)
+      LEFT JOIN schedule AS d ON d.monitor_key = m.key AND d.region = ?2
+     WHERE m.deleted_at IS NULL";
 
-pub(super) const AT_SLOTS: &str = "
-    SELECT c.slot, c.origin, c.slot + c.late_us AS checked_at, c.verdict, c.reason_kind, c.reason_detail, c.latency_us,
-           c.dns_us, c.connect_us, c.tls_us, c.first_byte_us, c.transfer_us, c.http_status, e.body AS evidence
-      FROM checks AS c
-      LEFT JOIN evidence AS e ON e.slot = c.slot AND e.monitor_key = c.monitor_key AND e.region = c.region
-     WHERE c.monitor_key = ? AND c.region = ? AND c.slot IN (SELECT value FROM json_each(?)) AND c.origin = 0";
+// Epochs, gaps and spans each lie one after the other, so that only the last one that begins by a window's beginning can
+// reach into it: all that is read begins there, or with the oldest of the newest so many.
 
+/// The newest epochs that touch each window, the oldest first.
+pub(super) const EPOCHS: &str = "
+    WITH asked (key, begins, ends) AS MATERIALIZED (
+        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
+    )
+    SELECT e.monitor_key, e.began_at, e.ended_at, e.opening_slot, e.interval_ms, e.phase_ms
+      FROM asked
+     CROSS JOIN schedule_epochs AS e
+        ON e.monitor_key = asked.key AND e.region = ?2 AND e.began_at < asked.ends
+       AND e.began_at >= max(
+               coalesce((SELECT began_at
+                           FROM schedule_epochs
+                          WHERE monitor_key = asked.key AND region = ?2 AND began_at <= asked.begins
+                          ORDER BY began_at DESC LIMIT 1), asked.begins),
+               coalesce((SELECT began_at
+                           FROM schedule_epochs
+                          WHERE monitor_key = asked.key AND region = ?2 AND began_at < asked.ends
+                          ORDER BY began_at DESC LIMIT 1 OFFSET ?3 - 1), 0))
+     WHERE e.ended_at IS NULL OR e.ended_at > asked.begins
+     ORDER BY e.began_at";
+
+/// The newest gaps that touch each window, or the one before it, the oldest first.
+pub(super) const GAPS: &str = "
+    WITH asked (key, begins, ends) AS MATERIALIZED (
+        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
+    )
+    SELECT g.monitor_key, g.first_slot, g.last_slot, g.count, g.outcome
+      FROM asked
+     CROSS JOIN slot_gaps AS g
+        ON g.monitor_key = asked.key AND g.region = ?2 AND g.first_slot < asked.ends
+       AND g.first_slot >= max(
+               coalesce((SELECT first_slot
+                           FROM slot_gaps
+                          WHERE monitor_key = asked.key AND region = ?2 AND first_slot <= asked.begins
+                          ORDER BY first_slot DESC LIMIT 1), asked.begins),
+               coalesce((SELECT first_slot
+                           FROM slot_gaps
+                          WHERE monitor_key = asked.key AND region = ?2 AND first_slot < asked.ends
+                          ORDER BY first_slot DESC LIMIT 1 OFFSET ?3 - 1), 0))
+     ORDER BY g.first_slot";
+
+/// The newest spans that touch each window, the oldest first.
+pub(super) const SPANS: &str = "
+    WITH asked (key, begins, ends) AS MATERIALIZED (
+        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
+    )
+    SELECT s.monitor_key, s.status, s.began_at, s.ended_at
+      FROM asked
+     CROSS JOIN status_spans AS s
+        ON s.monitor_key = asked.key AND s.began_at < asked.ends
+       AND s.began_at >= max(
+               coalesce((SELECT began_at
+                           FROM status_spans
+                          WHERE monitor_key = asked.key AND began_at <= asked.begins
+                          ORDER BY began_at DESC LIMIT 1), asked.begins),
+               coalesce((SELECT began_at
+                           FROM status_spans
+                          WHERE monitor_key = asked.key AND began_at < asked.ends
+                          ORDER BY began_at DESC LIMIT 1 OFFSET ?2 - 1), 0))
+     WHERE s.ended_at IS NULL OR s.ended_at > asked.begins
+     ORDER BY s.began_at";
+
+/// Healthy scheduled checks at the slots of monitors.
+pub(super) const HEALTHY: &str = "
+    SELECT c.monitor_key, c.slot, c.origin, c.slot + c.late_us AS checked_at, c.verdict, c.reason_kind, c.reason_detail,
+           c.latency_us, c.dns_us, c.connect_us, c.tls_us, c.first_byte_us, c.transfer_us, c.http_status,
+           NULL AS evidence
+      FROM json_each(?1) AS asked
+     CROSS JOIN checks AS c
+        ON c.slot = asked.value ->> 1 AND c.monitor_key = asked.value ->> 0 AND c.region = ?2
+     WHERE c.verdict = 1 AND c.origin = 0";
+
+/// Checks that were not up or not scheduled in the windows of monitors, the newest so many of each, with their evidence.
 pub(super) const NOTABLE: &str = "
-    SELECT c.slot, c.origin, c.slot + c.late_us AS checked_at, c.verdict, c.reason_kind, c.reason_detail, c.latency_us,
-           c.dns_us, c.connect_us, c.tls_us, c.first_byte_us, c.transfer_us, c.http_status, e.body AS evidence
-      FROM checks AS c
-      LEFT JOIN evidence AS e ON e.slot = c.slot AND e.monitor_key = c.monitor_key AND e.region = c.region
-     WHERE (c.verdict <> 1 OR c.origin <> 0)
-       AND c.monitor_key = ? AND c.region = ? AND c.slot >= ? AND c.slot < ? AND c.origin >= ?
-     ORDER BY c.slot DESC
-     LIMIT ?";
+    WITH asked (key, begins, ends) AS MATERIALIZED (
+        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
+    )
+    SELECT c.monitor_key, c.slot, c.origin, c.slot + c.late_us AS checked_at, c.verdict, c.reason_kind, c.reason_detail,
+           c.latency_us, c.dns_us, c.connect_us, c.tls_us, c.first_byte_us, c.transfer_us, c.http_status,
+           e.body AS evidence
+      FROM asked
+     CROSS JOIN checks AS c INDEXED BY checks_notable
+        ON (c.verdict <> 1 OR c.origin <> 0) AND c.monitor_key = asked.key AND c.region = ?2
+       AND c.slot < asked.ends
+       AND c.slot >= coalesce((SELECT slot
+                                 FROM checks INDEXED BY checks_notable
+                                WHERE (verdict <> 1 OR origin <> 0) AND monitor_key = asked.key AND region = ?2
+                                  AND slot >= asked.begins AND slot < asked.ends
+                                  AND (?3 IS NULL OR verdict = ?3)
+                                ORDER BY slot DESC LIMIT 1 OFFSET ?4), asked.begins)
+       AND (?3 IS NULL OR c.verdict = ?3)
+      LEFT JOIN evidence AS e ON e.slot = c.slot AND e.monitor_key = c.monitor_key AND e.region = c.region";
 
-pub(super) const POINTS_AT_SLOTS: &str = "
+pub(super) const HEALTHY_FIGURES: &str = "
     SELECT slot, origin, verdict, latency_us
       FROM checks
-     WHERE monitor_key = ? AND region = ? AND slot IN (SELECT value FROM json_each(?)) AND origin = 0";
+     WHERE monitor_key = ? AND region = ? AND slot IN (SELECT value FROM json_each(?)) AND verdict = 1 AND origin = 0";
 
-pub(super) const UNSCHEDULED_POINTS: &str = "
-    SELECT slot, origin, verdict, latency_us
-      FROM checks
-     WHERE (verdict <> 1 OR origin <> 0)
-       AND monitor_key = ? AND region = ? AND slot >= ? AND slot < ? AND origin <> 0";
+pub(super) const NOTABLE_FIGURES: &str = "
+    SELECT c.slot, c.origin, c.verdict, c.latency_us
+      FROM json_each(?3) AS part
+     CROSS JOIN checks AS c INDEXED BY checks_notable
+        ON (c.verdict <> 1 OR c.origin <> 0) AND c.monitor_key = ?1 AND c.region = ?2
+       AND c.slot >= part.value ->> 0 AND c.slot < part.value ->> 1";
 
-/// The epochs that touch a window, the oldest first.
-pub(super) async fn epochs(
-    step: &mut SqliteConnection,
-    key: i64,
-    monitor: Uuid,
-    region: &Region,
-    window: Window,
-) -> Result<Vec<Epoch>, Fault> {
-    let rows: Vec<EpochRow> = sqlx::query_as(
-        "SELECT began_at, ended_at, opening_slot, interval_ms, phase_ms
-           FROM schedule_epochs
-          WHERE monitor_key = ? AND region = ? AND began_at < ? AND (ended_at IS NULL OR ended_at > ?)
-          ORDER BY began_at",
-    )
-    .bind(key)
-    .bind(region.as_str())
-    .bind(window.to().as_micros())
-    .bind(window.from().as_micros())
-    .fetch_all(step)
-    .await?;
-    Ok(rows.iter().map(|row| row.epoch(monitor, region)).collect())
-}
-
-/// The gaps that touch a window, the oldest first. Gaps lie apart, so that the one before the window's beginning is the
-/// only one from outside that can reach into it.
-pub(super) async fn gaps(
-    step: &mut SqliteConnection,
-    key: i64,
-    region: &Region,
-    window: Window,
-) -> Result<Vec<Gap>, Fault> {
-    let before = gap_before(step, key, region, window.from()).await?;
-    let rows: Vec<GapRow> = sqlx::query_as(
-        "SELECT first_slot, last_slot, count, outcome
-           FROM slot_gaps
-          WHERE monitor_key = ? AND region = ? AND first_slot >= ? AND first_slot < ?
-          ORDER BY first_slot",
-    )
-    .bind(key)
-    .bind(region.as_str())
-    .bind(window.from().as_micros())
-    .bind(window.to().as_micros())
-    .fetch_all(step)
-    .await?;
-    let before = before.filter(|gap| gap.run.last >= window.from() && gap.run.first < window.to());
-    let inside: Vec<Gap> = rows.into_iter().map(Gap::try_from).collect::<Result<_, Unreadable>>()?;
-    Ok(before.into_iter().chain(inside).collect())
-}
-
-/// The newest gap that begins before an instant.
-pub(super) async fn gap_before(
-    step: &mut SqliteConnection,
-    key: i64,
-    region: &Region,
-    at: Timestamp,
-) -> Result<Option<Gap>, Fault> {
-    let row: Option<GapRow> = sqlx::query_as(
-        "SELECT first_slot, last_slot, count, outcome
-           FROM slot_gaps
-          WHERE monitor_key = ? AND region = ? AND first_slot < ?
-          ORDER BY first_slot DESC
-          LIMIT 1",
-    )
-    .bind(key)
-    .bind(region.as_str())
-    .bind(at.as_micros())
-    .fetch_optional(step)
-    .await?;
-    Ok(row.map(Gap::try_from).transpose()?)
-}
+/// What was rolled up of hours of a monitor.
+pub(super) const HOURS: &str = "
+    SELECT began_at, up, degraded, down, latencies
+      FROM rollups
+     WHERE period_secs = ? AND monitor_key = ? AND region = ? AND began_at IN (SELECT value FROM json_each(?))";

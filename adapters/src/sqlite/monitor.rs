@@ -8,15 +8,16 @@ use watchkeeper_domain::monitor::{Monitor, Settings};
 use watchkeeper_domain::port::{Change, Created, MonitorRepo, MonitorView, RepoResult};
 use watchkeeper_domain::schedule::Epoch;
 use watchkeeper_domain::status::{State, Status};
-use watchkeeper_domain::time::{Timestamp, Window};
+use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::GapOutcome;
 
-use super::log::Log;
+use super::log::LogReader;
 use super::monitor_row::{
     ViewRow, begin_span, fall_silent, free_instant, insert_epoch, newest_epoch, view, write_state,
 };
 use super::values::{pieces, query_with_rows};
 use super::{SqliteStore, gap, incident};
+use crate::log;
 use crate::row::{Fault, MonitorRow, SettingsRow, Unreadable};
 
 #[async_trait]
@@ -136,25 +137,24 @@ async fn begin_change(
     let epoch = newest_epoch(step, key, id.uuid(), &Region::default())
         .await?
         .ok_or_else(|| Unreadable::new("monitor with an epoch", id))?;
-    let at = at.max(epoch.began_at.next()).max(epoch.ended_at.unwrap_or(at));
-    let at = after_the_record(step, id, &epoch.region, at).await?;
+    let at = epoch.instant_of_change(at, newest_recorded(step, key, &epoch).await?);
     Ok(Some(Changing { key, before, epoch, at }))
 }
 
-/// The instant, or the one after all that is recorded of the monitor at or after it: a clock that fell back must not end
-/// an epoch before its slots.
-async fn after_the_record(
-    step: &mut SqliteConnection,
-    id: MonitorId,
-    region: &Region,
-    at: Timestamp,
-) -> Result<Timestamp, Fault> {
-    let Some(later) = Window::new(at, Timestamp::from_micros(i64::MAX)) else { return Ok(at) };
-    let Some(log) = Log::open(step, id, region, later).await? else { return Ok(at) };
-    let (checks, _) = log.newest(step, later, None, 1, usize::MAX).await?;
-    let checked = checks.first().map(|row| Timestamp::from_micros(row.slot).next());
-    let missed = log.gaps.last().map(|gap| gap.run.last.next());
-    Ok([checked, missed].into_iter().flatten().fold(at, Timestamp::max))
+/// The newest slots in the record of an epoch's monitor: of a check, and of a gap.
+async fn newest_recorded(step: &mut SqliteConnection, key: i64, epoch: &Epoch) -> Result<Vec<Timestamp>, Fault> {
+    let the_end = Timestamp::from_micros(i64::MAX);
+    let mut reader = LogReader::new(&mut *step, &epoch.region);
+    let checks = log::recent(&mut reader, &[epoch.monitor], 1, the_end).await?;
+    let missed: Option<i64> = sqlx::query_scalar(
+        "SELECT last_slot FROM slot_gaps WHERE monitor_key = ? AND region = ? ORDER BY first_slot DESC LIMIT 1",
+    )
+    .bind(key)
+    .bind(epoch.region.as_str())
+    .fetch_optional(step)
+    .await?;
+    let checked = checks.into_iter().flatten().map(|check| check.slot);
+    Ok(checked.chain(missed.map(Timestamp::from_micros)).collect())
 }
 
 async fn change_monitor(

@@ -22,6 +22,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How many prepared statements a connection keeps.
 const STATEMENTS_KEPT: usize = 256;
 
+/// How many rows a connection's thread reads ahead of whoever takes them, so that a list is not handed over row by row.
+const ROWS_AHEAD: usize = 512;
+
 /// Why a database file could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -114,6 +117,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(LONGEST_WAIT)
         .statement_cache_capacity(STATEMENTS_KEPT)
+        .row_buffer_size(ROWS_AHEAD)
 }
 
 fn pool(connections: u32) -> SqlitePoolOptions {

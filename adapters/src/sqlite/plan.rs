@@ -20,7 +20,7 @@ async fn plan(statement: String) -> String {
 
 #[tokio::test]
 async fn checks_on_the_grid_are_looked_up_by_their_whole_key() {
-    for statement in [log::AT_SLOTS, log::POINTS_AT_SLOTS] {
+    for statement in [log::HEALTHY, log::HEALTHY_FIGURES] {
         let plan = plan(statement.to_owned()).await;
         assert!(plan.contains("USING PRIMARY KEY (slot=? AND monitor_key=? AND region=?)"), "{plan}");
         assert!(!plan.contains("SCAN c") && !plan.contains("SCAN checks"), "{plan}");
@@ -29,10 +29,31 @@ async fn checks_on_the_grid_are_looked_up_by_their_whole_key() {
 
 #[tokio::test]
 async fn other_checks_are_found_through_the_small_index() {
-    for statement in [log::NOTABLE, log::UNSCHEDULED_POINTS] {
+    for statement in [log::NOTABLE, log::NOTABLE_FIGURES] {
         let plan = plan(statement.to_owned()).await;
         assert!(plan.contains("checks_notable (monitor_key=? AND region=? AND slot>? AND slot<?)"), "{plan}");
-        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        assert!(!plan.contains("SCAN c") && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+    let newest = plan(log::NOTABLE.to_owned()).await;
+    let by_covering = "SEARCH checks USING COVERING INDEX checks_notable";
+    assert!(newest.contains(by_covering), "the bound of a stretch is found in the index alone: {newest}");
+}
+
+#[tokio::test]
+async fn what_is_known_of_many_monitors_is_looked_up_for_each() {
+    let known = plan(log::KNOWN.to_owned()).await;
+    assert!(known.contains("SEARCH m USING INDEX sqlite_autoindex_monitors_1 (id=?)"), "{known}");
+    assert!(known.contains("SEARCH d USING PRIMARY KEY (monitor_key=? AND region=?)"), "{known}");
+    for (statement, alias, table, key) in [
+        (log::EPOCHS, "e", "schedule_epochs", "monitor_key=? AND region=? AND began_at"),
+        (log::GAPS, "g", "slot_gaps", "monitor_key=? AND region=? AND first_slot"),
+        (log::SPANS, "s", "status_spans", "monitor_key=? AND began_at"),
+    ] {
+        let plan = plan(statement.to_owned()).await;
+        assert!(plan.contains(&format!("SEARCH {alias} USING PRIMARY KEY ({key}>? AND")), "{plan}");
+        let bound = format!("SEARCH {table} USING PRIMARY KEY ({key}<?)");
+        assert_eq!(plan.matches(&bound).count(), 2, "both bounds of what is read are looked up: {plan}");
+        assert!(!plan.contains(&format!("SCAN {alias}")) && !plan.contains(&format!("SCAN {table}")), "{plan}");
     }
 }
 

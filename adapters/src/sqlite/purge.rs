@@ -9,14 +9,11 @@ use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
 use watchkeeper_domain::check::Region;
 use watchkeeper_domain::port::Purged;
-use watchkeeper_domain::time::Timestamp;
+use watchkeeper_domain::session::forgotten_before;
+use watchkeeper_domain::time::{Timestamp, Window};
 
-use super::log::all_time;
-use super::values::json;
+use super::values::instants;
 use crate::row::{EpochRow, Fault, Unreadable};
-
-/// How long refresh tokens are kept after they expired.
-const EXPIRED_TOKENS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// Removes a bounded number of rows that nobody can see any more.
 pub(super) async fn purge(step: &mut SqliteConnection, now: Timestamp, limit: u32) -> Result<Purged, Fault> {
@@ -30,7 +27,7 @@ pub(super) async fn purge(step: &mut SqliteConnection, now: Timestamp, limit: u3
         "SELECT EXISTS (SELECT 1 FROM monitors WHERE deleted_at IS NOT NULL)
              OR EXISTS (SELECT 1 FROM session_tokens WHERE expires_at < ?)",
     )
-    .bind(now.minus(EXPIRED_TOKENS_KEPT).as_micros())
+    .bind(forgotten_before(now).as_micros())
     .fetch_one(step)
     .await?;
     Ok(Purged { history_rows: room.history_rows, sessions, has_more })
@@ -42,7 +39,7 @@ async fn purge_tokens(step: &mut SqliteConnection, now: Timestamp, limit: u32) -
           WHERE hash IN (SELECT hash FROM session_tokens WHERE expires_at < ? ORDER BY expires_at LIMIT ?)
       RETURNING session_id",
     )
-    .bind(now.minus(EXPIRED_TOKENS_KEPT).as_micros())
+    .bind(forgotten_before(now).as_micros())
     .bind(limit)
     .fetch_all(&mut *step)
     .await?;
@@ -163,7 +160,8 @@ async fn purge_epoch(step: &mut SqliteConnection, monitor: &DeletedRow, room: &m
     let region = Region::parse(&region).map_err(|_| Unreadable::new("Region", &region))?;
     let epoch = epoch.epoch(monitor.id, &region);
     let piece = usize::try_from(room.left.clamp(1, 500)).unwrap_or(1);
-    let slots: Vec<Timestamp> = epoch.slots_back(all_time()).take(piece).collect();
+    let slots: Vec<Timestamp> =
+        epoch.slots_back(Window::last(Duration::MAX, Timestamp::from_micros(i64::MAX))).take(piece).collect();
     let Some(last) = slots.last() else {
         sqlx::query("DELETE FROM schedule_epochs WHERE monitor_key = ? AND region = ? AND began_at = ?")
             .bind(monitor.key)
@@ -174,7 +172,7 @@ async fn purge_epoch(step: &mut SqliteConnection, monitor: &DeletedRow, room: &m
         room.take(1);
         return Ok(true);
     };
-    let slots = json(&slots);
+    let slots = instants(&slots);
     let removed = sqlx::query(
         "DELETE FROM checks WHERE monitor_key = ? AND region = ? AND slot IN (SELECT value FROM json_each(?))",
     )

@@ -3,7 +3,8 @@
 
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Sqlite};
-use watchkeeper_domain::time::Timestamp;
+use uuid::Uuid;
+use watchkeeper_domain::time::{Timestamp, Window};
 
 /// The sizes in which rows travel, the largest first. The largest stays below SQLite's limit of 32,766 parameters.
 const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
@@ -33,10 +34,36 @@ pub(super) fn with_rows(statement: &'static str, columns: usize, rows: usize) ->
     statement.replace("{rows}", &format!("VALUES {}", vec![row; rows].join(", ")))
 }
 
-/// Instants as a JSON array, for `json_each`.
-pub(super) fn json(instants: &[Timestamp]) -> String {
-    let numbers: Vec<String> = instants.iter().map(|at| at.as_micros().to_string()).collect();
-    format!("[{}]", numbers.join(","))
+/// Rows of numbers as a JSON array of arrays, for `json_each`.
+pub(super) fn json<const N: usize>(rows: impl IntoIterator<Item = [i64; N]>) -> String {
+    array(rows.into_iter().map(|row| array(row.into_iter().map(|number| number.to_string()))))
+}
+
+/// Windows as a JSON array of pairs.
+pub(super) fn windows(windows: &[Window]) -> String {
+    json(windows.iter().map(|window| [window.from().as_micros(), window.to().as_micros()]))
+}
+
+/// Instants as a JSON array of numbers.
+pub(super) fn instants(instants: &[Timestamp]) -> String {
+    array(instants.iter().map(|at| at.as_micros().to_string()))
+}
+
+/// Identifiers as a JSON array of what `unhex` reads.
+pub(super) fn identifiers(ids: impl IntoIterator<Item = Uuid>) -> String {
+    array(ids.into_iter().map(|id| format!("\"{}\"", id.simple())))
+}
+
+fn array(elements: impl Iterator<Item = String>) -> String {
+    let mut text = String::from("[");
+    for (position, element) in elements.enumerate() {
+        if position > 0 {
+            text.push(',');
+        }
+        text.push_str(&element);
+    }
+    text.push(']');
+    text
 }
 
 #[cfg(test)]
@@ -50,6 +77,15 @@ mod tests {
             assert_eq!(pieces(&rows).flatten().copied().collect::<Vec<_>>(), rows);
             assert!(pieces(&rows).all(|piece| SIZES.contains(&piece.len())));
         }
+    }
+
+    #[test]
+    fn numbers_windows_and_identifiers_become_json() {
+        assert_eq!(json([[1, -2], [3, 4]]), "[[1,-2],[3,4]]");
+        assert_eq!(json::<2>([]), "[]");
+        assert_eq!(instants(&[Timestamp::from_micros(5), Timestamp::from_micros(6)]), "[5,6]");
+        assert_eq!(windows(&[Window::new(Timestamp::EPOCH, Timestamp::from_micros(7)).unwrap()]), "[[0,7]]");
+        assert_eq!(identifiers([Uuid::from_u128(0xab)]), "[\"000000000000000000000000000000ab\"]");
     }
 
     #[test]

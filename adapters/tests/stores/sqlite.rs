@@ -188,11 +188,8 @@ async fn a_slot_whose_instant_is_taken_is_not_given_and_counts_as_missed() {
     let store = open(directory.path()).await;
     assert_eq!(claim(&store, T0, 10, 1).await, []);
     let window = Window::new(T0, T0.plus(seconds(60))).unwrap();
-    let facts = store.audit_facts(monitor.id, &Region::default(), window, T0.plus(seconds(30))).await.unwrap();
-    assert_eq!(
-        facts.gaps.iter().map(|gap| (gap.run.first, gap.outcome)).collect::<Vec<_>>(),
-        [(T0, GapOutcome::Missed)]
-    );
+    let gaps = store.gaps(monitor.id, &Region::default(), window, None, 10).await.unwrap();
+    assert_eq!(gaps.iter().map(|gap| (gap.run.first, gap.outcome)).collect::<Vec<_>>(), [(T0, GapOutcome::Missed)]);
     assert_eq!(claim(&store, T0.plus(seconds(60)), 10, 2).await.len(), 1, "the next slot is given");
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::RepoResult;
-use crate::audit::AuditFacts;
+use crate::audit::SlotAccount;
 use crate::check::{Check, Region};
 use crate::histogram::Histogram;
 use crate::id::MonitorId;
@@ -66,18 +66,23 @@ pub trait HistoryRepo: Send + Sync {
         now: Timestamp,
     ) -> RepoResult<Vec<Vec<Check>>>;
 
-    /// What is needed for the uptime of each monitor in a window, in the order asked for, each in one snapshot.
-    async fn time_facts(&self, monitors: &[MonitorId], region: &Region, window: Window) -> RepoResult<Vec<TimeFacts>>;
+    /// What is needed for the uptime of each monitor in its window, in the order asked for, all in one snapshot. No
+    /// monitor is asked for twice.
+    ///
+    /// Of each kind (spans, epochs, gaps) the newest MUST be given, at most `most` (at least one) of each monitor, and no
+    /// more MUST be read: [`TimeFacts::whole_part`] says where to go on.
+    async fn time_facts(&self, asked: &[(MonitorId, Window)], region: &Region, most: u32)
+    -> RepoResult<Vec<TimeFacts>>;
 
-    /// What is needed for the account of slots, all in one snapshot. `now` bounds the settled part
-    /// ([`AuditFacts::settled`]).
-    async fn audit_facts(
+    /// The account of a monitor's slots in a window ([`crate::audit::account`]), with everything read in one snapshot
+    /// and never more than a part of it held at once: accounts of parts add up.
+    async fn account(
         &self,
         monitor: MonitorId,
         region: &Region,
         window: Window,
         now: Timestamp,
-    ) -> RepoResult<AuditFacts>;
+    ) -> RepoResult<SlotAccount>;
 
     /// The gaps that touch a window and begin before `before`, the newest first, at most `limit`.
     async fn gaps(

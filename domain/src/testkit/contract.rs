@@ -228,6 +228,7 @@ macro_rules! store_contract {
                 the_newest_checks_of_several_monitors_come_in_their_order
                 the_newest_checks_are_found_however_old
                 time_facts_come_in_the_order_asked_for
+                time_facts_are_read_in_bounded_parts
             }
             latency {
                 latencies_come_in_stretches_of_the_window

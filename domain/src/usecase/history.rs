@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::audit::{SlotAccount, account};
+use crate::audit::SlotAccount;
 use crate::check::{Check, Region};
 use crate::id::{IncidentId, MonitorId, WorkspaceId};
 use crate::incident::{Incident, TimelineEvent};
@@ -13,7 +13,7 @@ use crate::port::{
     MonitorRepo, MonitorView, RepoError,
 };
 use crate::time::{Timestamp, Window};
-use crate::uptime::{Gap, StatusSpan, Uptime, timeline, uptime};
+use crate::uptime::{Gap, StatusSpan, TimeFacts, Uptime, join, timeline, uptime};
 use crate::verdict::Verdict;
 
 /// Why history could not be read.
@@ -35,6 +35,12 @@ pub const DEFAULT_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
 /// How many stretches of status one answer has at the most.
 pub const MAX_TIMELINE_STRETCHES: usize = 5_000;
+
+/// How many spans, gaps and epochs (of each) are read at once, of all monitors together.
+const MAX_TIME_FACTS: usize = 5_000;
+
+/// How many of each are read of one monitor at least, however many are asked about.
+const MIN_TIME_FACTS: usize = 20;
 
 /// About how many buckets a latency graph has where nothing is said.
 pub const LATENCY_BUCKETS_BY_DEFAULT: u32 = 96;
@@ -116,14 +122,21 @@ impl History {
     /// `Repo`.
     pub async fn last_day(&self, views: &[MonitorView]) -> Result<Vec<Uptime>, HistoryError> {
         let now = self.clock.now();
-        let window = Window::last(DEFAULT_WINDOW, now);
-        let ids: Vec<_> = views.iter().map(|view| view.monitor.id).collect();
-        let facts = self.repo.time_facts(&ids, &self.region, window).await?;
+        let day = Window::last(DEFAULT_WINDOW, now);
         let of_life = |view: &MonitorView| match Window::new(view.monitor.created_at, now) {
-            Some(life) => window.clip(life),
+            Some(life) => day.clip(life),
             None => Window::last(Duration::ZERO, now),
         };
-        Ok(views.iter().zip(&facts).map(|(view, facts)| uptime(facts, of_life(view), now)).collect())
+        let asked: Vec<_> = views.iter().map(|view| (view.monitor.id, of_life(view))).collect();
+        let mut spent = vec![Uptime::default(); asked.len()];
+        let add = |position: usize, facts: &TimeFacts, part| {
+            if let Some(spent) = spent.get_mut(position) {
+                spent.add(&uptime(facts, part, now));
+            }
+            true
+        };
+        self.read_in_parts(asked, add).await?;
+        Ok(spent)
     }
 
     /// How the time of a window was spent.
@@ -138,9 +151,13 @@ impl History {
     ) -> Result<(Window, Uptime), HistoryError> {
         let now = self.clock.now();
         let window = self.window(workspace, monitor, request, now).await?;
-        let facts = self.repo.time_facts(&[monitor], &self.region, window).await?;
-        let facts = facts.first().ok_or(HistoryError::NotFound)?;
-        Ok((window, uptime(facts, window, now)))
+        let mut spent = Uptime::default();
+        let add = |_, facts: &TimeFacts, part| {
+            spent.add(&uptime(facts, part, now));
+            true
+        };
+        self.read_in_parts(vec![(monitor, window)], add).await?;
+        Ok((window, spent))
     }
 
     /// The statuses of a window one after the other, oldest first, without holes; at most [`MAX_TIMELINE_STRETCHES`],
@@ -156,14 +173,42 @@ impl History {
     ) -> Result<Vec<StatusSpan>, HistoryError> {
         let now = self.clock.now();
         let window = self.window(workspace, monitor, request, now).await?;
-        let facts = self.repo.time_facts(&[monitor], &self.region, window).await?;
-        let stretches = facts.first().map(|facts| timeline(facts, window, now)).unwrap_or_default();
+        let mut stretches = Vec::new();
+        let prepend = |_, facts: &TimeFacts, part| {
+            stretches = join(timeline(facts, part, now), std::mem::take(&mut stretches));
+            stretches.len() <= MAX_TIMELINE_STRETCHES
+        };
+        self.read_in_parts(vec![(monitor, window)], prepend).await?;
         if stretches.len() > MAX_TIMELINE_STRETCHES {
             let message =
                 format!("The status changed more than {MAX_TIMELINE_STRETCHES} times. Ask for a shorter window.");
             return Err(HistoryError::Invalid(vec![Invalid::new("from", "window_too_full", message)]));
         }
         Ok(stretches)
+    }
+
+    /// Reads how the time of monitors was spent, each in its window, and shows it part by part, the newest part first,
+    /// until the windows are through or `see` has seen enough. What is held at once is bounded, however full a window is.
+    async fn read_in_parts(
+        &self,
+        asked: Vec<(MonitorId, Window)>,
+        mut see: impl FnMut(usize, &TimeFacts, Window) -> bool + Send,
+    ) -> Result<(), HistoryError> {
+        let (mut positions, mut rest): (Vec<usize>, Vec<_>) = (0..asked.len()).zip(asked).unzip();
+        while !rest.is_empty() {
+            let most = (MAX_TIME_FACTS / rest.len()).max(MIN_TIME_FACTS);
+            let facts = self.repo.time_facts(&rest, &self.region, u32::try_from(most).unwrap_or(u32::MAX)).await?;
+            let (mut later_positions, mut later) = (Vec::new(), Vec::new());
+            for ((position, (monitor, window)), facts) in positions.into_iter().zip(rest).zip(&facts) {
+                let (part, before) = facts.whole_part(window, most);
+                if let (true, Some(before)) = (see(position, facts, part), before) {
+                    later_positions.push(position);
+                    later.push((monitor, before));
+                }
+            }
+            (positions, rest) = (later_positions, later);
+        }
+        Ok(())
     }
 
     /// The latencies of a window in stretches of `step`; by default about [`LATENCY_BUCKETS_BY_DEFAULT`] of them, of
@@ -202,8 +247,7 @@ impl History {
     ) -> Result<SlotAccount, HistoryError> {
         let now = self.clock.now();
         let window = self.window(workspace, monitor, request, now.next()).await?;
-        let facts = self.repo.audit_facts(monitor, &self.region, window, now).await?;
-        Ok(account(&facts, window, now))
+        Ok(self.repo.account(monitor, &self.region, window, now).await?)
     }
 
     /// The gaps that touch a window and begin before `before`, the newest first.

@@ -4,5 +4,6 @@
 
 mod accounts;
 mod dispatch;
+mod history;
 mod monitors;
 mod watch;

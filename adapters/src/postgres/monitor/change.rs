@@ -41,7 +41,8 @@ pub(super) async fn change(
     if held.standing.monitor.version != change.version {
         return Err(Fault::Stale);
     }
-    let at = instant_of_change(connection, &held.standing.epoch, at).await?;
+    let epoch = &held.standing.epoch;
+    let at = epoch.instant_of_change(at, recorded_since(connection, epoch, at).await?);
     let version = change.version.saturating_add(1);
     let (was_active, before) = (held.standing.monitor.is_active, held.standing.monitor.settings.clone());
     write_monitor(connection, id, change, version).await?;
@@ -78,7 +79,8 @@ pub(super) async fn delete(
     at: Timestamp,
 ) -> Result<bool, Fault> {
     let Some(mut held) = hold(connection, workspace, id).await? else { return Ok(false) };
-    let at = instant_of_change(connection, &held.standing.epoch, at).await?;
+    let epoch = &held.standing.epoch;
+    let at = epoch.instant_of_change(at, recorded_since(connection, epoch, at).await?);
     end_epoch(connection, &mut held, at).await?;
     sqlx::query("DELETE FROM claims WHERE monitor_id = $1").bind(id.uuid()).execute(&mut *connection).await?;
     sqlx::query("UPDATE monitors SET deleted_at = $2 WHERE id = $1")
@@ -114,9 +116,12 @@ async fn hold(connection: &mut PgConnection, workspace: WorkspaceId, id: Monitor
     Ok(standing.map(|standing| Held { standing, next_due_at: next_due_at.map(|slot| slot.0) }))
 }
 
-/// The instant that a change is dated at, so that epochs never overlap and no slot of the record lies behind its end.
-async fn instant_of_change(connection: &mut PgConnection, epoch: &Epoch, at: Timestamp) -> Result<Timestamp, Fault> {
-    let at = at.max(epoch.began_at.next()).max(epoch.ended_at.unwrap_or(at));
+/// The newest slots in the record of an epoch's monitor from an instant on: of a check, and of a gap.
+async fn recorded_since(
+    connection: &mut PgConnection,
+    epoch: &Epoch,
+    at: Timestamp,
+) -> Result<impl Iterator<Item = Timestamp>, Fault> {
     // Where no clock has fallen back nothing lies in the log from here on, so that this reads next to nothing.
     let last: Option<Instant> = sqlx::query_scalar(
         "SELECT greatest(
@@ -128,7 +133,7 @@ async fn instant_of_change(connection: &mut PgConnection, epoch: &Epoch, at: Tim
     .bind(Instant(at))
     .fetch_one(connection)
     .await?;
-    Ok(last.map_or(at, |last| at.max(last.0.next())))
+    Ok(last.into_iter().map(|last| last.0))
 }
 
 async fn write_monitor(

@@ -69,7 +69,7 @@ async fn reading_a_history_never_scans_the_log() {
             assert_eq!(reader.checks(&query).await.unwrap().checks.len(), count);
         }
         assert_eq!(reader.recent_checks(&[monitor], &region, 30, now).await.unwrap()[0].len(), 30);
-        assert_eq!(reader.audit_facts(monitor, &region, window, now).await.unwrap().up, 90);
+        assert_eq!(reader.account(monitor, &region, window, now).await.unwrap().up, 90);
         let buckets = reader.latencies(monitor, &region, window, Duration::from_secs(600)).await.unwrap();
         assert_eq!(buckets.iter().map(|bucket| bucket.latencies.count()).sum::<u64>(), 100);
     }
@@ -96,8 +96,8 @@ async fn closed_hours_are_read_from_their_rollups() {
     let window = Window::new(specimen.slot(0), specimen.slot(180)).unwrap();
     let count = "SELECT sum(up)::bigint FROM rollups";
     let rolled: i64 = sqlx::query_scalar(count).fetch_one(nodes.one.pool()).await.unwrap();
-    let facts = nodes.one.audit_facts(specimen.id(), &region, window, specimen.slot(180)).await.unwrap();
-    assert_eq!((rolled, facts.up), (180, 180));
+    let account = nodes.one.account(specimen.id(), &region, window, specimen.slot(180)).await.unwrap();
+    assert_eq!((rolled, account.up, account.unaccounted), (180, 180, 0));
     let manual = nodes.stage.claim_manual(&specimen.monitor, specimen.slot(60).plus(seconds(1))).await;
     nodes.one.record(now, &[fixture::up(&manual)]).await.unwrap();
     let buckets = nodes.one.latencies(specimen.id(), &region, window, Duration::from_secs(4 * 3600)).await.unwrap();

@@ -13,6 +13,7 @@ use watchkeeper_domain::account::SignUpPolicy;
 use watchkeeper_domain::audit::SlotAccount;
 use watchkeeper_domain::check::{Check, Claim, Region, Settled};
 use watchkeeper_domain::id::{MonitorId, WorkspaceId};
+use watchkeeper_domain::monitor;
 use watchkeeper_domain::monitor::Monitor;
 use watchkeeper_domain::port::{
     CheckPage, CheckQuery, CheckRepo, ClaimRequest, Clock, HistoryRepo, IdGenerator, ManualClaim, MonitorRepo,
@@ -24,7 +25,6 @@ use watchkeeper_domain::testkit::fixture::{self, T0};
 use watchkeeper_domain::testkit::{CountingIds, MemoryFeed, MemoryStore, RecordingNotifier};
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::usecase::{Dispatch, Memory, Watch};
-use watchkeeper_domain::{audit, monitor};
 
 use crate::engine::metrics::Metrics;
 
@@ -126,8 +126,7 @@ impl Stage {
 
     pub(crate) async fn account(&self, monitor: &Monitor) -> SlotAccount {
         let (now, window) = (self.clock.now(), self.era());
-        let facts = self.store.audit_facts(monitor.id, &Region::default(), window, now).await.unwrap();
-        audit::account(&facts, window, now)
+        self.store.account(monitor.id, &Region::default(), window, now).await.unwrap()
     }
 
     pub(crate) async fn status(&self, monitor: &monitor::Monitor) -> Status {

@@ -7,9 +7,14 @@ use super::stage::era;
 use crate::check::{Origin, Region};
 use crate::id::MonitorId;
 use crate::port::CheckQuery;
-use crate::testkit::fixture::{degraded, down, seconds, up};
+use crate::status::Confirmation;
+use crate::testkit::fixture::{cut_off, degraded, down, seconds, up};
 use crate::time::{Timestamp, Window};
+use crate::uptime::{Uptime, join, timeline, uptime};
 use crate::verdict::Verdict;
+
+/// Every check counts at once.
+const AT_ONCE: Confirmation = Confirmation { before_down: 0, before_up: 0 };
 
 fn query(monitor: MonitorId, window: Window, verdict: Option<Verdict>, limit: u32) -> CheckQuery {
     CheckQuery { monitor, region: Region::default(), window, verdict, limit }
@@ -117,11 +122,46 @@ pub async fn the_newest_checks_are_found_however_old(stage: &Stage) {
 /// In the order asked for, with nothing of a monitor that is not there.
 pub async fn time_facts_come_in_the_order_asked_for(stage: &Stage) {
     let (one, two) = (stage.monitor_every(60).await, stage.monitor_every(120).await);
-    let asked = [two.id(), stage.monitor_id(), one.id()];
-    let facts = stage.store().time_facts(&asked, &Region::default(), era()).await.unwrap();
+    let asked = [two.id(), stage.monitor_id(), one.id()].map(|monitor| (monitor, era()));
+    let facts = stage.store().time_facts(&asked, &Region::default(), 10).await.unwrap();
     let schedules: Vec<_> = facts.iter().map(|facts| facts.epochs.first().map(|epoch| epoch.schedule)).collect();
     assert_eq!(schedules, [Some(two.schedule()), None, Some(one.schedule())]);
     let next: Vec<_> = facts.iter().map(|facts| facts.next_due_at).collect();
     assert_eq!(next, [Some(two.slot(0)), None, Some(one.slot(0))]);
     assert!(facts[1].spans.is_empty() && facts[1].gaps.is_empty());
+}
+
+/// However full a window is, no more is read at once than was asked for, and the parts tell the same as the whole.
+pub async fn time_facts_are_read_in_bounded_parts(stage: &Stage) {
+    let (m, quiet) =
+        (stage.monitor_with(|settings| settings.confirmation = AT_ONCE).await, stage.monitor_every(60).await);
+    for round in 0..4 {
+        let number = round * 10;
+        stage.check_of(&m, m.slot(number), up).await;
+        stage.check_of(&m, m.slot(number + 1), down).await;
+        stage.check_of(&m, m.slot(number + 2), cut_off).await;
+        stage.check_of(&m, m.slot(number + 5), up).await;
+        stage.pause(&m.monitor, m.slot(number + 6).plus(seconds(7))).await;
+        stage.resume(&m.monitor, m.slot(number + 8).plus(seconds(11))).await;
+    }
+    let (now, region) = (m.slot(42), Region::default());
+    let window = Window::new(m.slot(2), now).unwrap();
+    let whole = stage.time_facts(m.id(), window).await;
+    assert!(whole.spans.len() > 12 && whole.gaps.len() > 12 && whole.epochs.len() == 5, "{whole:?}");
+    for most in 1..=6 {
+        let (mut spent, mut stretches, mut rest) = (Uptime::default(), Vec::new(), Some(window));
+        while let Some(window) = rest {
+            let asked = [(quiet.id(), era()), (m.id(), window)];
+            let facts = stage.store().time_facts(&asked, &region, most).await.unwrap().remove(1);
+            let most = most as usize;
+            assert!(facts.spans.len() <= most && facts.epochs.len() <= most && facts.gaps.len() <= most, "{facts:?}");
+            let (part, before) = facts.whole_part(window, most);
+            spent.add(&uptime(&facts, part, now));
+            stretches = join(timeline(&facts, part, now), stretches);
+            assert!(before.is_none_or(|before| before.to() < window.to()), "reading on makes progress");
+            rest = before;
+        }
+        assert_eq!(spent, uptime(&whole, window, now), "{most} at once");
+        assert_eq!(stretches, timeline(&whole, window, now), "{most} at once");
+    }
 }

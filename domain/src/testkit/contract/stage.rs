@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::account::SignUpPolicy;
-use crate::audit::{self, SlotAccount};
+use crate::audit::SlotAccount;
 use crate::check::{Check, Claim, Region, Settled};
 use crate::id::{LeaseToken, MonitorId, WorkspaceId};
 use crate::incident::Incident;
@@ -201,6 +201,16 @@ impl Stage {
         claim
     }
 
+    /// Takes what is due and gives the work of one monitor, which is one thing, the outcome that is named.
+    pub async fn check_of(&self, specimen: &Specimen, now: Timestamp, outcome: impl Fn(&Claim) -> Settled) {
+        let mut claims = self.claim(now).await;
+        claims.retain(|claim| claim.monitor == specimen.id());
+        assert_eq!(claims.len(), 1, "one thing of it is due at {now:?}: {claims:?}");
+        for claim in claims {
+            self.settle(outcome(&claim)).await;
+        }
+    }
+
     /// Finds a monitor of the default policy up in its slot 0, down in its slot 1, and has that confirmed. Answers the
     /// instant of the confirmation.
     pub async fn take_down(&self, specimen: &Specimen) -> Timestamp {
@@ -275,7 +285,7 @@ impl Stage {
 
     /// What is known of a monitor's time in a window.
     pub async fn time_facts(&self, monitor: MonitorId, window: Window) -> TimeFacts {
-        let mut facts = self.store.time_facts(&[monitor], &Region::default(), window).await.unwrap();
+        let mut facts = self.store.time_facts(&[(monitor, window)], &Region::default(), 1_000).await.unwrap();
         assert_eq!(facts.len(), 1);
         facts.remove(0)
     }
@@ -294,8 +304,7 @@ impl Stage {
 
     /// The account of the slots of a monitor in a window.
     pub async fn account_of(&self, monitor: MonitorId, window: Window, now: Timestamp) -> SlotAccount {
-        let facts = self.store.audit_facts(monitor, &Region::default(), window, now).await.unwrap();
-        audit::account(&facts, window, now)
+        self.store.account(monitor, &Region::default(), window, now).await.unwrap()
     }
 
     /// The incidents of Ada's workspace, the newest first.

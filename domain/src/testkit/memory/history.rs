@@ -1,17 +1,16 @@
 //! Reading what happened.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::watched::Watched;
 use super::{MemoryStore, World};
-use crate::audit::AuditFacts;
+use crate::audit::{AuditFacts, SlotAccount, account};
 use crate::check::{Check, Region};
-use crate::histogram::Histogram;
 use crate::id::MonitorId;
 use crate::port::{CheckPage, CheckQuery, HistoryRepo, LatencyBucket, RepoResult};
+use crate::rollup::LatencyStretches;
 use crate::schedule::Epoch;
 use crate::settle::is_slot;
 use crate::time::{Timestamp, Window};
@@ -43,29 +42,34 @@ impl HistoryRepo for MemoryStore {
         Ok(monitors.iter().map(|id| world.watched_from(*id, region).map_or_else(Vec::new, newest)).collect())
     }
 
-    async fn time_facts(&self, monitors: &[MonitorId], region: &Region, window: Window) -> RepoResult<Vec<TimeFacts>> {
+    async fn time_facts(
+        &self,
+        asked: &[(MonitorId, Window)],
+        region: &Region,
+        most: u32,
+    ) -> RepoResult<Vec<TimeFacts>> {
         let world = self.world();
-        let facts = |id: &MonitorId| {
+        let facts = |(id, window): &(MonitorId, Window)| {
             let Some(watched) = world.watched_from(*id, region) else { return TimeFacts::default() };
             TimeFacts {
-                spans: watched.spans.iter().filter(|span| span_touches(span, window)).copied().collect(),
-                epochs: watched.epochs().filter(|epoch| epoch_touches(epoch, window)).cloned().collect(),
-                gaps: watched.gaps_up_to_the_slot_after(window).copied().collect(),
+                spans: newest(most, watched.spans.iter().filter(|span| span_touches(span, *window)).copied()),
+                epochs: newest(most, watched.epochs().filter(|epoch| epoch_touches(epoch, *window)).cloned()),
+                gaps: newest(most, watched.gaps_up_to_the_slot_after(*window).copied()),
                 next_due_at: watched.next_due_at,
             }
         };
-        Ok(monitors.iter().map(facts).collect())
+        Ok(asked.iter().map(facts).collect())
     }
 
-    async fn audit_facts(
+    async fn account(
         &self,
         monitor: MonitorId,
         region: &Region,
         window: Window,
         now: Timestamp,
-    ) -> RepoResult<AuditFacts> {
+    ) -> RepoResult<SlotAccount> {
         let world = self.world();
-        let Some(watched) = world.watched_from(monitor, region) else { return Ok(AuditFacts::default()) };
+        let Some(watched) = world.watched_from(monitor, region) else { return Ok(SlotAccount::default()) };
         let claimed = watched.open.iter().filter(|(_, work)| is_slot(work.origin)).map(|(slot, _)| *slot);
         let facts = AuditFacts {
             epochs: watched.epochs().filter(|epoch| epoch_touches(epoch, window)).cloned().collect(),
@@ -79,12 +83,8 @@ impl HistoryRepo for MemoryStore {
             let slots = watched.checks_in(settled).filter(|check| is_slot(check.origin) && check.verdict == verdict);
             u64::try_from(slots.count()).unwrap_or(u64::MAX)
         };
-        Ok(AuditFacts {
-            up: found(Verdict::Up),
-            degraded: found(Verdict::Degraded),
-            down: found(Verdict::Down),
-            ..facts
-        })
+        let (up, degraded, down) = (found(Verdict::Up), found(Verdict::Degraded), found(Verdict::Down));
+        Ok(account(&AuditFacts { up, degraded, down, ..facts }, window, now))
     }
 
     async fn gaps(
@@ -110,14 +110,11 @@ impl HistoryRepo for MemoryStore {
     ) -> RepoResult<Vec<LatencyBucket>> {
         let world = self.world();
         let Some(watched) = world.watched_from(monitor, region) else { return Ok(Vec::new()) };
-        let step = step.max(Duration::from_micros(1));
-        let mut buckets: BTreeMap<Timestamp, Histogram> = BTreeMap::new();
-        for check in watched.checks_in(window).filter(|check| check.verdict != Verdict::Down) {
-            let steps = check.slot.since(window.from()).as_micros() / step.as_micros();
-            let at = window.from().plus(step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX)));
-            buckets.entry(at).or_default().add(check.latency);
+        let mut stretches = LatencyStretches::new(window, step);
+        for check in watched.checks_in(window) {
+            stretches.add(check.slot, check.verdict, check.latency);
         }
-        Ok(buckets.into_iter().map(|(at, latencies)| LatencyBucket { at, latencies }).collect())
+        Ok(stretches.into_stretches().map(|(at, latencies)| LatencyBucket { at, latencies }).collect())
     }
 }
 
@@ -135,11 +132,18 @@ impl Watched {
     }
 
     /// The gaps that blind some of a window: each lasts up to the slot after it.
-    fn gaps_up_to_the_slot_after(&self, window: Window) -> impl Iterator<Item = &Gap> {
+    fn gaps_up_to_the_slot_after(&self, window: Window) -> impl DoubleEndedIterator<Item = &Gap> {
         self.gaps.values().filter(move |gap| {
             gap.run.first < window.to() && self.epoch_of(gap.run.first).after(gap.run.last) > window.from()
         })
     }
+}
+
+/// The last of them, in their order, at most so many.
+fn newest<T>(most: u32, all: impl DoubleEndedIterator<Item = T>) -> Vec<T> {
+    let mut newest: Vec<T> = all.rev().take(most as usize).collect();
+    newest.reverse();
+    newest
 }
 
 fn span_touches(span: &StatusSpan, window: Window) -> bool {

@@ -86,10 +86,9 @@ impl MonitorRepo for MemoryStore {
 impl Watched {
     /// The instant that a change is dated at, so that epochs never overlap and none ends before its slots.
     fn instant_of_change(&self, at: Timestamp) -> Timestamp {
-        let checked = self.checks.last_key_value().map(|(slot, _)| slot.next());
-        let missed = self.gaps.last_key_value().map(|(_, gap)| gap.run.last.next());
-        let began = Some(self.epoch.began_at.next());
-        [began, self.epoch.ended_at, checked, missed].into_iter().flatten().fold(at, Timestamp::max)
+        let checked = self.checks.last_key_value().map(|(slot, _)| *slot);
+        let missed = self.gaps.last_key_value().map(|(_, gap)| gap.run.last);
+        self.epoch.instant_of_change(at, checked.into_iter().chain(missed))
     }
 
     /// Changes the monitor as the table of [`MonitorRepo`] says.

@@ -1,7 +1,6 @@
 //! Keeping the store in order.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -9,13 +8,9 @@ use super::watched::Watched;
 use super::{MemoryStore, World};
 use crate::id::SessionId;
 use crate::port::{Purged, RepoResult, Upkeep};
+use crate::rollup::{HOUR, has_settled, hour_of};
+use crate::session::forgotten_before;
 use crate::time::Timestamp;
-
-const HOUR: Duration = Duration::from_secs(3600);
-/// How long an hour must have been over before it is rolled up.
-const SETTLING_TIME: Duration = Duration::from_secs(900);
-/// How long expired refresh tokens are kept.
-const EXPIRED_TOKENS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 #[async_trait]
 impl Upkeep for MemoryStore {
@@ -37,7 +32,7 @@ impl Upkeep for MemoryStore {
         let Some(hour) = world.rolled_up_to.or_else(|| world.first_hour()) else { return Ok(None) };
         let end = hour.plus(HOUR);
         let is_open = |watched: &Watched| watched.open.range(..end).next().is_some();
-        if end.plus(SETTLING_TIME) > now || world.monitors.values().any(is_open) {
+        if !has_settled(hour, now) || world.monitors.values().any(is_open) {
             return Ok(None);
         }
         world.rolled_up_to = Some(end);
@@ -49,25 +44,22 @@ impl Upkeep for MemoryStore {
         let sessions = world.purge_tokens(now, limit);
         let history_rows = world.purge_deleted(limit);
         let has_deleted = world.monitors.values().any(|watched| watched.is_deleted);
-        let has_expired = world.tokens.values().any(|token| is_long_expired(token.expires_at, now));
+        let forgotten = forgotten_before(now);
+        let has_expired = world.tokens.values().any(|token| token.expires_at < forgotten);
         Ok(Purged { history_rows, sessions, has_more: has_deleted || has_expired })
     }
-}
-
-fn is_long_expired(expires_at: Timestamp, now: Timestamp) -> bool {
-    expires_at.plus(EXPIRED_TOKENS_KEPT) < now
 }
 
 impl World {
     /// The beginning of the hour in which the first check lies.
     fn first_hour(&self) -> Option<Timestamp> {
-        let first = self.monitors.values().filter_map(|watched| watched.checks.keys().next()).min()?;
-        let into_the_hour = first.since(Timestamp::EPOCH).as_micros() % HOUR.as_micros();
-        Some(first.minus(Duration::from_micros(u64::try_from(into_the_hour).unwrap_or(0))))
+        let first = self.monitors.values().filter_map(|watched| watched.checks.keys().next()).copied().min()?;
+        Some(hour_of(first))
     }
 
     fn purge_tokens(&mut self, now: Timestamp, limit: u32) -> u64 {
-        let expired = self.tokens.iter().filter(|(_, token)| is_long_expired(token.expires_at, now));
+        let forgotten = forgotten_before(now);
+        let expired = self.tokens.iter().filter(|(_, token)| token.expires_at < forgotten);
         let expired: Vec<_> = expired.map(|(hash, _)| *hash).take(limit as usize).collect();
         for hash in &expired {
             self.tokens.remove(hash);

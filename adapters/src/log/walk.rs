@@ -4,7 +4,7 @@ use watchkeeper_domain::schedule::Epoch;
 use watchkeeper_domain::time::{Timestamp, Window};
 
 /// A walk over the slots of a window, the newest first, leaving out what need not be looked up.
-pub(super) struct Walk {
+pub(crate) struct Walk {
     /// The oldest first; the last one is where the walk is.
     epochs: Vec<Epoch>,
     /// Stretches that are passed over, first and last instant, apart from each other, the oldest first.
@@ -17,15 +17,15 @@ pub(super) struct Walk {
 
 /// Some slots, and the stretch of time that holds them and no others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stretch {
-    pub(super) slots: Vec<Timestamp>,
-    pub(super) window: Window,
+pub(crate) struct Stretch {
+    pub(crate) slots: Vec<Timestamp>,
+    pub(crate) window: Window,
     /// Whether the walk is over.
-    pub(super) is_last: bool,
+    pub(crate) is_last: bool,
 }
 
 impl Walk {
-    pub(super) fn new(
+    pub(crate) fn new(
         epochs: Vec<Epoch>,
         skipped: impl IntoIterator<Item = (Timestamp, Timestamp)>,
         window: Window,
@@ -45,7 +45,7 @@ impl Walk {
     }
 
     /// The next so many slots.
-    pub(super) fn next(&mut self, count: usize) -> Stretch {
+    pub(crate) fn next(&mut self, count: usize) -> Stretch {
         let to = self.end;
         let mut slots = Vec::new();
         let mut is_last = false;

@@ -1,0 +1,130 @@
+//! Reading a log that is keyed time first, without ever searching it: what both stores do alike.
+//!
+//! A monitor's rows lie scattered among those of all others. But what the log can hold of it is known: slots lie on the
+//! grids of its epochs, less its gaps, and are looked up by their whole key; what is not up or not scheduled is found
+//! through a small index. A [`Reader`] puts such questions to one snapshot of a store, of many monitors at once and with
+//! a bound on each; here is which questions are put, and when it has been enough.
+
+mod history;
+mod survey;
+mod walk;
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use watchkeeper_domain::check::{Check, Origin};
+use watchkeeper_domain::id::MonitorId;
+use watchkeeper_domain::rollup::HourSum;
+use watchkeeper_domain::schedule::Epoch;
+use watchkeeper_domain::time::{Timestamp, Window};
+use watchkeeper_domain::uptime::{Gap, StatusSpan, TimeFacts};
+use watchkeeper_domain::verdict::Verdict;
+
+pub(crate) use history::{page, recent, time_facts};
+pub(crate) use survey::{audit, latencies};
+pub(crate) use walk::{Stretch, Walk};
+
+use crate::row::{Code, Fault, FigureRow, duration};
+
+/// How many epochs, and gaps, of one monitor are held at once.
+const MAX_FACTS: usize = 500;
+
+/// Questions to one snapshot of a store about what happened, seen from one region.
+#[async_trait]
+pub(crate) trait Reader: Send {
+    /// What is known of each monitor in its window, at most `most` epochs and gaps of each, the newest; those that are not
+    /// there are left out. No monitor is asked for twice.
+    async fn facts(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<HashMap<MonitorId, Facts>, Fault>;
+
+    /// The status spans that touch each monitor's window, at most `most` of each, the newest, the oldest of them first.
+    /// The monitors have been asked for their facts.
+    async fn spans(
+        &mut self,
+        asked: &[(MonitorId, Window)],
+        most: usize,
+    ) -> Result<HashMap<MonitorId, Vec<StatusSpan>>, Fault>;
+
+    /// The checks of monitors in stretches of their slots, the newest first, at most `most` of those in each stretch that
+    /// are not healthy scheduled ones. The monitors have been asked for their facts.
+    async fn checks_in(
+        &mut self,
+        stretches: &[(MonitorId, Stretch)],
+        verdict: Option<Verdict>,
+        most: usize,
+    ) -> Result<Vec<Check>, Fault>;
+
+    /// The figures of a monitor's healthy scheduled checks at some slots and of its other checks in some windows, in no
+    /// order. The monitor has been asked for its facts.
+    async fn figures(
+        &mut self,
+        monitor: MonitorId,
+        slots: &[Timestamp],
+        windows: &[Window],
+    ) -> Result<Vec<Figure>, Fault>;
+
+    /// The slots of a monitor that are claimed and not yet recorded.
+    async fn claimed(&mut self, monitor: MonitorId) -> Result<Vec<Timestamp>, Fault>;
+
+    /// Up to where hours are rolled up.
+    async fn rolled_to(&mut self) -> Result<Option<Timestamp>, Fault>;
+
+    /// What was rolled up of these hours of a monitor; an hour without checks may be left out.
+    async fn hours(&mut self, monitor: MonitorId, hours: &[Window]) -> Result<Vec<(Timestamp, HourSum)>, Fault>;
+}
+
+/// What is known of one monitor in a window beside its log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    /// The epochs that touch the window, the oldest first.
+    pub(crate) epochs: Vec<Epoch>,
+    /// The gaps that touch the window and the one before them, the oldest first.
+    pub(crate) gaps: Vec<Gap>,
+    /// The slot that is to be claimed next; `None` while paused.
+    pub(crate) next_due_at: Option<Timestamp>,
+}
+
+impl Facts {
+    /// A walk over the slots of a window that may hold a check.
+    fn walk(&self, window: Window) -> Walk {
+        self.walk_past(window, [])
+    }
+
+    /// The same, passing over other stretches as well.
+    fn walk_past(&self, window: Window, others: impl IntoIterator<Item = (Timestamp, Timestamp)>) -> Walk {
+        let gaps = self.gaps.iter().map(|gap| (gap.run.first, gap.run.last));
+        Walk::new(self.epochs.clone(), gaps.chain(others), window, self.next_due_at)
+    }
+
+    /// These facts with the spans of the same window.
+    fn with(self, spans: Vec<StatusSpan>) -> TimeFacts {
+        let Self { epochs, gaps, next_due_at } = self;
+        TimeFacts { spans, epochs, gaps, next_due_at }
+    }
+
+    /// The newest part of a window of which these facts are whole, and the part before it that is still to be asked for.
+    fn whole_part(&self, window: Window, most: usize) -> (Window, Option<Window>) {
+        self.clone().with(Vec::new()).whole_part(window, most)
+    }
+}
+
+/// As much of a check as figures are made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figure {
+    slot: Timestamp,
+    origin: Origin,
+    verdict: Verdict,
+    latency: std::time::Duration,
+}
+
+impl TryFrom<FigureRow> for Figure {
+    type Error = crate::row::Unreadable;
+
+    fn try_from(row: FigureRow) -> Result<Self, Self::Error> {
+        Ok(Self {
+            slot: Timestamp::from_micros(row.slot),
+            origin: Origin::of_code(row.origin)?,
+            verdict: Verdict::of_code(row.verdict)?,
+            latency: duration(row.latency_us),
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! Pages of checks, the newest checks, and how time was spent.
+
+use std::collections::{BTreeMap, HashMap};
+
+use watchkeeper_domain::check::Check;
+use watchkeeper_domain::id::MonitorId;
+use watchkeeper_domain::port::{CheckPage, CheckQuery};
+use watchkeeper_domain::time::{Timestamp, Window};
+use watchkeeper_domain::uptime::TimeFacts;
+use watchkeeper_domain::verdict::Verdict;
+
+use super::{MAX_FACTS, Reader, Stretch, Walk};
+use crate::row::Fault;
+
+/// The most checks of one page.
+const MAX_PAGE: usize = 1_000;
+/// How many stretches of slots one question looks into before it answers with what it has.
+const MAX_STRETCHES: usize = 8;
+/// How many slots of a monitor are looked up beyond what is wanted at first, since the newest is often under way.
+const UNDER_WAY: usize = 1;
+/// How many epochs and gaps of each of many monitors are read at first, and by how much more each time that it was not
+/// enough.
+const FEW_FACTS: usize = 4;
+const MORE_FACTS: usize = 4;
+
+/// A page of the log: stretches of slots are looked into until it is full, the window is through, or it has been enough.
+pub(crate) async fn page(reader: &mut impl Reader, query: &CheckQuery) -> Result<CheckPage, Fault> {
+    let CheckQuery { monitor, window, verdict, limit, .. } = query;
+    let limit = usize::try_from(*limit).unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
+    let known = reader.facts(&[(*monitor, *window)], MAX_FACTS).await?;
+    let Some(known) = known.get(monitor) else { return Ok(CheckPage::default()) };
+    let (whole, before) = known.whole_part(*window, MAX_FACTS);
+    let has_slots = verdict.is_none_or(|verdict| verdict == Verdict::Up);
+    let mut walk = if has_slots { known.walk(whole) } else { Walk::new(Vec::new(), [], whole, None) };
+    let mut checks: Vec<Check> = Vec::new();
+    let mut more_before = None;
+    for _ in 0..MAX_STRETCHES {
+        let stretch = walk.next(limit + 1);
+        let (is_last, from) = (stretch.is_last, stretch.window.from());
+        checks.extend(reader.checks_in(&[(*monitor, stretch)], *verdict, limit + 1).await?);
+        more_before = (!is_last || before.is_some()).then_some(from);
+        if checks.len() > limit {
+            checks.truncate(limit);
+            more_before = checks.last().map(|check| check.slot);
+            break;
+        }
+        if is_last {
+            break;
+        }
+    }
+    Ok(CheckPage { checks, more_before })
+}
+
+/// Where the search for the newest checks of a monitor has come to.
+struct Search {
+    /// What has not been looked into.
+    rest: Window,
+    /// The walk through the newest part of it, and what lies before that part; `None` where no facts are known of it.
+    walk: Option<(Walk, Option<Window>)>,
+}
+
+/// The newest checks of many monitors, the newest first, in the order of the monitors: all take each step together.
+pub(crate) async fn recent(
+    reader: &mut impl Reader,
+    monitors: &[MonitorId],
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<Vec<Check>>, Fault> {
+    let limit = usize::try_from(limit).unwrap_or(MAX_PAGE).min(MAX_PAGE);
+    let Some(life) = Window::new(Timestamp::EPOCH, now.next()) else { return Ok(vec![Vec::new(); monitors.len()]) };
+    let search = |monitor: &MonitorId| (*monitor, Search { rest: life, walk: None });
+    let mut searches: BTreeMap<MonitorId, Search> = monitors.iter().map(search).collect();
+    let mut found: HashMap<MonitorId, Vec<Check>> = HashMap::with_capacity(monitors.len());
+    let mut most = FEW_FACTS;
+    for _ in 0..MAX_STRETCHES {
+        if searches.is_empty() {
+            break;
+        }
+        begin_walks(reader, &mut searches, most).await?;
+        most = most.saturating_mul(MORE_FACTS).min(MAX_FACTS);
+        let next = |(monitor, search): (&MonitorId, &mut Search)| {
+            Some((*monitor, search.walk.as_mut()?.0.next(limit + UNDER_WAY)))
+        };
+        let stretches: Vec<(MonitorId, Stretch)> = searches.iter_mut().filter_map(next).collect();
+        for check in reader.checks_in(&stretches, None, limit).await? {
+            found.entry(check.monitor).or_default().push(check);
+        }
+        for (monitor, stretch) in stretches {
+            let Some(search) = searches.get_mut(&monitor) else { continue };
+            let before = search.walk.as_ref().and_then(|(_, before)| *before).filter(|_| stretch.is_last);
+            let is_over = stretch.is_last && before.is_none();
+            if is_over || found.get(&monitor).is_some_and(|checks| checks.len() >= limit) {
+                searches.remove(&monitor);
+            } else if let Some(before) = before {
+                *search = Search { rest: before, walk: None };
+            }
+        }
+    }
+    let newest = |monitor: &MonitorId| {
+        let mut checks = found.get(monitor).cloned().unwrap_or_default();
+        checks.truncate(limit);
+        checks
+    };
+    Ok(monitors.iter().map(newest).collect())
+}
+
+/// Finds out where to look of those that have not been looked into; what is not there is not looked for.
+async fn begin_walks(
+    reader: &mut impl Reader,
+    searches: &mut BTreeMap<MonitorId, Search>,
+    most: usize,
+) -> Result<(), Fault> {
+    let idle = searches.iter().filter(|(_, search)| search.walk.is_none());
+    let asked: Vec<(MonitorId, Window)> = idle.map(|(monitor, search)| (*monitor, search.rest)).collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let known = reader.facts(&asked, most).await?;
+    for (monitor, window) in asked {
+        match (known.get(&monitor), searches.get_mut(&monitor)) {
+            (Some(facts), Some(search)) => {
+                let (whole, before) = facts.whole_part(window, most);
+                search.walk = Some((facts.walk(whole), before));
+            }
+            _ => drop(searches.remove(&monitor)),
+        }
+    }
+    Ok(())
+}
+
+/// What is needed for the uptime of monitors, in the order asked for.
+pub(crate) async fn time_facts(
+    reader: &mut impl Reader,
+    asked: &[(MonitorId, Window)],
+    most: u32,
+) -> Result<Vec<TimeFacts>, Fault> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
+    let mut known = reader.facts(asked, most).await?;
+    let mut spans = reader.spans(asked, most).await?;
+    let facts = |(monitor, _): &(MonitorId, Window)| {
+        let Some(known) = known.remove(monitor) else { return TimeFacts::default() };
+        known.with(spans.remove(monitor).unwrap_or_default())
+    };
+    Ok(asked.iter().map(facts).collect())
+}

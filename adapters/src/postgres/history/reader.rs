@@ -1,0 +1,115 @@
+//! A reader of one snapshot.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use sqlx::{FromRow, PgConnection};
+use watchkeeper_domain::check::{Check, Origin, Region};
+use watchkeeper_domain::histogram::Histogram;
+use watchkeeper_domain::id::MonitorId;
+use watchkeeper_domain::rollup::HourSum;
+use watchkeeper_domain::time::{Timestamp, Window};
+use watchkeeper_domain::uptime::StatusSpan;
+use watchkeeper_domain::verdict::Verdict;
+
+use crate::log::{Facts, Figure, Reader, Stretch};
+use crate::postgres::instant::Instant;
+use crate::postgres::{facts, log, rollup};
+use crate::row::{Code, Fault, Unreadable};
+
+/// A reader of one snapshot.
+pub(super) struct LogReader<'s> {
+    snapshot: &'s mut PgConnection,
+    region: &'s Region,
+}
+
+impl<'s> LogReader<'s> {
+    pub(super) fn new(snapshot: &'s mut PgConnection, region: &'s Region) -> Self {
+        Self { snapshot, region }
+    }
+}
+
+#[derive(FromRow)]
+struct HourRow {
+    began_at: Instant,
+    up: i64,
+    degraded: i64,
+    down: i64,
+    latencies: Vec<u8>,
+}
+
+#[async_trait]
+impl Reader for LogReader<'_> {
+    async fn facts(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<HashMap<MonitorId, Facts>, Fault> {
+        facts::facts(self.snapshot, asked, self.region, most).await
+    }
+
+    async fn spans(
+        &mut self,
+        asked: &[(MonitorId, Window)],
+        most: usize,
+    ) -> Result<HashMap<MonitorId, Vec<StatusSpan>>, Fault> {
+        facts::spans(self.snapshot, asked, most).await
+    }
+
+    async fn checks_in(
+        &mut self,
+        stretches: &[(MonitorId, Stretch)],
+        verdict: Option<Verdict>,
+        most: usize,
+    ) -> Result<Vec<Check>, Fault> {
+        log::checks_in(self.snapshot, stretches, self.region, verdict, most).await
+    }
+
+    async fn figures(
+        &mut self,
+        monitor: MonitorId,
+        slots: &[Timestamp],
+        windows: &[Window],
+    ) -> Result<Vec<Figure>, Fault> {
+        log::figures(self.snapshot, monitor, self.region, slots, windows).await
+    }
+
+    async fn claimed(&mut self, monitor: MonitorId) -> Result<Vec<Timestamp>, Fault> {
+        let claimed: Vec<Instant> = sqlx::query_scalar(
+            "SELECT slot FROM claims WHERE monitor_id = $1 AND region = $2 AND origin = $3 ORDER BY slot",
+        )
+        .bind(monitor.uuid())
+        .bind(self.region.as_str())
+        .bind(Origin::Scheduled.code())
+        .fetch_all(&mut *self.snapshot)
+        .await?;
+        Ok(claimed.into_iter().map(|slot| slot.0).collect())
+    }
+
+    async fn rolled_to(&mut self) -> Result<Option<Timestamp>, Fault> {
+        rollup::rolled_to(self.snapshot).await
+    }
+
+    async fn hours(&mut self, monitor: MonitorId, hours: &[Window]) -> Result<Vec<(Timestamp, HourSum)>, Fault> {
+        let rows: Vec<HourRow> = sqlx::query_as(
+            "SELECT r.began_at, r.up, r.degraded, r.down, r.latencies
+             FROM unnest($1::timestamptz[]) AS w (began_at)
+             CROSS JOIN LATERAL (
+                 SELECT *
+                 FROM rollups
+                 WHERE period = $2 AND began_at = w.began_at AND monitor_id = $3 AND region = $4
+                 LIMIT 1
+             ) AS r",
+        )
+        .bind(hours.iter().map(|hour| Instant(hour.from())).collect::<Vec<_>>())
+        .bind(rollup::HOURLY)
+        .bind(monitor.uuid())
+        .bind(self.region.as_str())
+        .fetch_all(&mut *self.snapshot)
+        .await?;
+        let count = |count: i64| u64::try_from(count).unwrap_or(0);
+        let hour = |row: HourRow| {
+            let latencies = Histogram::from_bytes(&row.latencies);
+            let latencies = latencies.ok_or_else(|| Unreadable::new("Histogram", "a stored rollup"))?;
+            let (up, degraded, down) = (count(row.up), count(row.degraded), count(row.down));
+            Ok((row.began_at.0, HourSum { up, degraded, down, latencies }))
+        };
+        rows.into_iter().map(hour).collect()
+    }
+}

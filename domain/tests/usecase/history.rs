@@ -1,0 +1,82 @@
+//! Reading what happened, however much that is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use watchkeeper_domain::check::{Claim, Region, Settled};
+use watchkeeper_domain::id::{LeaseToken, MonitorId};
+use watchkeeper_domain::monitor::Monitor;
+use watchkeeper_domain::port::{CheckRepo, ClaimRequest, IdGenerator, MonitorRepo};
+use watchkeeper_domain::schedule::Schedule;
+use watchkeeper_domain::status::{Confirmation, Status};
+use watchkeeper_domain::testkit::fixture::{self, T0};
+use watchkeeper_domain::testkit::{CountingIds, MemoryStore, SteppingClock};
+use watchkeeper_domain::time::Timestamp;
+use watchkeeper_domain::usecase::{History, HistoryError, MAX_TIMELINE_STRETCHES, WindowRequest};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A monitor that was found up and down in turns, each time for a minute, so many times.
+struct Fickle {
+    history: History,
+    monitor: Monitor,
+    now: Timestamp,
+}
+
+impl Fickle {
+    async fn after(changes: u32) -> Self {
+        let ids = Arc::new(CountingIds::new());
+        let store = Arc::new(MemoryStore::new(ids.clone()));
+        let workspace = fixture::account("ada@example.org").user.workspace;
+        let mut monitor = fixture::monitor(MonitorId::new(ids.uuid()), workspace, 60, T0);
+        monitor.settings.confirmation = Confirmation { before_down: 0, before_up: 0 };
+        monitor.created_at = Schedule::of(monitor.id, monitor.settings.interval).at_or_after(T0);
+        store.create_monitor(&monitor, 1).await.unwrap();
+        for number in 0..changes {
+            let now = monitor.created_at.plus(MINUTE * number);
+            let token = LeaseToken::new(ids.uuid());
+            let request = ClaimRequest { region: Region::default(), now, horizon: now, limit: 10, token };
+            let judge: fn(&Claim) -> Settled = if number % 2 == 0 { fixture::up } else { fixture::down };
+            let batch: Vec<_> = store.claim(&request).await.unwrap().iter().map(judge).collect();
+            store.record(now, &batch).await.unwrap();
+        }
+        let now = monitor.created_at.plus(MINUTE * changes);
+        let history = History {
+            monitors: store.clone(),
+            repo: store.clone(),
+            incidents: store,
+            clock: Arc::new(SteppingClock::at(now)),
+            region: Region::default(),
+        };
+        Self { history, monitor, now }
+    }
+
+    fn last(&self, minutes: u32) -> WindowRequest {
+        WindowRequest { from: Some(self.now.minus(MINUTE * minutes)), to: None }
+    }
+}
+
+#[pollster::test]
+async fn a_window_that_holds_too_many_changes_is_refused_and_a_shorter_one_is_not() {
+    let most = u32::try_from(MAX_TIMELINE_STRETCHES).unwrap();
+    let fickle = Fickle::after(most + 1_000).await;
+    let (workspace, id) = (fickle.monitor.workspace, fickle.monitor.id);
+    let stretches = fickle.history.timeline(workspace, id, fickle.last(most)).await.unwrap();
+    assert_eq!(stretches.len(), MAX_TIMELINE_STRETCHES);
+    assert!(stretches.windows(2).all(|pair| pair[0].to == Some(pair[1].from) && pair[0].status != pair[1].status));
+    assert_eq!(stretches.last().map(|last| (last.status, last.to)), Some((Status::Down, Some(fickle.now))));
+    let refused = fickle.history.timeline(workspace, id, fickle.last(most + 1)).await.unwrap_err();
+    let HistoryError::Invalid(wrong) = refused else { panic!("{refused:?}") };
+    assert_eq!(wrong.iter().map(|invalid| invalid.code).collect::<Vec<_>>(), ["window_too_full"]);
+}
+
+#[pollster::test]
+async fn the_time_of_a_window_is_told_whole_however_many_changes_it_holds() {
+    let minutes = 2 * u32::try_from(MAX_TIMELINE_STRETCHES).unwrap() + 500;
+    let fickle = Fickle::after(minutes).await;
+    let whole = fickle.history.uptime(fickle.monitor.workspace, fickle.monitor.id, fickle.last(minutes)).await;
+    let (window, spent) = whole.unwrap();
+    assert_eq!(window.length(), MINUTE * minutes);
+    assert_eq!((spent.up, spent.down), (MINUTE * (minutes / 2), MINUTE * (minutes / 2)));
+    assert_eq!(spent.total(), window.length());
+}
