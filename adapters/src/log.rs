@@ -49,7 +49,6 @@ pub(crate) trait Reader: Send {
     async fn checks_in(
         &mut self,
         stretches: &[(MonitorId, Stretch)],
-        verdict: Option<Verdict>,
         most: usize,
     ) -> Result<Vec<Check>, Fault>;
 

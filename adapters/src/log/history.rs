@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use watchkeeper_domain::check::Check;
+use watchkeeper_domain::check::{Check, Origin};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::port::{CheckPage, CheckQuery};
 use watchkeeper_domain::time::{Timestamp, Window};
@@ -16,6 +16,8 @@ use crate::row::Fault;
 const MAX_PAGE: usize = 1_000;
 /// How many stretches of slots one question looks into before it answers with what it has.
 const MAX_STRETCHES: usize = 8;
+/// How many checks that are not healthy scheduled ones are read at least to find those of one verdict among them.
+const NOTABLE_AT_ONCE: usize = 100;
 /// How many slots of a monitor are looked up beyond what is wanted at first, since the newest is often under way.
 const UNDER_WAY: usize = 1;
 /// How many epochs and gaps of each of many monitors are read at first, and by how much more each time that it was not
@@ -24,20 +26,33 @@ const FEW_FACTS: usize = 4;
 const MORE_FACTS: usize = 4;
 
 /// A page of the log: stretches of slots are looked into until it is full, the window is through, or it has been enough.
+///
+/// Where one verdict is asked for, checks of others are read and left out here, so that what is read stays bounded however
+/// rare it is.
 pub(crate) async fn page(reader: &mut impl Reader, query: &CheckQuery) -> Result<CheckPage, Fault> {
     let CheckQuery { monitor, window, verdict, limit, .. } = query;
     let limit = usize::try_from(*limit).unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
     let known = reader.facts(&[(*monitor, *window)], MAX_FACTS).await?;
     let Some(known) = known.get(monitor) else { return Ok(CheckPage::default()) };
     let (whole, before) = known.whole_part(*window, MAX_FACTS);
-    let has_slots = verdict.is_none_or(|verdict| verdict == Verdict::Up);
-    let mut walk = if has_slots { known.walk(whole) } else { Walk::new(Vec::new(), [], whole, None) };
+    let walk_through = |window: Window| match verdict {
+        None | Some(Verdict::Up) => known.walk(window),
+        Some(_) => Walk::new(Vec::new(), [], window, None),
+    };
+    let most = if verdict.is_none() { limit + 1 } else { NOTABLE_AT_ONCE.max(limit + 1) };
+    let mut walk = walk_through(whole);
     let mut checks: Vec<Check> = Vec::new();
     let mut more_before = None;
     for _ in 0..MAX_STRETCHES {
         let stretch = walk.next(limit + 1);
-        let (is_last, from) = (stretch.is_last, stretch.window.from());
-        checks.extend(reader.checks_in(&[(*monitor, stretch)], *verdict, limit + 1).await?);
+        let (mut is_last, mut from) = (stretch.is_last, stretch.window.from());
+        let mut found = reader.checks_in(&[(*monitor, stretch)], most).await?;
+        if let Some(oldest) = oldest_of_too_many(&found, most) {
+            found.retain(|check| check.slot >= oldest);
+            (is_last, from) = (false, oldest);
+            walk = walk_through(whole.clip(Window::last(oldest.since(whole.from()), oldest)));
+        }
+        checks.extend(found.into_iter().filter(|check| verdict.is_none_or(|verdict| check.verdict == verdict)));
         more_before = (!is_last || before.is_some()).then_some(from);
         if checks.len() > limit {
             checks.truncate(limit);
@@ -49,6 +64,12 @@ pub(crate) async fn page(reader: &mut impl Reader, query: &CheckQuery) -> Result
         }
     }
     Ok(CheckPage { checks, more_before })
+}
+
+/// Where the oldest lies of those that are not healthy scheduled checks, if there may be more of them than were read.
+fn oldest_of_too_many(found: &[Check], most: usize) -> Option<Timestamp> {
+    let notable = found.iter().filter(|check| check.verdict != Verdict::Up || check.origin != Origin::Scheduled);
+    notable.map(|check| check.slot).nth(most.saturating_sub(1))
 }
 
 /// Where the search for the newest checks of a monitor has come to.
@@ -82,7 +103,7 @@ pub(crate) async fn recent(
             Some((*monitor, search.walk.as_mut()?.0.next(limit + UNDER_WAY)))
         };
         let stretches: Vec<(MonitorId, Stretch)> = searches.iter_mut().filter_map(next).collect();
-        for check in reader.checks_in(&stretches, None, limit).await? {
+        for check in reader.checks_in(&stretches, limit).await? {
             found.entry(check.monitor).or_default().push(check);
         }
         for (monitor, stretch) in stretches {

@@ -69,6 +69,11 @@ impl HistoryRepo for PostgresStore {
             "SELECT unix_us(first_slot) AS first_slot, unix_us(last_slot) AS last_slot, slot_count AS count, outcome
              FROM slot_gaps AS g
              WHERE monitor_id = $1 AND region = $2 AND first_slot < $4 AND last_slot >= $3
+               -- Gaps lie apart: only the last one that begins by the window's beginning can reach into it.
+               AND first_slot >= coalesce(
+                   (SELECT max(first_slot) FROM slot_gaps
+                    WHERE monitor_id = $1 AND region = $2 AND first_slot <= $3),
+                   $3)
                AND EXISTS (SELECT FROM monitors WHERE id = g.monitor_id AND deleted_at IS NULL)
              ORDER BY g.first_slot DESC
              LIMIT $5",

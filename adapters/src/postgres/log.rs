@@ -6,12 +6,11 @@ use uuid::Uuid;
 use watchkeeper_domain::check::{Check, Region};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::time::{Timestamp, Window};
-use watchkeeper_domain::verdict::Verdict;
 
 use super::instant::Instant;
 use super::storable;
 use crate::log::{Figure, Stretch};
-use crate::row::{CheckRow, Code, Fault, FigureRow};
+use crate::row::{CheckRow, Fault, FigureRow};
 
 /// Writes checks, each of which is in the log at most once. Where one is in the way, it is of the same instant of the
 /// same monitor: its claim was recorded before, and the first record stands.
@@ -84,14 +83,11 @@ pub(super) async fn checks_in(
     connection: &mut PgConnection,
     stretches: &[(MonitorId, Stretch)],
     region: &Region,
-    verdict: Option<Verdict>,
     most: usize,
 ) -> Result<Vec<Check>, Fault> {
     let Some(bounds) = bounds(stretches) else { return Ok(Vec::new()) };
-    let mut rows = notable(connection, stretches, region, bounds, verdict, most).await?;
-    if verdict.is_none_or(|verdict| verdict == Verdict::Up) {
-        rows.extend(healthy(connection, stretches, region, bounds).await?);
-    }
+    let mut rows = notable(connection, stretches, region, bounds, most).await?;
+    rows.extend(healthy(connection, stretches, region, bounds).await?);
     let check = |row: LogRow| Ok(row.check.check(MonitorId::new(row.monitor_id), region)?);
     let mut checks = rows.into_iter().map(check).collect::<Result<Vec<Check>, Fault>>()?;
     checks.sort_by_key(|check| std::cmp::Reverse(check.slot));
@@ -113,6 +109,9 @@ async fn healthy(
     bounds: Window,
 ) -> Result<Vec<LogRow>, Fault> {
     let (monitors, slots) = keys(stretches);
+    if slots.is_empty() {
+        return Ok(Vec::new());
+    }
     // The LIMIT keeps the planner at one look-up for each key, which is what the key order of the log is made for.
     let rows = sqlx::query_as(
         "SELECT w.monitor_id, unix_us(c.slot) AS slot, c.origin, unix_us(c.checked_at) AS checked_at, c.verdict,
@@ -143,7 +142,6 @@ async fn notable(
     stretches: &[(MonitorId, Stretch)],
     region: &Region,
     bounds: Window,
-    verdict: Option<Verdict>,
     most: usize,
 ) -> Result<Vec<LogRow>, Fault> {
     let rows = sqlx::query_as(
@@ -156,9 +154,9 @@ async fn notable(
              FROM checks
              WHERE (verdict <> 1 OR origin <> 0)
                AND monitor_id = w.monitor_id AND region = $4 AND slot >= w.begins AND slot < w.ends
-               AND slot >= $5 AND slot < $6 AND ($7::smallint IS NULL OR verdict = $7)
+               AND slot >= $5 AND slot < $6
              ORDER BY slot DESC
-             LIMIT $8
+             LIMIT $7
          ) AS c
          LEFT JOIN LATERAL (
              SELECT evidence
@@ -173,7 +171,6 @@ async fn notable(
     .bind(region.as_str())
     .bind(Instant(bounds.from()))
     .bind(Instant(bounds.to()))
-    .bind(verdict.map(|verdict| verdict.code()))
     .bind(i64::try_from(most).unwrap_or(i64::MAX))
     .fetch_all(connection)
     .await?;

@@ -63,17 +63,23 @@ impl HistoryRepo for SqliteStore {
         limit: u32,
     ) -> RepoResult<Vec<Gap>> {
         let rows: Vec<GapRow> = sqlx::query_as(
-            "SELECT first_slot, last_slot, count, outcome
-               FROM slot_gaps
-              WHERE monitor_key = (SELECT key FROM monitors WHERE id = ? AND deleted_at IS NULL)
-                AND region = ? AND first_slot < ? AND last_slot >= ?
-              ORDER BY first_slot DESC
-              LIMIT ?",
+            "SELECT g.first_slot, g.last_slot, g.count, g.outcome
+               FROM monitors AS m
+              CROSS JOIN slot_gaps AS g ON g.monitor_key = m.key AND g.region = ?2
+              WHERE m.id = ?1 AND m.deleted_at IS NULL
+                AND g.first_slot < ?4 AND g.last_slot >= ?3
+                -- Gaps lie apart: only the last one that begins by the window's beginning can reach into it.
+                AND g.first_slot >= coalesce((SELECT first_slot
+                                                FROM slot_gaps
+                                               WHERE monitor_key = m.key AND region = ?2 AND first_slot <= ?3
+                                               ORDER BY first_slot DESC LIMIT 1), ?3)
+              ORDER BY g.first_slot DESC
+              LIMIT ?5",
         )
         .bind(monitor.uuid())
         .bind(region.as_str())
-        .bind(before.map_or(window.to(), |before| before.min(window.to())).as_micros())
         .bind(window.from().as_micros())
+        .bind(before.map_or(window.to(), |before| before.min(window.to())).as_micros())
         .bind(limit)
         .fetch_all(&self.readers)
         .await

@@ -13,7 +13,6 @@ use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::rollup::HourSum;
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::StatusSpan;
-use watchkeeper_domain::verdict::Verdict;
 
 use super::rollup::HOUR_SECS;
 use super::values::{identifiers, instants, json, windows};
@@ -129,21 +128,17 @@ impl Reader for LogReader<'_> {
     async fn checks_in(
         &mut self,
         stretches: &[(MonitorId, Stretch)],
-        verdict: Option<Verdict>,
         most: usize,
     ) -> Result<Vec<Check>, Fault> {
         let bounds: Vec<(MonitorId, Window)> = stretches.iter().map(|(monitor, s)| (*monitor, s.window)).collect();
         let mut rows: Vec<Of<CheckRow>> = sqlx::query_as(NOTABLE)
             .bind(self.by_key(&bounds))
             .bind(self.region.as_str())
-            .bind(verdict.map(|verdict| verdict.code()))
-            .bind(i64::try_from(most.saturating_sub(1)).unwrap_or(i64::MAX))
+            .bind(i64::try_from(most.max(1)).unwrap_or(i64::MAX))
             .fetch_all(&mut *self.step)
             .await?;
-        if verdict.is_none_or(|verdict| verdict == Verdict::Up) {
-            let healthy = sqlx::query_as(HEALTHY).bind(self.slots_by_key(stretches)).bind(self.region.as_str());
-            rows.extend(healthy.fetch_all(&mut *self.step).await?);
-        }
+        let healthy = sqlx::query_as(HEALTHY).bind(self.slots_by_key(stretches)).bind(self.region.as_str());
+        rows.extend(healthy.fetch_all(&mut *self.step).await?);
         let mut checks = Vec::with_capacity(rows.len());
         for Of { monitor_key, row } in rows {
             checks.push(row.check(self.monitor(monitor_key)?, self.region)?);
@@ -307,9 +302,7 @@ pub(super) const NOTABLE: &str = "
                                  FROM checks INDEXED BY checks_notable
                                 WHERE (verdict <> 1 OR origin <> 0) AND monitor_key = asked.key AND region = ?2
                                   AND slot >= asked.begins AND slot < asked.ends
-                                  AND (?3 IS NULL OR verdict = ?3)
-                                ORDER BY slot DESC LIMIT 1 OFFSET ?4), asked.begins)
-       AND (?3 IS NULL OR c.verdict = ?3)
+                                ORDER BY slot DESC LIMIT 1 OFFSET ?3 - 1), asked.begins)
       LEFT JOIN evidence AS e ON e.slot = c.slot AND e.monitor_key = c.monitor_key AND e.region = c.region";
 
 pub(super) const HEALTHY_FIGURES: &str = "

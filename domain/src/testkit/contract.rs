@@ -224,6 +224,7 @@ macro_rules! store_contract {
                 every_check_is_read_exactly_once_page_by_page
                 a_window_bounds_what_is_read
                 checks_are_read_by_their_verdict
+                a_rare_verdict_is_found_behind_many_others
                 the_log_of_one_monitor_is_its_own
                 the_newest_checks_of_several_monitors_come_in_their_order
                 the_newest_checks_are_found_however_old

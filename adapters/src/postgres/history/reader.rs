@@ -10,7 +10,6 @@ use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::rollup::HourSum;
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::StatusSpan;
-use watchkeeper_domain::verdict::Verdict;
 
 use crate::log::{Facts, Figure, Reader, Stretch};
 use crate::postgres::instant::Instant;
@@ -55,10 +54,9 @@ impl Reader for LogReader<'_> {
     async fn checks_in(
         &mut self,
         stretches: &[(MonitorId, Stretch)],
-        verdict: Option<Verdict>,
         most: usize,
     ) -> Result<Vec<Check>, Fault> {
-        log::checks_in(self.snapshot, stretches, self.region, verdict, most).await
+        log::checks_in(self.snapshot, stretches, self.region, most).await
     }
 
     async fn figures(

@@ -80,6 +80,24 @@ pub async fn checks_are_read_by_their_verdict(stage: &Stage) {
     }
 }
 
+/// Also where it lies behind hundreds of others: they are passed over in bounded steps.
+pub async fn a_rare_verdict_is_found_behind_many_others(stage: &Stage) {
+    let m = stage.monitor_with(|settings| settings.confirmation = AT_ONCE).await;
+    stage.check_of(&m, m.slot(0), degraded).await;
+    let manual = stage.claim_manual(&m.monitor, m.slot(0).plus(seconds(9))).await;
+    stage.settle(up(&manual)).await;
+    for number in 1..=230 {
+        stage.check_of(&m, m.slot(number), down).await;
+    }
+    for (verdict, count) in [(Verdict::Degraded, 1), (Verdict::Up, 1), (Verdict::Down, 230)] {
+        for limit in [1, 150] {
+            let read = stage.read_through(query(m.id(), era(), Some(verdict), limit)).await;
+            assert!(read.iter().all(|check| check.verdict == verdict), "{verdict:?} by {limit}");
+            assert_eq!(read.len(), count, "{verdict:?} by {limit}");
+        }
+    }
+}
+
 /// Nothing of another monitor, nor of another region.
 pub async fn the_log_of_one_monitor_is_its_own(stage: &Stage) {
     let (m, other) = (stage.monitor_every(60).await, stage.monitor_every(60).await);
