@@ -46,11 +46,7 @@ pub(crate) trait Reader: Send {
 
     /// The checks of monitors in stretches of their slots, the newest first, at most `most` of those in each stretch that
     /// are not healthy scheduled ones. The monitors have been asked for their facts.
-    async fn checks_in(
-        &mut self,
-        stretches: &[(MonitorId, Stretch)],
-        most: usize,
-    ) -> Result<Vec<Check>, Fault>;
+    async fn checks_in(&mut self, stretches: &[(MonitorId, Stretch)], most: usize) -> Result<Vec<Check>, Fault>;
 
     /// The figures of a monitor's healthy scheduled checks at some slots and of its other checks in some windows, in no
     /// order. The monitor has been asked for its facts.

@@ -9,13 +9,15 @@ mod fault;
 mod log;
 mod monitor;
 mod notice;
+mod user;
 
 pub(crate) use code::{Code, NoticeState};
 pub(crate) use evidence::EvidenceJson;
 pub(crate) use fault::{Fault, Unreadable};
 pub(crate) use log::{CheckRow, EpochRow, FigureRow, GapRow, SpanRow, schedule};
 pub(crate) use monitor::{MonitorRow, SettingsRow, StateRow};
-pub(crate) use notice::{DeliveryRow, IncidentRow, NoticeRow};
+pub(crate) use notice::{ChannelRow, DeliveryRow, IncidentRow, NoticeRow, outcome_columns};
+pub(crate) use user::UserRow;
 
 use std::time::Duration;
 

@@ -76,6 +76,25 @@ pub fn confirmation_deadline(epoch: &Epoch, slot: Timestamp) -> Timestamp {
     epoch.first_after(slot)
 }
 
+/// How far a check beside the schedule is moved on at the most while its instant is taken, in microseconds.
+pub const MAX_MOVES: usize = 1_000;
+
+/// The instants at which something beside the schedule may be put that wants the first of them: the first one that no
+/// check and no open work of the monitor has taken is its own. They end after [`MAX_MOVES`], which are never all taken.
+pub fn instants_from(at: Timestamp) -> impl Iterator<Item = Timestamp> {
+    std::iter::successors(Some(at), |at| Some(at.next())).take(MAX_MOVES)
+}
+
+/// The same for a manual check, which keeps clear of the slots of the monitor's newest epoch, claimed or not: both find
+/// room in the log.
+pub fn instants_between_slots(
+    epoch: &Epoch,
+    next_due_at: Option<Timestamp>,
+    at: Timestamp,
+) -> impl Iterator<Item = Timestamp> {
+    instants_from(at).filter(move |at| epoch.schedule.at_or_before(*at) != *at && next_due_at != Some(*at))
+}
+
 /// Whether a check speaks about the target at a slot that was due.
 pub fn is_slot(origin: Origin) -> bool {
     origin == Origin::Scheduled
@@ -170,5 +189,22 @@ mod tests {
         }
         assert!(!leaves_as_it_is(Status::Pending, true, false, Verdict::Up));
         assert!(!leaves_as_it_is(Status::Paused, true, false, Verdict::Down));
+    }
+
+    #[test]
+    fn a_manual_check_keeps_clear_of_the_grid_and_of_the_next_slot() {
+        let epoch = Epoch {
+            monitor: MonitorId::new(Uuid::nil()),
+            region: Region::default(),
+            began_at: T0,
+            ended_at: None,
+            opening_slot: T0,
+            schedule: Schedule::from_millis(1_000, 0),
+        };
+        let slot = epoch.schedule.at_or_after(T0);
+        let first = |at, next| instants_between_slots(&epoch, next, at).take(2).collect::<Vec<_>>();
+        assert_eq!(first(slot, None), [slot.next(), slot.next().next()]);
+        assert_eq!(first(slot.next(), Some(slot.next().next())), [slot.next(), slot.next().next().next()]);
+        assert_eq!(instants_from(slot).count(), MAX_MOVES);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::invalid::Invalid;
 use crate::monitor::Interval;
-use crate::report::Reason;
+use crate::report::{Reason, ReasonKind};
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
@@ -182,6 +182,11 @@ impl Flip {
     /// Whether an incident ends with it.
     pub fn closes_incident(&self) -> bool {
         self.from == Status::Down
+    }
+
+    /// Why it went down, for the incident that begins with it.
+    pub fn cause(&self) -> Reason {
+        self.reason.clone().unwrap_or_else(|| Reason::new(ReasonKind::Status, "the target is down"))
     }
 
     /// Whether people are told: it went down, or it is back.

@@ -9,7 +9,7 @@ use watchkeeper_domain::check::{Claim, Origin, lease_end};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::port::{ClaimRequest, ManualClaim};
 use watchkeeper_domain::schedule::Plan;
-use watchkeeper_domain::settle::{confirmation_deadline, is_slot};
+use watchkeeper_domain::settle::{confirmation_deadline, instants_between_slots, is_slot};
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::{Gap, GapOutcome};
 
@@ -17,9 +17,6 @@ use super::gap::{Silent, fall_silent};
 use super::instant::Instant;
 use super::standing::watched;
 use crate::row::{Code, Fault, MAX_LOST, schedule};
-
-/// How far a manual check is moved on at the most while its instant is taken.
-const MAX_MOVES: u32 = 1_000;
 
 /// Takes what [`watchkeeper_domain::port::CheckRepo::claim`] says.
 pub(super) async fn claim(connection: &mut PgConnection, request: &ClaimRequest) -> Result<Vec<Claim>, Fault> {
@@ -266,11 +263,7 @@ pub(super) async fn claim_manual(connection: &mut PgConnection, request: &Manual
             .bind(request.region.as_str())
             .fetch_optional(&mut *connection)
             .await?;
-    let is_slot = |at: Timestamp| {
-        epoch.schedule.at_or_before(at) == at || next_due_at.is_some_and(|next_due_at| next_due_at.0 == at)
-    };
-    let mut slot = request.now;
-    for _ in 0..MAX_MOVES {
+    for slot in instants_between_slots(&epoch, next_due_at.map(|slot| slot.0), request.now) {
         let claim = Claim {
             monitor: request.monitor,
             region: request.region.clone(),
@@ -281,12 +274,11 @@ pub(super) async fn claim_manual(connection: &mut PgConnection, request: &Manual
             lease_until: lease_end(slot, request.now, monitor.settings.timeout.duration()),
             version: monitor.version,
         };
-        if !is_slot(slot) && open_claim(connection, &claim).await? {
+        if open_claim(connection, &claim).await? {
             return Ok(Some(claim));
         }
-        slot = slot.next();
     }
-    Err(Fault::Sql(sqlx::Error::Protocol("no instant is free for a manual check".into())))
+    Err(Fault::NoInstant)
 }
 
 /// Opens a claim unless its instant is taken.

@@ -8,7 +8,7 @@ use watchkeeper_domain::check::{Origin, Region};
 use watchkeeper_domain::id::{IncidentId, MonitorId};
 use watchkeeper_domain::incident::Ending;
 use watchkeeper_domain::port::IdGenerator;
-use watchkeeper_domain::report::{Evidence, Reason, ReasonKind};
+use watchkeeper_domain::report::{Evidence, Reason};
 use watchkeeper_domain::schedule::Epoch;
 use watchkeeper_domain::settle::{Standing, confirmation_deadline};
 use watchkeeper_domain::status::Flip;
@@ -104,8 +104,7 @@ async fn open_incidents(
         return Ok(HashMap::new());
     }
     let new: Vec<Uuid> = opening.iter().map(|_| ids.uuid()).collect();
-    let unnamed = Reason::new(ReasonKind::Status, "the target is down");
-    let causes: Vec<&Reason> = opening.iter().map(|(turn, _)| turn.flip.reason.as_ref().unwrap_or(&unnamed)).collect();
+    let causes: Vec<Reason> = opening.iter().map(|(turn, _)| turn.flip.cause()).collect();
     let evidence = |(turn, _): &(&Turn, &Standing)| turn.evidence.as_ref().map(EvidenceJson::text).transpose();
     let settings = opening.iter().map(|(_, standing)| &standing.monitor.settings);
     let instants = |slot: fn(&Flip) -> Timestamp| -> Vec<Instant> {

@@ -122,17 +122,8 @@ fn extended(
     let fresh = written.range(beginning..(silent.monitor, first)).next_back().map(|(_, silent)| silent.gap);
     let before = stored.into_iter().chain(fresh).max_by_key(|gap| (gap.run.first, gap.run.last));
     let grid = schedule(row.interval_ms, row.phase_ms);
-    let follows = |gap: &Gap| {
-        gap.outcome == silent.gap.outcome
-            && gap.run.last.as_micros() >= row.opening_slot
-            && grid.after(gap.run.last) == first
-    };
-    let run = before.filter(follows).map_or(silent.gap.run, |gap| SlotRun {
-        first: gap.run.first,
-        last: silent.gap.run.last,
-        count: gap.run.count.saturating_add(silent.gap.run.count),
-    });
-    Ok(Silent { gap: Gap { run, ..silent.gap }, ..silent.clone() })
+    let gap = silent.gap.joined_to(before, Timestamp::from_micros(row.opening_slot), grid);
+    Ok(Silent { gap, ..silent.clone() })
 }
 
 async fn write_gaps(connection: &mut PgConnection, gaps: Vec<Silent>) -> Result<(), Fault> {

@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 use uuid::Uuid;
 use watchkeeper_domain::id::LeaseToken;
-use watchkeeper_domain::notice::{Delivery, DeliveryOutcome, NOTICE_LEASE, Notice, NoticeClaim};
+use watchkeeper_domain::notice::{Delivery, NOTICE_LEASE, Notice, NoticeClaim};
 use watchkeeper_domain::port::{NoticeRepo, RepoResult};
 use watchkeeper_domain::time::Timestamp;
 
 use super::instant::Instant;
 use super::{PostgresStore, bigint, commit, storable};
-use crate::row::{Code, Fault, NoticeRow, NoticeState, micros};
+use crate::row::{Code, Fault, NoticeRow, micros, outcome_columns};
 
 #[async_trait]
 impl NoticeRepo for PostgresStore {
@@ -62,13 +62,7 @@ impl NoticeRepo for PostgresStore {
 
 /// Moves a notice on and writes the attempt into the ledger, both only where its token holds.
 async fn record_delivery(connection: &mut PgConnection, delivery: &Delivery) -> Result<(), Fault> {
-    let (state, error, retry_at) = match &delivery.outcome {
-        DeliveryOutcome::Delivered => (NoticeState::Delivered, None, None),
-        DeliveryOutcome::Failed { error, retry_at: Some(at) } => {
-            (NoticeState::Pending, Some(storable(error)), Some(*at))
-        }
-        DeliveryOutcome::Failed { error, retry_at: None } => (NoticeState::Dead, Some(storable(error)), None),
-    };
+    let (state, error, retry_at) = outcome_columns(&delivery.outcome);
     let held: Option<Uuid> = sqlx::query_scalar(
         "UPDATE notices
          SET state = $3, token = NULL, due_at = coalesce($4, due_at)
@@ -92,7 +86,7 @@ async fn record_delivery(connection: &mut PgConnection, delivery: &Delivery) -> 
     .bind(i32::try_from(bigint(delivery.attempt)).unwrap_or(i32::MAX))
     .bind(Instant(delivery.at))
     .bind(micros(delivery.took))
-    .bind(error)
+    .bind(error.map(storable))
     .bind(retry_at.map(Instant))
     .execute(connection)
     .await?;

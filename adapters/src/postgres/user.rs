@@ -1,17 +1,16 @@
 //! Users, and all that comes into being with them.
 
 use async_trait::async_trait;
-use sqlx::{FromRow, PgConnection};
-use uuid::Uuid;
-use watchkeeper_domain::account::{Email, PasswordHash, SignUpPolicy, User};
-use watchkeeper_domain::id::{UserId, WorkspaceId};
+use sqlx::PgConnection;
+use watchkeeper_domain::account::{Email, SignUpPolicy, User};
+use watchkeeper_domain::id::UserId;
 use watchkeeper_domain::notice::ChannelKind;
 use watchkeeper_domain::port::{Credentials, NewAccount, RepoResult, SignedUp, UserRepo};
 
 use super::instant::Instant;
 use super::session::insert_session;
 use super::{PostgresStore, Work, commit, take_turns};
-use crate::row::{Code, Fault, Unreadable};
+use crate::row::{Code, Fault, UserRow};
 
 #[async_trait]
 impl UserRepo for PostgresStore {
@@ -32,7 +31,7 @@ impl UserRepo for PostgresStore {
 
     async fn credentials(&self, email: &Email) -> RepoResult<Option<Credentials>> {
         let row: Option<UserRow> = sqlx::query_as(
-            "SELECT id, email, password_hash, workspace_id, created_at
+            "SELECT id, email, password_hash, workspace_id, unix_us(created_at) AS created_at
              FROM users
              WHERE email = $1",
         )
@@ -45,7 +44,7 @@ impl UserRepo for PostgresStore {
 
     async fn user(&self, id: UserId) -> RepoResult<Option<User>> {
         let row: Option<UserRow> = sqlx::query_as(
-            "SELECT id, email, password_hash, workspace_id, created_at
+            "SELECT id, email, password_hash, workspace_id, unix_us(created_at) AS created_at
              FROM users
              WHERE id = $1",
         )
@@ -54,26 +53,6 @@ impl UserRepo for PostgresStore {
         .await
         .map_err(Fault::from)?;
         Ok(row.map(Credentials::try_from).transpose().map_err(Fault::from)?.map(|known| known.user))
-    }
-}
-
-#[derive(FromRow)]
-struct UserRow {
-    id: Uuid,
-    email: String,
-    password_hash: String,
-    workspace_id: Uuid,
-    created_at: Instant,
-}
-
-impl TryFrom<UserRow> for Credentials {
-    type Error = Unreadable;
-
-    fn try_from(row: UserRow) -> Result<Self, Unreadable> {
-        let email = Email::parse(&row.email).map_err(|_| Unreadable::new("Email", "a stored address"))?;
-        let workspace = WorkspaceId::new(row.workspace_id);
-        let user = User { id: UserId::new(row.id), email, workspace, created_at: row.created_at.0 };
-        Ok(Self { user, password: PasswordHash::new(row.password_hash) })
     }
 }
 

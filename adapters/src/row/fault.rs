@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     Unreadable(Unreadable),
     /// The stored version is newer than the one read.
     Stale,
+    /// All instants that something could be put at are taken.
+    NoInstant,
 }
 
 impl From<sqlx::Error> for Fault {
@@ -49,6 +51,7 @@ impl From<Fault> for RepoError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Stale => Self::Stale,
+            Fault::NoInstant => Self::Unavailable("every instant is taken".into()),
             Fault::Unreadable(error) => Self::Corrupt(Box::new(error)),
             Fault::Sql(error) => {
                 let remedy = remedy(&error);

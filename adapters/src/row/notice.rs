@@ -4,12 +4,12 @@ use sqlx::FromRow;
 use uuid::Uuid;
 use watchkeeper_domain::id::{ChannelId, IncidentId, MonitorId, NoticeId, WorkspaceId};
 use watchkeeper_domain::incident::{Incident, TimelineEvent};
-use watchkeeper_domain::notice::{DeliveryOutcome, Notice};
+use watchkeeper_domain::notice::{Channel, DeliveryOutcome, Notice};
 use watchkeeper_domain::report::Reason;
 use watchkeeper_domain::time::Timestamp;
 
 use super::log::reason;
-use super::{Code, EvidenceJson, Unreadable};
+use super::{Code, EvidenceJson, NoticeState, Unreadable};
 
 /// An incident as a row.
 #[derive(Clone, Debug, FromRow)]
@@ -49,6 +49,41 @@ impl TryFrom<IncidentRow> for Incident {
             cause: Reason { kind: Code::of_code(row.cause_kind)?, detail: row.cause_detail },
             evidence: row.evidence.as_deref().map(EvidenceJson::read).transpose()?,
         })
+    }
+}
+
+/// A channel as a row.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct ChannelRow {
+    pub(crate) id: Uuid,
+    pub(crate) workspace_id: Uuid,
+    pub(crate) name: String,
+    pub(crate) kind: i16,
+    pub(crate) is_enabled: bool,
+    pub(crate) created_at: i64,
+}
+
+impl TryFrom<ChannelRow> for Channel {
+    type Error = Unreadable;
+
+    fn try_from(row: ChannelRow) -> Result<Self, Unreadable> {
+        Ok(Self {
+            id: ChannelId::new(row.id),
+            workspace: WorkspaceId::new(row.workspace_id),
+            name: row.name,
+            kind: Code::of_code(row.kind)?,
+            is_enabled: row.is_enabled,
+            created_at: Timestamp::from_micros(row.created_at),
+        })
+    }
+}
+
+/// What an attempt at delivery makes of its notice: what becomes of it, why it failed, and when the next attempt is due.
+pub(crate) fn outcome_columns(outcome: &DeliveryOutcome) -> (NoticeState, Option<&str>, Option<Timestamp>) {
+    match outcome {
+        DeliveryOutcome::Delivered => (NoticeState::Delivered, None, None),
+        DeliveryOutcome::Failed { error, retry_at: Some(at) } => (NoticeState::Pending, Some(error), Some(*at)),
+        DeliveryOutcome::Failed { error, retry_at: None } => (NoticeState::Dead, Some(error), None),
     }
 }
 

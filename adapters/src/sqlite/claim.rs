@@ -9,12 +9,12 @@ use watchkeeper_domain::check::{Claim, Origin, Region, lease_end};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::port::{ClaimRequest, ManualClaim};
 use watchkeeper_domain::schedule::{Schedule, SlotRun};
-use watchkeeper_domain::settle::{confirmation_deadline, is_slot};
+use watchkeeper_domain::settle::{confirmation_deadline, instants_between_slots, is_slot};
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::GapOutcome;
 
 use super::gap;
-use super::monitor_row::{fall_silent, free_instant, newest_epoch, view};
+use super::monitor_row::{fall_silent, first_free, newest_epoch, view};
 use super::values::{pieces, query_with_rows};
 use crate::row::{Code, Fault, MAX_LOST, schedule};
 
@@ -282,13 +282,9 @@ pub(super) async fn claim_manual(step: &mut SqliteConnection, request: &ManualCl
     let Some((key, view)) = view(step, request.workspace, request.monitor).await? else { return Ok(None) };
     let region = &request.region;
     let Some(epoch) = newest_epoch(step, key, request.monitor.uuid(), region).await? else { return Ok(None) };
-    let is_kept_clear = |at: Timestamp| {
-        epoch.schedule.at_or_before(at) == at || view.next_slot.is_some_and(|(next_due_at, _)| next_due_at == at)
-    };
-    let mut slot = free_instant(step, key, region, request.now).await?;
-    while is_kept_clear(slot) {
-        slot = free_instant(step, key, region, slot.next()).await?;
-    }
+    let next_due_at = view.next_slot.map(|(next_due_at, _)| next_due_at);
+    let instants = instants_between_slots(&epoch, next_due_at, request.now);
+    let slot = first_free(step, key, region, instants).await?;
     let claim = Claim {
         monitor: request.monitor,
         region: region.clone(),

@@ -7,7 +7,7 @@ use watchkeeper_domain::id::{ChannelId, IncidentId, NoticeId, WorkspaceId};
 use watchkeeper_domain::incident::{Ending, Incident, TimelineEvent};
 use watchkeeper_domain::monitor::Monitor;
 use watchkeeper_domain::port::{IdGenerator, IncidentQuery, IncidentRepo, RepoResult};
-use watchkeeper_domain::report::{Evidence, Reason, ReasonKind};
+use watchkeeper_domain::report::Evidence;
 use watchkeeper_domain::status::Flip;
 use watchkeeper_domain::time::Timestamp;
 
@@ -178,7 +178,7 @@ async fn open(
     flip: &Flip,
     evidence: Option<&Evidence>,
 ) -> Result<(), Fault> {
-    let cause = flip.reason.clone().unwrap_or_else(|| Reason::new(ReasonKind::Status, "the target is down"));
+    let cause = flip.cause();
     sqlx::query(
         "INSERT INTO incidents
                 (id, workspace_id, monitor_key, monitor_name, target_url, started_at, confirmed_at,

@@ -125,11 +125,7 @@ impl Reader for LogReader<'_> {
         Ok(spans)
     }
 
-    async fn checks_in(
-        &mut self,
-        stretches: &[(MonitorId, Stretch)],
-        most: usize,
-    ) -> Result<Vec<Check>, Fault> {
+    async fn checks_in(&mut self, stretches: &[(MonitorId, Stretch)], most: usize) -> Result<Vec<Check>, Fault> {
         let bounds: Vec<(MonitorId, Window)> = stretches.iter().map(|(monitor, s)| (*monitor, s.window)).collect();
         let mut rows: Vec<Of<CheckRow>> = sqlx::query_as(NOTABLE)
             .bind(self.by_key(&bounds))

@@ -7,14 +7,13 @@ use watchkeeper_domain::id::{MonitorId, WorkspaceId};
 use watchkeeper_domain::monitor::{Monitor, Settings};
 use watchkeeper_domain::port::{Change, Created, MonitorRepo, MonitorView, RepoResult};
 use watchkeeper_domain::schedule::Epoch;
+use watchkeeper_domain::settle::instants_from;
 use watchkeeper_domain::status::{State, Status};
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::GapOutcome;
 
 use super::log::LogReader;
-use super::monitor_row::{
-    ViewRow, begin_span, fall_silent, free_instant, insert_epoch, newest_epoch, view, write_state,
-};
+use super::monitor_row::{ViewRow, begin_span, fall_silent, first_free, insert_epoch, newest_epoch, view, write_state};
 use super::values::{pieces, query_with_rows};
 use super::{SqliteStore, gap, incident};
 use crate::log;
@@ -282,7 +281,7 @@ async fn open_epoch(
     version: u32,
 ) -> Result<(), Fault> {
     let region = Region::default();
-    let opening_slot = free_instant(step, changing.key, &region, changing.at).await?;
+    let opening_slot = first_free(step, changing.key, &region, instants_from(changing.at)).await?;
     let epoch = Epoch::open(changing.before.monitor.id, region, settings.interval, changing.at);
     insert_epoch(step, changing.key, &Epoch { opening_slot, ..epoch }, timeout_ms(settings), version).await
 }

@@ -181,15 +181,14 @@ pub(super) async fn begin_span(
     Ok(())
 }
 
-/// The instant, or the first one after it that no check and no open work of the monitor has taken.
-pub(super) async fn free_instant(
+/// The first of some instants that no check and no open work of the monitor has taken.
+pub(super) async fn first_free(
     step: &mut SqliteConnection,
     key: i64,
     region: &Region,
-    at: Timestamp,
+    instants: impl Iterator<Item = Timestamp>,
 ) -> Result<Timestamp, Fault> {
-    let mut instant = at;
-    loop {
+    for instant in instants {
         let is_taken: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM claims WHERE monitor_key = ?1 AND region = ?2 AND slot = ?3)
                  OR EXISTS (SELECT 1 FROM checks WHERE monitor_key = ?1 AND region = ?2 AND slot = ?3)",
@@ -202,6 +201,6 @@ pub(super) async fn free_instant(
         if !is_taken {
             return Ok(instant);
         }
-        instant = instant.next();
     }
+    Err(Fault::NoInstant)
 }

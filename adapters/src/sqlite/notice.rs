@@ -1,15 +1,14 @@
 //! Channels, notices and the ledger of deliveries.
 
 use async_trait::async_trait;
-use sqlx::{FromRow, SqliteConnection};
-use uuid::Uuid;
-use watchkeeper_domain::id::{ChannelId, LeaseToken, WorkspaceId};
-use watchkeeper_domain::notice::{Channel, Delivery, DeliveryOutcome, NOTICE_LEASE, NoticeClaim};
+use sqlx::SqliteConnection;
+use watchkeeper_domain::id::{LeaseToken, WorkspaceId};
+use watchkeeper_domain::notice::{Channel, Delivery, NOTICE_LEASE, NoticeClaim};
 use watchkeeper_domain::port::{ChannelRepo, NoticeRepo, RepoResult};
 use watchkeeper_domain::time::Timestamp;
 
 use super::SqliteStore;
-use crate::row::{Code, Fault, NoticeRow, NoticeState, Unreadable, micros};
+use crate::row::{ChannelRow, Code, Fault, NoticeRow, Unreadable, micros, outcome_columns};
 
 #[async_trait]
 impl ChannelRepo for SqliteStore {
@@ -23,31 +22,6 @@ impl ChannelRepo for SqliteStore {
         .map_err(Fault::from)?;
         let channels: Result<_, Unreadable> = rows.into_iter().map(Channel::try_from).collect();
         Ok(channels.map_err(Fault::from)?)
-    }
-}
-
-#[derive(FromRow)]
-struct ChannelRow {
-    id: Uuid,
-    workspace_id: Uuid,
-    name: String,
-    kind: i16,
-    is_enabled: bool,
-    created_at: i64,
-}
-
-impl TryFrom<ChannelRow> for Channel {
-    type Error = Unreadable;
-
-    fn try_from(row: ChannelRow) -> Result<Self, Unreadable> {
-        Ok(Self {
-            id: ChannelId::new(row.id),
-            workspace: WorkspaceId::new(row.workspace_id),
-            name: row.name,
-            kind: Code::of_code(row.kind)?,
-            is_enabled: row.is_enabled,
-            created_at: Timestamp::from_micros(row.created_at),
-        })
     }
 }
 
@@ -102,13 +76,8 @@ async fn claim(
 }
 
 async fn record(step: &mut SqliteConnection, delivery: &Delivery) -> Result<(), Fault> {
-    let (state, error, retry_at) = match &delivery.outcome {
-        DeliveryOutcome::Delivered => (NoticeState::Delivered, None, None),
-        DeliveryOutcome::Failed { error, retry_at: Some(at) } => {
-            (NoticeState::Pending, Some(error.as_str()), Some(at.as_micros()))
-        }
-        DeliveryOutcome::Failed { error, retry_at: None } => (NoticeState::Dead, Some(error.as_str()), None),
-    };
+    let (state, error, retry_at) = outcome_columns(&delivery.outcome);
+    let retry_at = retry_at.map(Timestamp::as_micros);
     let moved = sqlx::query(
         "UPDATE notices SET state = ?, due_at = coalesce(?, due_at), token = NULL
           WHERE id = ? AND token = ? AND state = 0",

@@ -11,13 +11,15 @@ use watchkeeper_domain::check::{Check, Outcome, Region, Settled};
 use watchkeeper_domain::id::WorkspaceId;
 use watchkeeper_domain::port::{IdGenerator, Recorded};
 use watchkeeper_domain::schedule::SlotRun;
-use watchkeeper_domain::settle::{Consequence, Standing, confirmation_deadline, is_slot, leaves_as_it_is, settle};
+use watchkeeper_domain::settle::{
+    Consequence, Standing, confirmation_deadline, instants_from, is_slot, leaves_as_it_is, settle,
+};
 use watchkeeper_domain::status::{State, Status};
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::GapOutcome;
 use watchkeeper_domain::verdict::Verdict;
 
-use super::monitor_row::{begin_span, free_instant, write_state};
+use super::monitor_row::{begin_span, first_free, write_state};
 use super::values::{pieces, query_with_rows};
 use super::{claim, gap, incident};
 use crate::row::{CheckRow, Code, EpochRow, Fault, MonitorRow, StateRow, Unreadable};
@@ -293,7 +295,7 @@ async fn bring_about(
             }
             if let Some(at) = consequence.confirm_at {
                 let start_before = confirmation_deadline(&standing.epoch, at);
-                let at = free_instant(step, key, &check.region, at).await?;
+                let at = first_free(step, key, &check.region, instants_from(at)).await?;
                 if at < start_before {
                     claim::insert_waiting(step, key, &check.region, at, start_before).await?;
                 }

@@ -1,16 +1,13 @@
 //! Users and their workspaces.
 
 use async_trait::async_trait;
-use sqlx::FromRow;
-use uuid::Uuid;
-use watchkeeper_domain::account::{Email, PasswordHash, SignUpPolicy, User};
-use watchkeeper_domain::id::{UserId, WorkspaceId};
+use watchkeeper_domain::account::{Email, SignUpPolicy, User};
+use watchkeeper_domain::id::UserId;
 use watchkeeper_domain::notice::ChannelKind;
 use watchkeeper_domain::port::{Credentials, NewAccount, RepoResult, SignedUp, UserRepo};
-use watchkeeper_domain::time::Timestamp;
 
 use super::{SqliteStore, session};
-use crate::row::{Code, Fault, Unreadable};
+use crate::row::{Code, Fault, UserRow};
 
 #[async_trait]
 impl UserRepo for SqliteStore {
@@ -33,29 +30,6 @@ impl UserRepo for SqliteStore {
         let row = query.bind(id.uuid()).fetch_optional(&self.readers).await.map_err(Fault::from)?;
         let credentials = row.map(Credentials::try_from).transpose().map_err(Fault::from)?;
         Ok(credentials.map(|credentials| credentials.user))
-    }
-}
-
-#[derive(FromRow)]
-struct UserRow {
-    id: Uuid,
-    email: String,
-    password_hash: String,
-    workspace_id: Uuid,
-    created_at: i64,
-}
-
-impl TryFrom<UserRow> for Credentials {
-    type Error = Unreadable;
-
-    fn try_from(row: UserRow) -> Result<Self, Unreadable> {
-        let user = User {
-            id: UserId::new(row.id),
-            email: Email::parse(&row.email).map_err(|_| Unreadable::new("Email", "a stored address"))?,
-            workspace: WorkspaceId::new(row.workspace_id),
-            created_at: Timestamp::from_micros(row.created_at),
-        };
-        Ok(Self { user, password: PasswordHash::new(row.password_hash) })
     }
 }
 

@@ -51,11 +51,7 @@ impl Reader for LogReader<'_> {
         facts::spans(self.snapshot, asked, most).await
     }
 
-    async fn checks_in(
-        &mut self,
-        stretches: &[(MonitorId, Stretch)],
-        most: usize,
-    ) -> Result<Vec<Check>, Fault> {
+    async fn checks_in(&mut self, stretches: &[(MonitorId, Stretch)], most: usize) -> Result<Vec<Check>, Fault> {
         log::checks_in(self.snapshot, stretches, self.region, most).await
     }
 

@@ -10,7 +10,7 @@ use watchkeeper_domain::incident::Ending;
 use watchkeeper_domain::monitor::Settings;
 use watchkeeper_domain::port::Change;
 use watchkeeper_domain::schedule::Epoch;
-use watchkeeper_domain::settle::Standing;
+use watchkeeper_domain::settle::{Standing, instants_from};
 use watchkeeper_domain::status::State;
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::{Gap, GapOutcome};
@@ -215,11 +215,14 @@ async fn begin_epoch(
     version: u32,
     at: Timestamp,
 ) -> Result<(), Fault> {
-    let mut epoch = Epoch::open(standing.monitor.id, standing.epoch.region.clone(), settings.interval, at);
-    while is_taken(connection, &epoch).await? {
-        epoch.opening_slot = epoch.opening_slot.next();
+    let epoch = Epoch::open(standing.monitor.id, standing.epoch.region.clone(), settings.interval, at);
+    for opening_slot in instants_from(at) {
+        let epoch = Epoch { opening_slot, ..epoch.clone() };
+        if !is_taken(connection, &epoch).await? {
+            return open_epoch(connection, &epoch, settings, version).await;
+        }
     }
-    open_epoch(connection, &epoch, settings, version).await
+    Err(Fault::NoInstant)
 }
 
 /// Whether a claim or check of the monitor has the instant of its opening slot.

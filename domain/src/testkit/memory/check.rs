@@ -11,7 +11,6 @@ use crate::check::{Check, Claim, Origin, Outcome, Region, Settled, lease_end};
 use crate::id::MonitorId;
 use crate::incident::{Ending, Incident};
 use crate::port::{CheckRepo, ClaimRequest, IdGenerator, ManualClaim, Recorded, RepoResult};
-use crate::report::{Reason, ReasonKind};
 use crate::schedule::SlotRun;
 use crate::settle::{self, Standing, confirmation_deadline, is_slot};
 use crate::status::{Flip, State};
@@ -208,7 +207,6 @@ impl World {
             self.owe(&monitor, incident, flip, now, ids);
         }
         if flip.opens_incident() {
-            let unnamed = || Reason::new(ReasonKind::Status, "the target is down");
             let incident = Incident {
                 id: crate::id::IncidentId::new(ids.uuid()),
                 workspace: monitor.workspace,
@@ -218,7 +216,7 @@ impl World {
                 started_at: flip.at,
                 confirmed_at: flip.settled_by,
                 ended: None,
-                cause: flip.reason.clone().unwrap_or_else(unnamed),
+                cause: flip.cause(),
                 evidence: check.evidence.clone(),
             };
             self.owe(&monitor, incident.id, flip, now, ids);

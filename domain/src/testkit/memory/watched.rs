@@ -7,6 +7,7 @@ use crate::id::LeaseToken;
 use crate::monitor::Monitor;
 use crate::port::MonitorView;
 use crate::schedule::{Epoch, SlotRun};
+use crate::settle::{instants_between_slots, instants_from};
 use crate::status::{State, Status};
 use crate::time::Timestamp;
 use crate::uptime::{Gap, GapOutcome, StatusSpan};
@@ -79,37 +80,25 @@ impl Watched {
 
     /// The instant, or the first one after it that no check and no open work of this monitor has taken.
     pub(super) fn free_instant(&self, at: Timestamp) -> Timestamp {
-        let mut instant = at;
-        while self.checks.contains_key(&instant) || self.open.contains_key(&instant) {
-            instant = instant.next();
-        }
-        instant
+        instants_from(at).find(|at| self.is_free(*at)).unwrap_or(at)
     }
 
     /// The same, keeping clear of slots that are still to be claimed.
     pub(super) fn free_instant_between_slots(&self, at: Timestamp) -> Timestamp {
-        let is_slot = |at: Timestamp| self.epoch.schedule.at_or_before(at) == at || self.next_due_at == Some(at);
-        let mut instant = self.free_instant(at);
-        while is_slot(instant) {
-            instant = self.free_instant(instant.next());
-        }
-        instant
+        instants_between_slots(&self.epoch, self.next_due_at, at).find(|at| self.is_free(*at)).unwrap_or(at)
+    }
+
+    fn is_free(&self, at: Timestamp) -> bool {
+        !self.checks.contains_key(&at) && !self.open.contains_key(&at)
     }
 
     /// Records slots that have no check, extending the gap that they follow upon, and counts them as silence.
     pub(super) fn leave_gap(&mut self, run: SlotRun, outcome: GapOutcome) {
         self.state = self.state.silent(run.first, run.count);
         let epoch = self.epoch_of(run.first);
-        let (opening_slot, schedule) = (epoch.opening_slot, epoch.schedule);
-        let before = self.gaps.range_mut(..run.first).next_back().map(|(_, gap)| gap).filter(|gap| {
-            gap.outcome == outcome && gap.run.last >= opening_slot && schedule.after(gap.run.last) == run.first
-        });
-        match before {
-            Some(gap) => gap.run = SlotRun { first: gap.run.first, last: run.last, count: gap.run.count + run.count },
-            None => {
-                self.gaps.insert(run.first, Gap { run, outcome });
-            }
-        }
+        let before = self.gaps.range(..run.first).next_back().map(|(_, gap)| *gap);
+        let gap = Gap { run, outcome }.joined_to(before, epoch.opening_slot, epoch.schedule);
+        self.gaps.insert(gap.run.first, gap);
     }
 
     /// Ends the epoch: what was due and is not claimed is missed, what is claimed stays, what lies ahead is dropped.
