@@ -9,6 +9,8 @@
 
 mod check;
 mod claim;
+#[cfg(test)]
+mod full;
 mod gap;
 mod history;
 mod incident;
