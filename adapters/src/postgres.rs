@@ -7,7 +7,8 @@
 //! **Locks** are taken in one order, so that nodes never wait for each other in a circle: the monitor's row, its
 //! schedule row, its claims, its state row; several claims or states by their keys, which takes a `SELECT ... ORDER BY
 //! ... FOR UPDATE` of its own, since an `UPDATE` or `DELETE` locks in no order. `claim` skips schedule rows and claims
-//! that others hold. Where a rare crossing remains, PostgreSQL ends one of the two, and its caller tries again.
+//! that others hold. Where a rare crossing remains, PostgreSQL ends one of the two, which is done again here
+//! ([`PostgresStore::done_again`]).
 
 mod channel;
 mod check;
@@ -63,6 +64,21 @@ impl PostgresStore {
         Ok(self.pool.begin().await?)
     }
 
+    /// Does a step that is one transaction, and does it again, a few times at the most, where PostgreSQL ended it to let
+    /// another through.
+    async fn done_again<T, Step>(&self, step: impl Fn() -> Step) -> Result<T, Fault>
+    where
+        Step: Future<Output = Result<T, Fault>>,
+    {
+        for _ in 1..MAX_ATTEMPTS {
+            match step().await {
+                Err(fault) if fault.gave_way() => {}
+                answer => return answer,
+            }
+        }
+        step().await
+    }
+
     /// A transaction in which everything is read as it was at one moment.
     async fn snapshot(&self) -> Result<Transaction<'static, Postgres>, Fault> {
         Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
@@ -76,6 +92,9 @@ impl TimeSource for PostgresStore {
         Ok(now.map_err(Fault::from)?.0)
     }
 }
+
+/// How often a step is done at the most that PostgreSQL ends to let another through.
+const MAX_ATTEMPTS: u32 = 3;
 
 /// A number that a domain type keeps unsigned, for a `bigint` column or a `LIMIT`.
 fn bigint(value: impl TryInto<i64>) -> i64 {

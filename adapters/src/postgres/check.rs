@@ -10,6 +10,13 @@ use super::{PostgresStore, claim, commit, log, partition, record};
 use crate::row::Fault;
 
 impl PostgresStore {
+    async fn claim_once(&self, request: &ClaimRequest) -> Result<Vec<Claim>, Fault> {
+        let mut transaction = self.begin().await?;
+        let claims = claim::claim(&mut transaction, request).await?;
+        commit(transaction).await?;
+        Ok(claims)
+    }
+
     async fn record_once(&self, now: Timestamp, batch: &[Settled]) -> Result<Vec<Recorded>, Fault> {
         let mut transaction = self.begin().await?;
         let recorded = record::record(&mut transaction, now, batch, self.ids.as_ref()).await?;
@@ -30,10 +37,7 @@ impl PostgresStore {
 #[async_trait]
 impl CheckRepo for PostgresStore {
     async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>> {
-        let mut transaction = self.begin().await?;
-        let claims = claim::claim(&mut transaction, request).await?;
-        commit(transaction).await?;
-        Ok(claims)
+        Ok(self.done_again(|| self.claim_once(request)).await?)
     }
 
     async fn claim_manual(&self, request: &ManualClaim) -> RepoResult<Option<Claim>> {
@@ -44,13 +48,13 @@ impl CheckRepo for PostgresStore {
     }
 
     async fn record(&self, now: Timestamp, batch: &[Settled]) -> RepoResult<Vec<Recorded>> {
-        match self.record_once(now, batch).await {
+        match self.done_again(|| self.record_once(now, batch)).await {
             Err(fault) if log::is_without_partition(&fault) => {
                 // A batch whose slots lie too far apart is a conflict, so that its caller tries smaller ones.
                 if !self.make_room(batch).await? {
                     return Err(fault.into());
                 }
-                Ok(self.record_once(now, batch).await?)
+                Ok(self.done_again(|| self.record_once(now, batch)).await?)
             }
             answer => Ok(answer?),
         }

@@ -70,20 +70,11 @@ impl MonitorRepo for PostgresStore {
         change: &Change,
         at: Timestamp,
     ) -> RepoResult<Option<MonitorView>> {
-        let mut transaction = self.begin().await?;
-        if !change::change(&mut transaction, workspace, id, change, at).await? {
-            return Ok(None);
-        }
-        let view = view(&mut transaction, workspace, id).await?;
-        commit(transaction).await?;
-        Ok(view)
+        Ok(self.done_again(|| self.change_once(workspace, id, change, at)).await?)
     }
 
     async fn delete_monitor(&self, workspace: WorkspaceId, id: MonitorId, at: Timestamp) -> RepoResult<bool> {
-        let mut transaction = self.begin().await?;
-        let was_there = change::delete(&mut transaction, workspace, id, at).await?;
-        commit(transaction).await?;
-        Ok(was_there)
+        Ok(self.done_again(|| self.delete_once(workspace, id, at)).await?)
     }
 
     async fn monitors_by_id(&self, ids: &[MonitorId]) -> RepoResult<Vec<Monitor>> {
@@ -99,6 +90,31 @@ impl MonitorRepo for PostgresStore {
         .await
         .map_err(Fault::from)?;
         Ok(rows.into_iter().map(Monitor::try_from).collect::<Result<_, _>>().map_err(Fault::from)?)
+    }
+}
+
+impl PostgresStore {
+    async fn change_once(
+        &self,
+        workspace: WorkspaceId,
+        id: MonitorId,
+        change: &Change,
+        at: Timestamp,
+    ) -> Result<Option<MonitorView>, Fault> {
+        let mut transaction = self.begin().await?;
+        if !change::change(&mut transaction, workspace, id, change, at).await? {
+            return Ok(None);
+        }
+        let view = view(&mut transaction, workspace, id).await?;
+        commit(transaction).await?;
+        Ok(view)
+    }
+
+    async fn delete_once(&self, workspace: WorkspaceId, id: MonitorId, at: Timestamp) -> Result<bool, Fault> {
+        let mut transaction = self.begin().await?;
+        let was_there = change::delete(&mut transaction, workspace, id, at).await?;
+        commit(transaction).await?;
+        Ok(was_there)
     }
 }
 

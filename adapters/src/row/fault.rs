@@ -35,6 +35,16 @@ pub(crate) enum Fault {
     NoInstant,
 }
 
+impl Fault {
+    /// Whether PostgreSQL ended the transaction to let another through (SQLSTATE 40001 and 40P01): nothing of it has
+    /// happened, and doing it again may well succeed.
+    pub(crate) fn gave_way(&self) -> bool {
+        let Self::Sql(sqlx::Error::Database(error)) = self else { return false };
+        matches!(error.code().as_deref(), Some("40001" | "40P01"))
+            && error.as_ref().try_downcast_ref::<PgDatabaseError>().is_some()
+    }
+}
+
 impl From<sqlx::Error> for Fault {
     fn from(error: sqlx::Error) -> Self {
         Self::Sql(error)
@@ -90,8 +100,8 @@ fn of_database(error: &(dyn DatabaseError + 'static)) -> Remedy {
 /// By primary result code, the low byte of the extended one (<https://www.sqlite.org/rescode.html>).
 fn of_sqlite(extended: i32) -> Remedy {
     match extended & 0xff {
-        // ERROR, CONSTRAINT, MISMATCH, MISUSE, RANGE: the program asked for what cannot be.
-        1 | 19 | 20 | 21 | 25 => RepoError::Conflict,
+        // ERROR, TOOBIG, CONSTRAINT, MISMATCH, MISUSE, RANGE: the program asked for what cannot be.
+        1 | 18 | 19 | 20 | 21 | 25 => RepoError::Conflict,
         // CORRUPT, NOTADB.
         11 | 26 => RepoError::Corrupt,
         // BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN and the like may pass.
@@ -102,8 +112,9 @@ fn of_sqlite(extended: i32) -> Remedy {
 /// By SQLSTATE class (<https://www.postgresql.org/docs/15/errcodes-appendix.html>).
 fn of_postgres(code: &str) -> Remedy {
     match code.get(..2) {
-        // Data exception, constraint violation, syntax error or missing object.
-        Some("22" | "23" | "42") => RepoError::Conflict,
+        // Cardinality violation, data exception, constraint violation, syntax error or missing object, a limit of the
+        // server's own: trying the same again is in vain.
+        Some("21" | "22" | "23" | "42" | "54") => RepoError::Conflict,
         // XX000 is an internal error that may pass; XX001 and XX002 are corrupted data and a corrupted index.
         Some("XX") if code != "XX000" => RepoError::Corrupt,
         // Connection, transaction rollback, resources, operator intervention, system error and the like may pass.
@@ -123,10 +134,12 @@ mod tests {
     fn what_may_pass_is_unavailable_and_what_never_will_is_not() {
         assert!(matches!(of_sqlite(5)(nothing()), RepoError::Unavailable(_)));
         assert!(matches!(of_sqlite(13)(nothing()), RepoError::Unavailable(_)));
+        assert!(matches!(of_sqlite(18)(nothing()), RepoError::Conflict(_)));
         assert!(matches!(of_sqlite(2067)(nothing()), RepoError::Conflict(_)));
         assert!(matches!(of_sqlite(11)(nothing()), RepoError::Corrupt(_)));
         assert!(matches!(of_postgres("57P01")(nothing()), RepoError::Unavailable(_)));
         assert!(matches!(of_postgres("40001")(nothing()), RepoError::Unavailable(_)));
+        assert!(matches!(of_postgres("54000")(nothing()), RepoError::Conflict(_)));
         assert!(matches!(of_postgres("23505")(nothing()), RepoError::Conflict(_)));
         assert!(matches!(of_postgres("XX001")(nothing()), RepoError::Corrupt(_)));
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use sqlx::{Connection, PgConnection};
 use watchkeeper_adapters::postgres::PostgresStore;
 use watchkeeper_domain::check::{Claim, Region, Settled};
 use watchkeeper_domain::id::LeaseToken;
@@ -165,4 +166,28 @@ async fn a_deletion_while_its_result_is_recorded_hides_it_all_the_same() {
         // Neither the slot nor its confirmation is left.
         nodes.stage.assert_nothing_due(now.plus(seconds(30))).await;
     }
+}
+
+/// Of the sessions of this program's, how many wait for a lock.
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name = 'watchkeeper' AND wait_event_type = 'Lock'";
+
+#[tokio::test]
+async fn a_step_that_is_ended_to_let_another_through_is_done_again() {
+    let nodes = Nodes::start().await;
+    let claim = nodes.stage.claim_one(nodes.stage.monitor_every(60).await.slot(0)).await;
+    let mut other = PgConnection::connect(nodes.database.url()).await.unwrap();
+    // It leaves it to the one that records to find out that the two wait for each other.
+    let begin = "SET deadlock_timeout = '1min'; BEGIN; SELECT FROM monitor_states FOR UPDATE";
+    sqlx::raw_sql(begin).execute(&mut other).await.unwrap();
+    let (node, batch) = (Arc::clone(&nodes.one), [fixture::down(&claim)]);
+    let recording = tokio::spawn(async move { node.record(batch[0].claim.slot, &batch).await });
+    while sqlx::query_scalar::<_, i64>(WAITING).fetch_one(nodes.other.pool()).await.unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+    sqlx::raw_sql("SELECT FROM claims FOR UPDATE").execute(&mut other).await.unwrap();
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    let recorded = recording.await.unwrap().unwrap();
+    assert!(recorded.iter().all(is_recorded), "{recorded:?}");
+    assert_eq!(nodes.stage.log(claim.monitor).await.len(), 1);
 }
