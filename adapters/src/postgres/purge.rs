@@ -183,7 +183,21 @@ async fn purge_notable(connection: &mut PgConnection, monitor: Uuid, limit: i64)
     let regions: std::collections::BTreeSet<&String> = slots.iter().map(|(region, _)| region).collect();
     for name in regions {
         let of_region: Vec<Timestamp> = slots.iter().filter(|(of, _)| of == name).map(|(_, slot)| slot.0).collect();
-        rows += purge_slots(connection, monitor, &region(name)?, &of_region).await?;
+        let region = region(name)?;
+        rows += purge_slots(connection, monitor, &region, &of_region).await?;
+        // Their hours may lie outside of all epochs: a paused monitor is checked by hand.
+        sqlx::query(
+            "DELETE FROM rollups
+             WHERE period = $1 AND monitor_id = $2 AND region = $3
+               AND began_at = ANY (ARRAY (SELECT DISTINCT date_trunc('hour', slot, 'UTC')
+                                          FROM unnest($4::timestamptz[]) AS w (slot)))",
+        )
+        .bind(super::rollup::HOURLY)
+        .bind(monitor)
+        .bind(region.as_str())
+        .bind(of_region.into_iter().map(Instant).collect::<Vec<_>>())
+        .execute(&mut *connection)
+        .await?;
     }
     Ok(rows)
 }

@@ -118,12 +118,17 @@ const DEPENDENTS: [&str; 5] = [
       WHERE (monitor_key, began_at) IN (SELECT monitor_key, began_at FROM status_spans WHERE monitor_key = ? LIMIT ?)",
 ];
 
-/// Removes checks that are not healthy scheduled ones, with their evidence.
+/// Removes checks that are not healthy scheduled ones, with their evidence and the rollups of their hours, which may lie
+/// outside of all epochs: a paused monitor is checked by hand.
 async fn purge_notable(step: &mut SqliteConnection, key: i64, room: &mut Room) -> Result<(), Fault> {
     for statement in [
         "DELETE FROM evidence
           WHERE (slot, monitor_key, region) IN (SELECT slot, monitor_key, region FROM checks
                                                  WHERE (verdict <> 1 OR origin <> 0) AND monitor_key = ? LIMIT ?)",
+        "DELETE FROM rollups
+          WHERE (period_secs, began_at, monitor_key, region)
+                IN (SELECT 3600, slot / 3600000000 * 3600000000, monitor_key, region FROM checks
+                     WHERE (verdict <> 1 OR origin <> 0) AND monitor_key = ? LIMIT ?)",
         "DELETE FROM checks
           WHERE (slot, monitor_key, region) IN (SELECT slot, monitor_key, region FROM checks
                                                  WHERE (verdict <> 1 OR origin <> 0) AND monitor_key = ? LIMIT ?)",

@@ -16,7 +16,7 @@ use watchkeeper_domain::port::{
     UserRepo,
 };
 use watchkeeper_domain::testkit::CountingIds;
-use watchkeeper_domain::testkit::contract::Subject;
+use watchkeeper_domain::testkit::contract::{Stage, Subject};
 use watchkeeper_domain::testkit::fixture::{self, T0, seconds};
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::GapOutcome;
@@ -191,6 +191,37 @@ async fn a_slot_whose_instant_is_taken_is_not_given_and_counts_as_missed() {
     let gaps = store.gaps(monitor.id, &Region::default(), window, None, 10).await.unwrap();
     assert_eq!(gaps.iter().map(|gap| (gap.run.first, gap.outcome)).collect::<Vec<_>>(), [(T0, GapOutcome::Missed)]);
     assert_eq!(claim(&store, T0.plus(seconds(60)), 10, 2).await.len(), 1, "the next slot is given");
+}
+
+#[tokio::test]
+async fn a_purge_leaves_nothing_of_a_monitor_behind() {
+    let directory = TempDir::new().unwrap();
+    let store = Arc::new(open(directory.path()).await);
+    let stage = Stage::open(&Subject::new(store.clone())).await;
+    let now = stage.live_and_delete_a_monitor().await;
+    while store.purge(now, 50).await.unwrap().has_more {}
+    drop(stage);
+    store.close().await;
+    let path = directory.path().join("watchkeeper.db");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    for table in [
+        "monitors",
+        "monitor_states",
+        "schedule",
+        "claims",
+        "schedule_epochs",
+        "checks",
+        "evidence",
+        "slot_gaps",
+        "status_spans",
+        "incidents",
+        "notices",
+        "deliveries",
+        "rollups",
+    ] {
+        let count = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        assert_eq!(sqlx::query_scalar::<_, i64>(count).fetch_one(&pool).await.unwrap(), 0, "{table}");
+    }
 }
 
 #[tokio::test]

@@ -127,3 +127,29 @@ async fn a_purge_looks_for_no_more_slots_at_once_than_it_may_and_passes_gaps_ove
     assert!(in_vain >= 10, "a hundred slots were looked for in {in_vain} steps of ten");
     assert!(passed_over < 5, "gaps were passed over in {passed_over} steps");
 }
+
+#[tokio::test]
+async fn a_purge_leaves_nothing_of_a_monitor_behind() {
+    let nodes = Nodes::start().await;
+    let now = nodes.stage.live_and_delete_a_monitor().await;
+    while nodes.one.purge(now, 50).await.unwrap().has_more {}
+    for table in [
+        "monitors",
+        "monitor_states",
+        "schedule",
+        "claims",
+        "schedule_epochs",
+        "checks",
+        "check_evidence",
+        "slot_gaps",
+        "status_spans",
+        "incidents",
+        "notices",
+        "deliveries",
+        "rollups",
+    ] {
+        let count = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        let count: i64 = sqlx::query_scalar(count).fetch_one(nodes.one.pool()).await.unwrap();
+        assert_eq!(count, 0, "{table}");
+    }
+}

@@ -13,7 +13,7 @@ use crate::check::{Check, Claim, Region, Settled};
 use crate::id::{LeaseToken, MonitorId, WorkspaceId};
 use crate::incident::Incident;
 use crate::monitor::{Monitor, Settings};
-use crate::notice::NoticeClaim;
+use crate::notice::{Delivery, DeliveryOutcome, NoticeClaim};
 use crate::port::{
     Change, CheckQuery, ClaimRequest, Created, IdGenerator, IncidentQuery, ManualClaim, MonitorView, Recorded, Store,
 };
@@ -209,6 +209,36 @@ impl Stage {
         for claim in claims {
             self.settle(outcome(&claim)).await;
         }
+    }
+
+    /// Lets a monitor live through all that leaves a trace (a failure that is told, a gap, a pause, a check by hand during
+    /// it, rollups) and deletes it. Answers the instant afterwards.
+    pub async fn live_and_delete_a_monitor(&self) -> Timestamp {
+        let m = self.monitor_every(60).await;
+        self.take_down(&m).await;
+        let failed = |claim: &NoticeClaim| Delivery {
+            notice: claim.notice.id,
+            attempt: claim.attempt,
+            token: claim.token,
+            at: m.slot(2),
+            took: Duration::ZERO,
+            outcome: DeliveryOutcome::Failed { error: "nobody answers".into(), retry_at: None },
+        };
+        let failures: Vec<Delivery> = self.claim_notices(m.slot(2)).await.iter().map(failed).collect();
+        assert!(!failures.is_empty());
+        self.store.record_deliveries(&failures).await.unwrap();
+        self.check_up(m.slot(5)).await;
+        self.pause(&m.monitor, m.slot(6)).await;
+        let manual = self.claim_manual(&m.monitor, m.slot(200)).await;
+        self.settle(fixture::up(&manual)).await;
+        let now = m.slot(400);
+        let mut hours = 0;
+        while self.store.roll_up(now).await.unwrap().is_some() {
+            hours += 1;
+        }
+        assert!(hours > 3, "the hour of the check by hand is rolled up: {hours}");
+        assert!(self.store.delete_monitor(m.monitor.workspace, m.id(), now).await.unwrap());
+        now
     }
 
     /// Finds a monitor of the default policy up in its slot 0, down in its slot 1, and has that confirmed. Answers the
