@@ -8,7 +8,7 @@
 //! schedule row, its claims, its state row; several claims or states by their keys, which takes a `SELECT ... ORDER BY
 //! ... FOR UPDATE` of its own, since an `UPDATE` or `DELETE` locks in no order. `claim` skips schedule rows and claims
 //! that others hold. Where a rare crossing remains, PostgreSQL ends one of the two, which is done again here
-//! ([`PostgresStore::done_again`]).
+//! (`done_again`).
 
 mod channel;
 mod check;
