@@ -28,7 +28,8 @@ done
 [[ ${#missing[@]} -eq 0 ]] && exit 0
 
 if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
-    echo "The tests need these packages, please install them: ${missing[*]} (Debian's names)" >&2
+    echo "The tests need these packages, please install them: ${missing[*]} (Debian's names);" \
+        "or name what there is: a browser in CHROMIUM, a PostgreSQL server for tests in TEST_DATABASE_URL" >&2
     exit 1
 fi
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Runs the PostgreSQL store's tests on containers (testcontainers), so that this path is exercised as well. Where no Docker
 # engine answers, one is started if that can be done (as root, installing Debian's where it is missing) and stopped at the
-# end; where that cannot be done either, it says so and leaves. What it starts, it stops.
+# end; where that cannot be done either, it says so and answers 77. What it starts, it stops.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+readonly NOT_RUN=77
 
 engine=''
 directory=''
@@ -24,12 +26,12 @@ answers() { docker version --format '{{.Server.Version}}' > /dev/null 2>&1; }
 start_engine() {
     if [[ $(id -u) -ne 0 ]]; then
         echo 'stores on containers: not run, since no Docker engine answers and only root can start one'
-        exit 0
+        exit "$NOT_RUN"
     fi
     if ! command -v dockerd > /dev/null; then
-        if ! command -v apt-get > /dev/null || ! apt-get install -y --no-install-recommends docker.io iptables > /dev/null 2>&1; then
+        if ! command -v apt-get > /dev/null || ! apt-get update -qq || ! apt-get install -y --no-install-recommends docker.io iptables > /dev/null 2>&1; then
             echo 'stores on containers: not run, since no Docker engine answers and none can be installed'
-            exit 0
+            exit "$NOT_RUN"
         fi
     fi
     directory=$(mktemp -d)
@@ -50,7 +52,7 @@ start_engine() {
     done
     echo 'stores on containers: not run, since the Docker engine does not start on this machine:'
     tail -n 5 "$directory/log"
-    exit 0
+    exit "$NOT_RUN"
 }
 
 if ! answers; then

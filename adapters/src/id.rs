@@ -8,8 +8,8 @@ use watchkeeper_domain::port::IdGenerator;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemIds;
 
+#[expect(clippy::disallowed_methods, reason = "this is the adapter behind the port that the lint points to")]
 impl IdGenerator for SystemIds {
-    #[expect(clippy::disallowed_methods, reason = "this is the adapter behind the port that the lint points to")]
     fn uuid(&self) -> Uuid {
         Uuid::now_v7()
     }
