@@ -51,6 +51,8 @@ use instant::Instant;
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: PgPool,
+    /// Connections for questions about history only, which may take long: nobody who claims or records waits for them.
+    questions: PgPool,
     ids: Arc<dyn IdGenerator>,
 }
 
@@ -58,6 +60,12 @@ impl PostgresStore {
     /// The connections, for those who listen to the database's own notifications.
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// Closes all connections, once nobody uses them any more.
+    pub async fn close(&self) {
+        self.pool.close().await;
+        self.questions.close().await;
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>, Fault> {
@@ -81,7 +89,7 @@ impl PostgresStore {
 
     /// A transaction in which everything is read as it was at one moment.
     async fn snapshot(&self) -> Result<Transaction<'static, Postgres>, Fault> {
-        Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
+        Ok(self.questions.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
     }
 }
 

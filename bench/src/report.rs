@@ -57,9 +57,15 @@ fn measured(found: &Found) -> anyhow::Result<String> {
         let ratio = on.busy.cpu_us.median / found.bare_busy.cpu_us.median;
         let lateness = on.steady.late_ms[2];
         let resident = on.busy.resident_peak_mb;
+        // A slot that was missed is in no percentile, and an answer that never came says nothing of the engine.
+        let is_whole = on.steady.missed + on.steady.failed == 0;
         for (target, reached, is_reached) in [
             ("CPU per check at most 3 times the bare request", format!("{ratio:.2} times"), ratio <= MAX_RATIO),
-            ("2,000 monitors every 20 s: p99 at most 50 ms late", format!("{lateness:.1} ms"), lateness <= MAX_LATE_MS),
+            (
+                "2,000 monitors every 20 s: p99 at most 50 ms late",
+                format!("{lateness:.1} ms"),
+                is_whole && lateness <= MAX_LATE_MS,
+            ),
             ("under 100 MB with 10,000 monitors", format!("{resident:.0} MB at the most"), resident < MAX_RESIDENT_MB),
         ] {
             let verdict = if is_reached { "reached" } else { "**missed**" };

@@ -68,7 +68,8 @@ CREATE TABLE channels (
 CREATE INDEX channels_by_workspace ON channels (workspace_id, id);
 
 CREATE TABLE monitors (
-    key               INTEGER PRIMARY KEY,
+    -- Never given twice: the log refers to it without a foreign key, and must not become the past of another monitor.
+    key               INTEGER PRIMARY KEY AUTOINCREMENT,
     id                BLOB NOT NULL CONSTRAINT monitors_id_unique UNIQUE,
     workspace_id      BLOB NOT NULL REFERENCES workspaces (id),
     name              TEXT NOT NULL,

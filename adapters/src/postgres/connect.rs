@@ -16,6 +16,8 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres"
 
 /// How many connections are opened at the most.
 const MAX_CONNECTIONS: u32 = 10;
+/// One connection in so many is for questions about history.
+const SHARE_OF_QUESTIONS: u32 = 3;
 /// How long to wait for a connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// What the server is told of every session, so that whoever dies or hangs holds up nobody else for good: durations in
@@ -50,7 +52,7 @@ const OLDEST_SERVER: i32 = 150_000;
 /// How connections are pooled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolSettings {
-    /// The most connections of this process.
+    /// The most connections of this process, at least two. A part of them is for questions about history.
     pub max_connections: u32,
     /// How long a caller waits for one before the store is unavailable.
     pub acquire_timeout: Duration,
@@ -99,11 +101,14 @@ impl PostgresStore {
         }
         // Closing is a courtesy to the server.
         let _ = connection.close().await;
-        let pool = PgPoolOptions::new()
-            .max_connections(pool.max_connections)
-            .acquire_timeout(pool.acquire_timeout)
-            .connect_lazy_with(options);
-        Ok(Self { pool, ids })
+        let for_questions = (pool.max_connections / SHARE_OF_QUESTIONS).max(1);
+        let connections = |most: u32| {
+            let options = options.clone();
+            PgPoolOptions::new().max_connections(most).acquire_timeout(pool.acquire_timeout).connect_lazy_with(options)
+        };
+        let questions = connections(for_questions);
+        let pool = connections(pool.max_connections.saturating_sub(for_questions).max(1));
+        Ok(Self { pool, questions, ids })
     }
 
     /// Brings the schema up to date. Any number of nodes may do so at once: they wait for each other.

@@ -17,8 +17,8 @@ use watchkeeper_domain::verdict::Verdict;
 use super::consequence::{Confirmation, Turn, confirm, take_turns_of_status};
 use super::gap::{Silent, leave_gaps};
 use super::instant::Instant;
+use super::log;
 use super::standing::{lock_standings, write_states};
-use super::{log, rollup};
 use crate::row::{Code, Fault};
 
 /// A result whose claim was held.
@@ -49,7 +49,6 @@ pub(super) async fn record(
     let checks: Vec<Check> = accepted.iter().filter_map(Accepted::check).collect();
     log::insert_checks(connection, &checks).await?;
     let mut flips = settle_moving(connection, now, &accepted, &moving, ids).await?;
-    rollup::keep_up_with_late(connection, now, &checks).await?;
     for accepted in &accepted {
         if let Some(glance) = glances.get(&accepted.settled.claim.monitor) {
             let flip = flips.remove(&accepted.position);

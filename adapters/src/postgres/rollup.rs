@@ -1,14 +1,10 @@
 //! Rollups: closed hours of the log, so that long windows need not be read check by check.
 //!
-//! Hours are rolled up one after the other, all monitors at once; the row of `rollup_progress` is locked meanwhile. A
-//! check that is recorded late, into an hour that may be closed, takes the same lock and has its hour drawn up again.
-
-use std::collections::BTreeSet;
-use std::time::Duration;
+//! Hours are rolled up one after the other, all monitors at once; the row of `rollup_progress` is locked meanwhile. No
+//! check is recorded into an hour that is closed: what may still be is open work, and that keeps its hour open.
 
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
-use watchkeeper_domain::check::Check;
 use watchkeeper_domain::rollup::{HOUR, HourSum, has_settled, hour_of};
 use watchkeeper_domain::time::Timestamp;
 
@@ -19,12 +15,12 @@ use crate::row::{Code, Fault, duration};
 /// The period of hourly rollups in their key.
 pub(super) const HOURLY: i16 = 1;
 
-/// From what age on a check counts as late: safely less than the settling time, whatever node's clock is read.
-const LATE: Duration = Duration::from_secs(5 * 60);
 /// How many checks are fetched at once.
 const FETCH: &str = "FETCH 5000 FROM closed_hour";
 /// How many rollups are written at once.
 const ROWS: usize = 1_000;
+/// The hour of very many monitors is sorted outside of memory, which takes longer than any other statement may.
+const PATIENCE: &str = "SET LOCAL statement_timeout = '4min'";
 
 /// Up to where hours are rolled up.
 pub(super) async fn rolled_to(connection: &mut PgConnection) -> Result<Option<Timestamp>, Fault> {
@@ -46,42 +42,16 @@ pub(super) async fn roll_up(connection: &mut PgConnection, now: Timestamp) -> Re
     };
     let Some(hour) = next else { return Ok(None) };
     let end = hour.plus(HOUR);
-    if !has_settled(hour, now) || is_open(connection, end).await? {
+    if !has_settled(hour, now) || is_open(connection, end, now).await? {
         return Ok(None);
     }
-    close(connection, hour, None).await?;
+    close(connection, hour).await?;
     sqlx::query("UPDATE rollup_progress SET rolled_to = $2 WHERE period = $1")
         .bind(HOURLY)
         .bind(Instant(end))
         .execute(connection)
         .await?;
     Ok(Some(hour))
-}
-
-/// Draws up the hours again into which checks have been recorded after they were closed.
-pub(super) async fn keep_up_with_late(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    checks: &[Check],
-) -> Result<(), Fault> {
-    let late = checks.iter().filter(|check| check.slot < now.minus(LATE));
-    let mut late: BTreeSet<(Timestamp, Uuid)> = late.map(|check| (hour_of(check.slot), check.monitor.uuid())).collect();
-    if late.is_empty() {
-        return Ok(());
-    }
-    // Only an hour that is closed, or may be being closed right now, is worth waiting for.
-    let closed = rolled_to(connection).await?;
-    if closed.is_some_and(|closed| late.iter().all(|(hour, _)| *hour > closed)) {
-        return Ok(());
-    }
-    let Some(rolled_to) = lock_progress(connection).await? else { return Ok(()) };
-    late.retain(|(hour, _)| *hour < rolled_to);
-    let hours: BTreeSet<Timestamp> = late.iter().map(|(hour, _)| *hour).collect();
-    for hour in hours {
-        let monitors = late.iter().filter(|(of, _)| *of == hour).map(|(_, monitor)| *monitor).collect();
-        close(connection, hour, Some(monitors)).await?;
-    }
-    Ok(())
 }
 
 /// Locks how far hours are rolled up; `None` where somebody else holds it.
@@ -94,27 +64,25 @@ async fn lock_progress_unless_held(connection: &mut PgConnection) -> Result<Opti
     Ok(rolled_to.map(|at| at.map(|at| at.0)))
 }
 
-async fn lock_progress(connection: &mut PgConnection) -> Result<Option<Timestamp>, Fault> {
-    let rolled_to: Option<Instant> =
-        sqlx::query_scalar("SELECT rolled_to FROM rollup_progress WHERE period = $1 FOR UPDATE")
-            .bind(HOURLY)
-            .fetch_one(connection)
-            .await?;
-    Ok(rolled_to.map(|at| at.0))
-}
-
 async fn oldest_check(connection: &mut PgConnection) -> Result<Option<Timestamp>, Fault> {
     let oldest: Option<Instant> =
         sqlx::query_scalar("SELECT slot FROM checks ORDER BY slot LIMIT 1").fetch_optional(connection).await?;
     Ok(oldest.map(|at| at.0))
 }
 
-/// Whether work is open from before an instant.
-async fn is_open(connection: &mut PgConnection, end: Timestamp) -> Result<bool, Fault> {
-    let is_open = sqlx::query_scalar("SELECT EXISTS (SELECT FROM claims WHERE slot < $1)")
-        .bind(Instant(end))
-        .fetch_one(connection)
-        .await?;
+/// Whether a check of before an instant may still come: its slot is claimed, or may still be. A slot of a long interval
+/// may start for hours, at the most one and a half intervals where it opens an epoch.
+async fn is_open(connection: &mut PgConnection, end: Timestamp, now: Timestamp) -> Result<bool, Fault> {
+    let is_open = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM claims WHERE slot < $1)
+             OR EXISTS (SELECT FROM schedule
+                         WHERE next_due_at < $1
+                           AND next_due_at + interval_ms * interval '1.5 milliseconds' > $2)",
+    )
+    .bind(Instant(end))
+    .bind(Instant(now))
+    .fetch_one(connection)
+    .await?;
     Ok(is_open)
 }
 
@@ -134,19 +102,19 @@ struct Closed {
     sum: HourSum,
 }
 
-/// Draws up an hour, of all monitors or some, with one monitor in memory at a time. The hour is one contiguous stretch
-/// of the log, so that reading it whole is what the key is made for.
-async fn close(connection: &mut PgConnection, hour: Timestamp, monitors: Option<Vec<Uuid>>) -> Result<(), Fault> {
+/// Draws up an hour of all monitors, with a few of them in memory at a time. The hour is one contiguous stretch of the
+/// log, so that reading it whole is what the key is made for.
+async fn close(connection: &mut PgConnection, hour: Timestamp) -> Result<(), Fault> {
+    sqlx::query(PATIENCE).execute(&mut *connection).await?;
     sqlx::query(
         "DECLARE closed_hour NO SCROLL CURSOR FOR
          SELECT monitor_id, region, origin, verdict, latency_us
          FROM checks
-         WHERE slot >= $1 AND slot < $2 AND ($3::uuid[] IS NULL OR monitor_id = ANY ($3))
+         WHERE slot >= $1 AND slot < $2
          ORDER BY monitor_id, region",
     )
     .bind(Instant(hour))
     .bind(Instant(hour.plus(HOUR)))
-    .bind(monitors)
     .execute(&mut *connection)
     .await?;
     let mut sums: Vec<Closed> = Vec::new();
@@ -182,7 +150,9 @@ async fn write(connection: &mut PgConnection, hour: Timestamp, sums: &[Closed]) 
     sqlx::query(
         "INSERT INTO rollups (period, began_at, monitor_id, region, up, degraded, down, latencies)
          SELECT $1, $2, w.*
-         FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[]) AS w
+         FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[]) AS w (monitor_id)
+         -- A monitor that was purged meanwhile has nobody who would remove this again.
+         WHERE EXISTS (SELECT FROM monitors WHERE id = w.monitor_id)
          ON CONFLICT ON CONSTRAINT rollups_pkey
          DO UPDATE SET up = excluded.up, degraded = excluded.degraded, down = excluded.down,
                        latencies = excluded.latencies",

@@ -41,7 +41,7 @@ impl LockFile {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         private(&mut options);
-        let mut file = options.open(path_of(database))?;
+        let mut file = options.open(path_of(&resolved(database)?))?;
         match file.try_lock() {
             Ok(()) => {
                 file.set_len(0)?;
@@ -66,6 +66,18 @@ pub(super) fn private(options: &mut OpenOptions) {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     #[cfg(not(unix))]
     let _ = options;
+}
+
+/// The file itself, by whatever path it is reached: two names must not be two locks. It need not be there yet.
+fn resolved(database: &Path) -> io::Result<PathBuf> {
+    match database.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let directory = database.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let directory = directory.unwrap_or(Path::new(".")).canonicalize()?;
+            Ok(database.file_name().map_or_else(|| directory.clone(), |name| directory.join(name)))
+        }
+        path => path,
+    }
 }
 
 fn path_of(database: &Path) -> PathBuf {

@@ -226,9 +226,10 @@ async fn insert_checks(step: &mut SqliteConnection, checks: &[(i64, Region, Chec
     for piece in pieces(checks) {
         // A claim is recorded once, so that nothing is in the way. Were something, it would be of the same instant of
         // the same monitor: its claim was recorded before, and the first record stands.
-        let statement = "INSERT OR IGNORE INTO checks
+        let statement = "INSERT INTO checks
                 (slot, monitor_key, region, origin, late_us, verdict, reason_kind, reason_detail, latency_us,
-                 dns_us, connect_us, tls_us, first_byte_us, transfer_us, http_status) {rows}";
+                 dns_us, connect_us, tls_us, first_byte_us, transfer_us, http_status) {rows}
+             ON CONFLICT (slot, monitor_key, region) DO NOTHING";
         let query = piece.iter().fold(query_with_rows(statement, 15, piece.len()), |query, (key, region, row)| {
             query
                 .bind(row.slot)
@@ -251,7 +252,8 @@ async fn insert_checks(step: &mut SqliteConnection, checks: &[(i64, Region, Chec
     }
     let seen: Vec<_> = checks.iter().filter(|(_, _, row)| row.evidence.is_some()).collect();
     for piece in pieces(&seen) {
-        let statement = "INSERT OR IGNORE INTO evidence (slot, monitor_key, region, body) {rows}";
+        let statement = "INSERT INTO evidence (slot, monitor_key, region, body) {rows}
+             ON CONFLICT (slot, monitor_key, region) DO NOTHING";
         let query = piece.iter().fold(query_with_rows(statement, 4, piece.len()), |query, (key, region, row)| {
             query.bind(row.slot).bind(key).bind(region.as_str()).bind(row.evidence.as_deref())
         });

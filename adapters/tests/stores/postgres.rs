@@ -6,11 +6,15 @@ mod schema;
 mod weather;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use watchkeeper_adapters::postgres::{PoolSettings, PostgresStore};
 use watchkeeper_domain::testkit::CountingIds;
 use watchkeeper_domain::testkit::contract::{Stage, Subject};
 use watchkeeper_testdb::Database;
+
+/// How long a state that must come is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 mod contract {
     use super::fresh;

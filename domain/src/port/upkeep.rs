@@ -29,8 +29,8 @@ pub trait Upkeep: Send + Sync {
     async fn prepare(&self, now: Timestamp) -> RepoResult<()>;
 
     /// Rolls up the oldest closed hour that is not yet rolled up, of all monitors, and answers where it begins; `None`
-    /// where there is nothing to do. An hour MUST NOT be rolled up before it has been over for a quarter of an hour and
-    /// no claim of it is open. Doing it again MUST change nothing.
+    /// where there is nothing to do. An hour MUST NOT be rolled up before it has been over for a quarter of an hour, no
+    /// claim of it is open, and no slot of it may still be claimed. Doing it again MUST change nothing.
     async fn roll_up(&self, now: Timestamp) -> RepoResult<Option<Timestamp>>;
 
     /// Removes rows that nobody can see any more, at most `limit` of each kind: history of deleted monitors (what a

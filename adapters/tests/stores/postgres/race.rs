@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
 use watchkeeper_adapters::postgres::PostgresStore;
 use watchkeeper_domain::check::{Claim, Region, Settled};
 use watchkeeper_domain::id::LeaseToken;
@@ -12,7 +13,7 @@ use watchkeeper_domain::testkit::fixture::{self, seconds};
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::GapOutcome;
 
-use super::Nodes;
+use super::{Nodes, PATIENCE};
 
 fn request(now: Timestamp, limit: u32, token: LeaseToken) -> ClaimRequest {
     ClaimRequest { region: Region::default(), now, horizon: now, limit, token }
@@ -92,7 +93,7 @@ async fn a_batch_that_is_recorded_twice_at_once_counts_once() {
 }
 
 #[tokio::test]
-async fn neither_nodes_nor_late_results_wait_for_the_one_that_rolls_up() {
+async fn neither_nodes_nor_results_wait_for_the_one_that_rolls_up() {
     let nodes = Nodes::start().await;
     let specimen = nodes.stage.monitor_every(300).await;
     nodes.stage.check_up(specimen.slot(0)).await;
@@ -182,9 +183,12 @@ async fn a_step_that_is_ended_to_let_another_through_is_done_again() {
     sqlx::raw_sql(begin).execute(&mut other).await.unwrap();
     let (node, batch) = (Arc::clone(&nodes.one), [fixture::down(&claim)]);
     let recording = tokio::spawn(async move { node.record(batch[0].claim.slot, &batch).await });
-    while sqlx::query_scalar::<_, i64>(WAITING).fetch_one(nodes.other.pool()).await.unwrap() == 0 {
-        tokio::task::yield_now().await;
-    }
+    let it_waits = async {
+        while sqlx::query_scalar::<_, i64>(WAITING).fetch_one(nodes.other.pool()).await.unwrap() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, it_waits).await.expect("the one that records waits for a lock");
     sqlx::raw_sql("SELECT FROM claims FOR UPDATE").execute(&mut other).await.unwrap();
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     let recorded = recording.await.unwrap().unwrap();

@@ -106,6 +106,27 @@ pub async fn an_hour_with_an_open_claim_is_not_rolled_up(stage: &Stage) {
     assert_eq!(counts, 4);
 }
 
+/// A slot of a long interval may start for hours, and its check belongs to the hour of the slot.
+pub async fn an_hour_that_a_slot_may_still_be_claimed_of_is_not_rolled_up(stage: &Stage) {
+    let m = stage.monitor_every(12 * 3600).await;
+    stage.check_up(m.slot(0)).await;
+    let hour_of_late = hour_of(m.slot(1));
+    let now = m.slot(1).plus(HOUR * 3);
+    let mut rolled_up = Vec::new();
+    while let Some(hour) = stage.store().roll_up(now).await.unwrap() {
+        rolled_up.push(hour);
+        assert!(rolled_up.len() < 30, "rolling up comes to its end");
+    }
+    assert_eq!(rolled_up.last().map(|hour| hour.plus(HOUR)), Some(hour_of_late));
+    let late = stage.claim_one(now).await;
+    assert_eq!((late.slot, stage.store().roll_up(now).await.unwrap()), (m.slot(1), None));
+    stage.settle_at(now, fixture::up(&late)).await;
+    assert_eq!(stage.store().roll_up(now).await.unwrap(), Some(hour_of_late));
+    let window = Window::new(hour_of_late, now).unwrap();
+    let counts: u64 = read(stage, &m, window, HOUR).await.iter().map(|bucket| bucket.latencies.count()).sum();
+    assert_eq!(counts, 1);
+}
+
 /// Whatever the window and the stretches are, and doing it again changes nothing.
 pub async fn what_is_rolled_up_reads_as_the_log_does(stage: &Stage) {
     let m = stage.monitor_every(300).await;

@@ -31,7 +31,9 @@ impl Upkeep for MemoryStore {
         let mut world = self.world();
         let Some(hour) = world.rolled_up_to.or_else(|| world.first_hour()) else { return Ok(None) };
         let end = hour.plus(HOUR);
-        let is_open = |watched: &Watched| watched.open.range(..end).next().is_some();
+        let may_start =
+            |watched: &Watched| watched.next_due_at.is_some_and(|slot| slot < end && watched.epoch.after(slot) > now);
+        let is_open = |watched: &Watched| watched.open.range(..end).next().is_some() || may_start(watched);
         if !has_settled(hour, now) || world.monitors.values().any(is_open) {
             return Ok(None);
         }
