@@ -91,7 +91,7 @@ impl Metrics {
         of_engine.register("results_kept", "Finished checks that are not recorded yet", metrics.results_kept.clone());
         of_engine.register(
             "results_dropped",
-            "Finished checks that could not be kept",
+            "Finished checks that the store refused",
             metrics.results_dropped.clone(),
         );
         of_engine.register(

@@ -1,14 +1,13 @@
 //! The recorder: writes finished checks in batches, keeps them while the store is away, and does not let one result that
 //! the store refuses hold up the others.
 
-use std::collections::VecDeque;
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::sleep;
 use watchkeeper_domain::check::Settled;
 use watchkeeper_domain::port::{RepoError, RepoResult};
 use watchkeeper_domain::usecase::{Recap, Watch};
@@ -25,10 +24,6 @@ pub const BATCH_WINDOW: Duration = Duration::from_millis(100);
 
 /// In how many parts the window is waited for. Looking now and then is cheaper than being woken by every result.
 const LOOKS_PER_WINDOW: u32 = 4;
-
-/// How many finished results are kept while the store is away. Beyond that the oldest are dropped, and their slots end
-/// as missed. Nothing is claimed meanwhile, so that it takes a very large pool to get there.
-pub const MAX_KEPT_RESULTS: usize = 20_000;
 
 /// What the recorder has before it, for those who must not overtake it.
 #[derive(Debug, Default)]
@@ -62,15 +57,16 @@ impl Backlog {
     }
 }
 
-/// The recorder.
+/// The recorder. It holds one batch and leaves all else in the bounded channel, so that a store that is slow or away holds
+/// up the pool, and the pool the claiming: however long that takes, what was found is kept, and nothing piles up.
 pub struct Recorder {
     watch: Watch,
     found: mpsc::Receiver<Settled>,
-    kept: VecDeque<Settled>,
+    /// What is recorded next: empty, but for the batch that the store would not take.
+    batch: Vec<Settled>,
     backlog: Arc<Backlog>,
     news: Arc<Notify>,
     outage: Outage,
-    has_dropped: bool,
     metrics: Metrics,
 }
 
@@ -84,7 +80,7 @@ impl Recorder {
         metrics: Metrics,
     ) -> Self {
         let outage = Outage::new("recorder", &metrics, Arc::clone(&watch.ids));
-        Self { watch, found, kept: VecDeque::new(), backlog, news, outage, has_dropped: false, metrics }
+        Self { watch, found, batch: Vec::new(), backlog, news, outage, metrics }
     }
 
     /// Records until the pool is gone and everything is written.
@@ -95,77 +91,49 @@ impl Recorder {
         }
     }
 
-    /// Waits for something to record; after a failed step it goes on collecting for the length of a pause. `false` when
-    /// nothing will ever come again.
+    /// Waits for something to record; after a failed step, for the length of a pause. `false` when nothing will ever come
+    /// again.
     async fn gather(&mut self, pause: Duration) -> bool {
-        if self.kept.is_empty() {
-            match self.found.recv().await {
-                Some(first) => self.keep(first),
-                None => return false,
-            }
-            for _ in 0..LOOKS_PER_WINDOW {
-                if self.found.len() >= MAX_BATCH || self.found.is_closed() {
-                    break;
-                }
-                sleep(BATCH_WINDOW / LOOKS_PER_WINDOW).await;
-            }
+        if !self.batch.is_empty() {
+            sleep(pause).await;
             return true;
         }
-        let until = Instant::now() + pause;
-        while Instant::now() < until {
-            match timeout_at(until, self.found.recv()).await {
-                Ok(Some(settled)) => self.keep(settled),
-                Ok(None) => sleep_until(until).await,
-                Err(_) => break,
+        let Some(first) = self.found.recv().await else { return false };
+        self.batch.push(first);
+        for _ in 0..LOOKS_PER_WINDOW {
+            if self.found.len() >= MAX_BATCH || self.found.is_closed() {
+                break;
             }
+            sleep(BATCH_WINDOW / LOOKS_PER_WINDOW).await;
         }
         true
     }
 
     /// Records one batch of what has been found. Answers how long to wait before the next; zero unless the store failed.
     pub async fn step(&mut self) -> Duration {
-        for _ in 0..self.found.len() {
-            if let Ok(settled) = self.found.try_recv() {
-                self.keep(settled);
-            }
+        while self.batch.len() < MAX_BATCH
+            && let Ok(settled) = self.found.try_recv()
+        {
+            self.batch.push(settled);
         }
-        let batch: Vec<Settled> = self.kept.drain(..self.kept.len().min(MAX_BATCH)).collect();
-        if batch.is_empty() {
+        if self.batch.is_empty() {
             return Duration::ZERO;
         }
-        let answer = record(&self.watch, &batch, &self.metrics).await;
+        let answer = record(&self.watch, &self.batch, &self.metrics).await;
         let pause = match self.outage.note(answer) {
             Ok(recap) => {
-                self.backlog.sub(batch.len());
-                self.has_dropped = false;
+                self.backlog.sub(self.batch.len());
+                self.batch.clear();
                 if recap.flips.iter().any(|(_, flip)| flip.is_news()) {
                     self.news.notify_one();
                 }
                 Duration::ZERO
             }
-            Err(pause) => {
-                batch.into_iter().rev().for_each(|settled| self.kept.push_front(settled));
-                pause
-            }
+            Err(pause) => pause,
         };
         self.backlog.is_held_up.store(self.outage.lasts(), Ordering::Release);
         self.metrics.results_kept.set(i64::try_from(self.backlog.len()).unwrap_or(i64::MAX));
         pause
-    }
-
-    /// Keeps a result until it is recorded; where there are too many, the oldest goes.
-    fn keep(&mut self, settled: Settled) {
-        if self.kept.len() >= MAX_KEPT_RESULTS && self.kept.pop_front().is_some() {
-            self.backlog.sub(1);
-            self.metrics.results_dropped.inc();
-            if !std::mem::replace(&mut self.has_dropped, true) {
-                tracing::error!(
-                    most = MAX_KEPT_RESULTS,
-                    "the store is away for so long that finished checks are dropped; they will show as missed"
-                );
-            }
-        }
-        self.kept.push_back(settled);
     }
 }
 

@@ -7,7 +7,10 @@ use watchkeeper_domain::check::Settled;
 use watchkeeper_domain::testkit::fixture;
 
 use super::stage::Stage;
-use crate::engine::recorder::{Backlog, MAX_BATCH, MAX_KEPT_RESULTS, Recorder};
+use crate::engine::recorder::{BATCH_WINDOW, Backlog, MAX_BATCH, Recorder};
+
+/// How many results wait for the recorder at most.
+const MAX_WAITING: usize = MAX_BATCH * 4;
 
 struct Bench {
     recorder: Recorder,
@@ -17,7 +20,7 @@ struct Bench {
 }
 
 fn bench(stage: &Stage) -> Bench {
-    let (found, receiver) = mpsc::channel(MAX_KEPT_RESULTS * 2);
+    let (found, receiver) = mpsc::channel(MAX_WAITING);
     let (backlog, news) = (Arc::new(Backlog::default()), Arc::new(Notify::new()));
     let recorder =
         Recorder::new(stage.watch(), receiver, Arc::clone(&backlog), Arc::clone(&news), stage.metrics.clone());
@@ -102,27 +105,55 @@ async fn a_recorder_that_is_told_nothing_more_still_waits_for_a_store_that_is_aw
 }
 
 #[tokio::test(start_paused = true)]
-async fn beyond_the_bound_the_oldest_result_is_dropped() {
+async fn what_a_store_that_is_slow_but_sound_has_not_taken_keeps_its_seat() {
+    let stage = Stage::open().await;
+    for _ in 0..MAX_BATCH * 3 {
+        stage.monitor(60).await;
+    }
+    let bench = bench(&stage);
+    for claim in stage.claim().await {
+        bench.find(fixture::up(&claim));
+    }
+    let record = Duration::from_secs(5);
+    stage.switched.take(record);
+    tokio::spawn(bench.recorder.run());
+    sleep(BATCH_WINDOW + record / 2).await;
+    for waiting in [2, 1, 0] {
+        assert_eq!(MAX_WAITING - bench.found.capacity(), waiting * MAX_BATCH);
+        assert!(!bench.backlog.is_held_up(), "it is not away");
+        sleep(record).await;
+    }
+    assert!(bench.backlog.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_long_an_outage_is_what_was_found_is_kept_and_holds_up_the_pool() {
     let stage = Stage::open().await;
     let monitor = stage.monitor(60).await;
-    let mut bench = bench(&stage);
+    let bench = bench(&stage);
     let claim = stage.claim().await.remove(0);
     stage.switched.set_away(true);
     bench.find(fixture::up(&claim));
+    let running = tokio::spawn(bench.recorder.run());
+    sleep(Duration::from_secs(3600)).await;
     let stale = Settled {
         claim: watchkeeper_domain::check::Claim { slot: claim.slot.next(), ..claim.clone() },
         ..fixture::up(&claim)
     };
-    for _ in 0..MAX_KEPT_RESULTS {
-        bench.find(stale.clone());
-    }
-    bench.recorder.step().await;
-    assert_eq!((bench.backlog.len(), stage.metrics.results_dropped.get()), (MAX_KEPT_RESULTS, 1));
+    // A batch and a channel full of them, and one more.
+    let many = async {
+        loop {
+            bench.backlog.add(1);
+            bench.found.send(stale.clone()).await.unwrap();
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(3600), many).await.is_err());
+    assert_eq!(bench.backlog.len(), MAX_BATCH + MAX_WAITING + 1);
     stage.switched.set_away(false);
-    while !bench.backlog.is_empty() {
-        bench.recorder.step().await;
-    }
-    assert_eq!(stage.log(&monitor).await, [], "the first one found is gone, and the slot will be missed");
+    drop(bench.found);
+    running.await.unwrap();
+    assert_eq!(stage.log(&monitor).await.len(), 1, "the first one found is there");
+    assert_eq!(stage.metrics.results_dropped.get(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -150,12 +150,13 @@ impl Clock for TokioClock {
     }
 }
 
-/// The store behind a switch, as far as the engine writes to it: it can be away, it can be silent, and it can refuse
-/// results of one monitor.
+/// The store behind a switch, as far as the engine writes to it: it can be away, it can be slow or silent, and it can
+/// refuse results of one monitor.
 pub(crate) struct SwitchedStore {
     inner: Arc<MemoryStore>,
     is_away: AtomicBool,
     is_silent: AtomicBool,
+    time: Mutex<Duration>,
     pub(crate) refused: Mutex<Option<MonitorId>>,
     /// How many claims were asked for.
     pub(crate) claims: AtomicUsize,
@@ -169,6 +170,7 @@ impl SwitchedStore {
             inner,
             is_away: false.into(),
             is_silent: false.into(),
+            time: Mutex::default(),
             refused: Mutex::default(),
             claims: 0.into(),
             batches: Mutex::default(),
@@ -184,7 +186,16 @@ impl SwitchedStore {
         self.is_silent.store(true, Ordering::SeqCst);
     }
 
+    /// From now on each answer takes so long.
+    pub(crate) fn take(&self, time: Duration) {
+        *self.time.lock().unwrap() = time;
+    }
+
     async fn answer(&self) -> RepoResult<()> {
+        let time = *self.time.lock().unwrap();
+        if !time.is_zero() {
+            sleep(time).await;
+        }
         if self.is_silent.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
