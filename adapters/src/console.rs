@@ -2,17 +2,25 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use watchkeeper_domain::notice::{ChannelKind, NotDelivered, Notice};
 use watchkeeper_domain::port::Notifier;
 use watchkeeper_domain::status::Status;
 
 use crate::rfc3339;
 
+/// How long the console may take for a line, with those that wait before it.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Writes one line for each notice.
+///
+/// Whoever reads the other end may have stopped reading. Then one line is stuck in one thread, and attempts fail until it
+/// is through: no copies of a notice queue up behind it.
 #[derive(Debug)]
 pub struct ConsoleNotifier<W> {
     writer: Arc<Mutex<W>>,
@@ -40,13 +48,16 @@ impl<W: Write + Send + 'static> Notifier for ConsoleNotifier<W> {
 
     async fn deliver(&self, notice: &Notice) -> Result<(), NotDelivered> {
         let line = line(notice);
-        // Whoever reads the other end may have stopped reading: that holds up one thread, and not one for each notice.
-        let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        let written = spawn_blocking(move || writer.write_all(line.as_bytes()).and_then(|()| writer.flush()));
-        match written.await {
-            Ok(Ok(())) => Ok(()),
+        let write = async {
+            // It is held until the line is through, also by a thread that nobody waits for any more.
+            let mut writer = Arc::clone(&self.writer).lock_owned().await;
+            spawn_blocking(move || writer.write_all(line.as_bytes()).and_then(|()| writer.flush())).await
+        };
+        match timeout(PATIENCE, write).await {
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Err(error))) => Err(not_delivered(&error)),
             Ok(Err(error)) => Err(not_delivered(&error)),
-            Err(error) => Err(not_delivered(&error)),
+            Err(_) => Err(NotDelivered { detail: "nobody reads the console".into(), is_final: false }),
         }
     }
 }
@@ -93,6 +104,8 @@ fn word(status: Status) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use uuid::Uuid;
     use watchkeeper_domain::id::{ChannelId, IncidentId, MonitorId, NoticeId, WorkspaceId};
     use watchkeeper_domain::report::{Reason, ReasonKind};
@@ -164,5 +177,45 @@ mod tests {
             (refused.detail.as_str(), refused.is_final),
             ("the console could not be written to: broken pipe", false)
         );
+    }
+
+    /// Takes nothing until it is let go on; then it says what it took.
+    struct Blocked {
+        go_on: mpsc::Receiver<()>,
+        taken: mpsc::Sender<String>,
+    }
+
+    impl Write for Blocked {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.go_on.recv().map_err(io::Error::other)?;
+            self.taken.send(String::from_utf8_lossy(bytes).into_owned()).map_err(io::Error::other)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_console_that_nobody_reads_holds_one_line_and_fails_the_others() {
+        let ((go, go_on), (taken, took)) = (mpsc::channel(), mpsc::channel());
+        let console = ConsoleNotifier::new(Blocked { go_on, taken });
+        let shop = notice("Shop", Status::Down, None);
+        // Paused time stands still while a thread is at work, so it is moved on by hand.
+        let mut first = console.deliver(&shop);
+        assert!(futures_util::poll!(&mut first).is_pending());
+        tokio::time::advance(PATIENCE).await;
+        let refused = first.await.unwrap_err();
+        assert_eq!((refused.detail.as_str(), refused.is_final), ("nobody reads the console", false));
+        let mut again = console.deliver(&shop);
+        assert!(futures_util::poll!(&mut again).is_pending());
+        tokio::time::advance(PATIENCE).await;
+        again.await.unwrap_err();
+
+        go.send(()).unwrap();
+        go.send(()).unwrap();
+        console.deliver(&notice("Bank", Status::Down, None)).await.unwrap();
+        let lines: Vec<_> = took.try_iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+        assert_eq!(lines, ["\"Shop\"", "\"Bank\""], "the second attempt left nothing behind");
     }
 }

@@ -29,6 +29,7 @@ use watchkeeper_domain::usecase::{Accounts, Dispatch, History, Memory, Monitors,
 
 use crate::config::{Database, Settings};
 use crate::engine::Engine;
+use crate::engine::dispatcher::Punctual;
 use crate::engine::metrics::Metrics;
 use crate::failure::Failure;
 use crate::{http, secret};
@@ -195,7 +196,7 @@ impl Wiring {
 
     /// The engine.
     pub fn engine(&self, registry: &mut Registry) -> Engine {
-        let console: Arc<dyn Notifier> = Arc::new(ConsoleNotifier::stdout());
+        let console: Arc<dyn Notifier> = Arc::new(Punctual(Arc::new(ConsoleNotifier::stdout())));
         Engine {
             watch: self.watch.clone(),
             dispatch: Dispatch::new(self.store.clone(), [console], Arc::clone(&self.clock), Arc::clone(&self.ids)),

@@ -1,16 +1,23 @@
 //! The notice dispatcher: delivers what is owed to channels, never on the path of checking. A slow receiver holds up
 //! itself and nobody else.
 
+use std::collections::HashMap;
 use std::error::Error;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use watchkeeper_domain::notice::{Delivery, DeliveryOutcome};
-use watchkeeper_domain::port::{IdGenerator, RepoResult};
+use watchkeeper_domain::id::NoticeId;
+use watchkeeper_domain::notice::{
+    ChannelKind, DELIVERY_TIMEOUT, Delivery, DeliveryOutcome, NotDelivered, Notice, NoticeClaim,
+};
+use watchkeeper_domain::port::{IdGenerator, Notifier, RepoResult};
 use watchkeeper_domain::usecase::Dispatch;
 
 use super::metrics::Metrics;
@@ -25,6 +32,23 @@ pub const MAX_DELIVERIES: usize = 64;
 /// How long a step waits for deliveries before it looks for further notices.
 const STEP_PATIENCE: Duration = Duration::from_millis(200);
 
+/// A notifier that gives up in time, whatever the one inside does: an attempt that hangs is one that failed.
+pub struct Punctual(pub Arc<dyn Notifier>);
+
+#[async_trait]
+impl Notifier for Punctual {
+    fn kind(&self) -> ChannelKind {
+        self.0.kind()
+    }
+
+    async fn deliver(&self, notice: &Notice) -> Result<(), NotDelivered> {
+        timeout(DELIVERY_TIMEOUT, self.0.deliver(notice)).await.unwrap_or_else(|_| {
+            let detail = format!("the channel took nothing within {} s", DELIVERY_TIMEOUT.as_secs());
+            Err(NotDelivered { detail, is_final: false })
+        })
+    }
+}
+
 /// What came of deliveries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -37,7 +61,10 @@ pub struct Tally {
 /// The notice dispatcher.
 pub struct Dispatcher {
     dispatch: Dispatch,
-    under_way: JoinSet<Delivery>,
+    attempts: JoinSet<(NoticeId, Option<Delivery>)>,
+    /// The newest claim of each notice that is being delivered. A lease may end meanwhile (the machine slept, or the claim
+    /// itself took long), and the notice be given anew: then the attempt under way counts as the one of the new claim.
+    under_way: HashMap<NoticeId, NoticeClaim>,
     finished: Vec<Delivery>,
     news: Arc<Notify>,
     outage: Outage,
@@ -51,7 +78,8 @@ impl Dispatcher {
         let outage = Outage::new("dispatcher", &metrics, ids);
         Self {
             dispatch,
-            under_way: JoinSet::new(),
+            attempts: JoinSet::new(),
+            under_way: HashMap::new(),
             finished: Vec::new(),
             news,
             outage,
@@ -93,22 +121,24 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Takes what is due and starts delivering it; records what has been delivered by now. Answers how long to wait
-    /// before the next step: [`POLL_INTERVAL`] where nothing is under way.
+    /// Writes down what has been delivered, then takes what is due, starts delivering it, and waits a little for it. Answers
+    /// how long to wait before the next step: [`POLL_INTERVAL`] where nothing is under way.
+    ///
+    /// Nothing is taken before all that is finished is in the ledger: after an outage that outlasted a lease it would be
+    /// taken and delivered again.
     ///
     /// # Errors
     /// Where the store failed. What has been delivered is written down by a later step, and nothing is lost.
     pub async fn step(&mut self) -> RepoResult<Duration> {
-        let room = MAX_DELIVERIES.saturating_sub(self.under_way.len() + self.finished.len());
+        self.record_finished().await?;
+        let room = MAX_DELIVERIES.saturating_sub(self.under_way.len());
         let mut taken = 0;
         if room > 0 {
             let claims = patiently(self.dispatch.claim(u32::try_from(room).unwrap_or(u32::MAX))).await?;
             taken = claims.len();
-            for claim in claims {
-                let dispatch = self.dispatch.clone();
-                self.under_way.spawn(async move { dispatch.deliver(&claim).await });
-            }
+            claims.into_iter().for_each(|claim| self.start(claim));
         }
+        let _ = timeout(STEP_PATIENCE, self.collect()).await;
         self.record_finished().await?;
         let is_work_left = taken == room || !self.under_way.is_empty();
         Ok(if is_work_left { Duration::ZERO } else { POLL_INTERVAL })
@@ -119,17 +149,34 @@ impl Dispatcher {
         self.tally
     }
 
-    /// Waits a little for deliveries and writes down those that are finished.
-    async fn record_finished(&mut self) -> RepoResult<()> {
-        let collect = async {
-            while let Some(result) = self.under_way.join_next().await {
-                match result {
-                    Ok(delivery) => self.finished.push(delivery),
-                    Err(error) => tracing::error!(%error, "a delivery panicked; it is tried again when its lease ends"),
+    /// Begins an attempt, unless one of the same notice is under way.
+    fn start(&mut self, claim: NoticeClaim) {
+        let notice = claim.notice.id;
+        if self.under_way.insert(notice, claim.clone()).is_none() {
+            let dispatch = self.dispatch.clone();
+            self.attempts.spawn(async move {
+                let attempt = AssertUnwindSafe(dispatch.deliver(&claim)).catch_unwind();
+                (notice, attempt.await.ok())
+            });
+        }
+    }
+
+    /// Gathers what is finished until nothing is under way.
+    async fn collect(&mut self) {
+        while let Some(Ok((notice, delivery))) = self.attempts.join_next().await {
+            let claim = self.under_way.remove(&notice);
+            match (delivery, claim) {
+                (Some(delivery), Some(NoticeClaim { attempt, token, .. })) => {
+                    self.finished.push(Delivery { attempt, token, ..delivery });
                 }
+                _ => tracing::error!(%notice, "a delivery panicked; it is tried again when its lease ends"),
             }
-        };
-        let _ = timeout(STEP_PATIENCE, collect).await;
+        }
+    }
+
+    /// Writes down what is finished by now.
+    async fn record_finished(&mut self) -> RepoResult<()> {
+        let _ = self.collect().now_or_never();
         if self.finished.is_empty() {
             return Ok(());
         }

@@ -129,6 +129,17 @@ async fn a_pass_ends_although_something_falls_due_all_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pass_ends_although_a_channel_takes_nothing() {
+    let stage = Stage::open().await;
+    let stuck = "https://example.org/stuck";
+    stage.monitor_at(60, stuck).await;
+    stage.prober.let_it(stuck, Manner::Answers { http_status: 503, after: Duration::ZERO });
+    let engine = Engine { dispatch: stage.dispatch_slowly(), ..engine(&stage) };
+    let summary = tick(engine, &CancellationToken::new()).await.unwrap();
+    assert_eq!((summary.notices.delivered, summary.notices.failed), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pass_that_is_told_to_stop_claims_nothing_more() {
     let stage = Stage::open().await;
     stage.monitor(60).await;

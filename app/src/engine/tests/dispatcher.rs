@@ -1,12 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use watchkeeper_domain::notice::{ChannelKind, NotDelivered, Notice};
-use watchkeeper_domain::port::{CheckRepo, Clock, IdGenerator, Notifier};
+use watchkeeper_domain::notice::{DELIVERY_TIMEOUT, NOTICE_LEASE, NotDelivered};
+use watchkeeper_domain::port::{CheckRepo, Clock, IdGenerator};
 use watchkeeper_domain::testkit::CountingIds;
 use watchkeeper_domain::testkit::fixture;
 use watchkeeper_domain::usecase::Dispatch;
@@ -54,29 +53,11 @@ async fn what_did_not_get_through_is_tried_again_later() {
     assert_eq!((stage.metrics.deliveries_failed.get(), stage.metrics.deliveries_made.get()), (1, 1));
 }
 
-/// Takes for ever for targets that are called slow.
-struct StuckOnSlow(Arc<dyn Notifier>);
-
-#[async_trait]
-impl Notifier for StuckOnSlow {
-    fn kind(&self) -> ChannelKind {
-        self.0.kind()
-    }
-
-    async fn deliver(&self, notice: &Notice) -> Result<(), NotDelivered> {
-        if notice.target_url.contains("slow") {
-            sleep(Duration::from_secs(25)).await;
-        }
-        self.0.deliver(notice).await
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_slow_receiver_does_not_hold_up_the_others() {
     let stage = Stage::open().await;
     owe(&stage, "https://example.org/slow").await;
-    let notifier = Arc::new(StuckOnSlow(Arc::<watchkeeper_domain::testkit::RecordingNotifier>::clone(&stage.notifier)));
-    let mut dispatcher = dispatcher(&stage, stage.dispatch_by(notifier), &Arc::default());
+    let mut dispatcher = dispatcher(&stage, stage.dispatch_slowly(), &Arc::default());
     dispatcher.step().await.unwrap();
     owe(&stage, "https://example.org/quick").await;
     dispatcher.step().await.unwrap();
@@ -110,11 +91,58 @@ async fn news_is_told_before_the_next_poll() {
 async fn a_dispatcher_that_is_told_to_stop_finishes_what_it_owes() {
     let stage = Stage::open().await;
     let (news, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-    let notifier = Arc::new(StuckOnSlow(Arc::<watchkeeper_domain::testkit::RecordingNotifier>::clone(&stage.notifier)));
-    let running = tokio::spawn(dispatcher(&stage, stage.dispatch_by(notifier), &news).run(stop.clone()));
+    let running = tokio::spawn(dispatcher(&stage, stage.dispatch_slowly(), &news).run(stop.clone()));
     sleep(POLL_INTERVAL / 10).await;
     owe(&stage, "https://example.org/slow").await;
     stop.cancel();
     running.await.unwrap();
     assert_eq!((stage.notifier.delivered().len(), stage.metrics.deliveries_made.get()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_delivered_before_an_outage_is_written_down_before_anything_is_taken() {
+    let stage = Stage::open().await;
+    owe(&stage, "https://example.org/slow").await;
+    let mut dispatcher = dispatcher(&stage, stage.dispatch_slowly(), &Arc::default());
+    dispatcher.step().await.unwrap();
+    stage.switched.set_away(true);
+    dispatcher.finish().await.unwrap_err();
+    sleep(NOTICE_LEASE * 2).await;
+    dispatcher.finish().await.unwrap_err();
+    stage.switched.set_away(false);
+    dispatcher.finish().await.unwrap();
+    assert_eq!(stage.notifier.delivered().len(), 1);
+    assert_eq!((stage.metrics.deliveries_made.get(), stage.metrics.deliveries_failed.get()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_takes_nothing_is_given_up_in_time_and_tried_again_later() {
+    let stage = Stage::open().await;
+    owe(&stage, "https://example.org/stuck").await;
+    let mut dispatcher = dispatcher(&stage, stage.dispatch_slowly(), &Arc::default());
+    let before = tokio::time::Instant::now();
+    dispatcher.finish().await.unwrap();
+    assert_eq!(before.elapsed().as_secs(), DELIVERY_TIMEOUT.as_secs());
+    assert_eq!((stage.metrics.deliveries_made.get(), stage.metrics.deliveries_failed.get()), (0, 1));
+    sleep(Duration::from_secs(11)).await;
+    dispatcher.finish().await.unwrap();
+    assert_eq!(stage.metrics.deliveries_failed.get(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_that_is_given_anew_while_it_is_under_way_is_delivered_once() {
+    let stage = Stage::open().await;
+    owe(&stage, "https://example.org/slow").await;
+    let mut dispatcher = dispatcher(&stage, stage.dispatch_slowly(), &Arc::default());
+    // The claim is answered so late that its lease ends before the delivery does.
+    stage.switched.take(NOTICE_LEASE / 2);
+    dispatcher.step().await.unwrap();
+    stage.switched.take(Duration::ZERO);
+    sleep(NOTICE_LEASE / 2).await;
+    dispatcher.finish().await.unwrap();
+    assert_eq!(stage.notifier.delivered().len(), 1);
+    assert_eq!((stage.metrics.deliveries_made.get(), stage.metrics.deliveries_failed.get()), (1, 0));
+    sleep(NOTICE_LEASE * 2).await;
+    dispatcher.finish().await.unwrap();
+    assert_eq!(stage.notifier.delivered().len(), 1, "what came of it is written down under the new claim");
 }

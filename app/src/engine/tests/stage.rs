@@ -12,12 +12,13 @@ use tokio::time::{Instant, sleep};
 use watchkeeper_domain::account::SignUpPolicy;
 use watchkeeper_domain::audit::SlotAccount;
 use watchkeeper_domain::check::{Check, Claim, Region, Settled};
-use watchkeeper_domain::id::{MonitorId, WorkspaceId};
+use watchkeeper_domain::id::{LeaseToken, MonitorId, WorkspaceId};
 use watchkeeper_domain::monitor;
 use watchkeeper_domain::monitor::Monitor;
+use watchkeeper_domain::notice::{ChannelKind, Delivery, NotDelivered, Notice, NoticeClaim};
 use watchkeeper_domain::port::{
     CheckPage, CheckQuery, CheckRepo, ClaimRequest, Clock, HistoryRepo, IdGenerator, ManualClaim, MonitorRepo,
-    Notifier, ProbeRequest, Prober, Purged, Recorded, RepoError, RepoResult, Upkeep, UserRepo,
+    NoticeRepo, Notifier, ProbeRequest, Prober, Purged, Recorded, RepoError, RepoResult, Upkeep, UserRepo,
 };
 use watchkeeper_domain::report::Report;
 use watchkeeper_domain::status::Status;
@@ -26,6 +27,7 @@ use watchkeeper_domain::testkit::{CountingIds, MemoryFeed, MemoryStore, Recordin
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::usecase::{Dispatch, Memory, Watch};
 
+use crate::engine::dispatcher::Punctual;
 use crate::engine::metrics::Metrics;
 
 pub(crate) struct Stage {
@@ -100,9 +102,15 @@ impl Stage {
         self.dispatch_by(Arc::<RecordingNotifier>::clone(&self.notifier))
     }
 
-    pub(crate) fn dispatch_by(&self, notifier: Arc<dyn Notifier>) -> Dispatch {
+    /// A dispatch that takes a while for targets that are called slow, and never ends for those that are called stuck.
+    pub(crate) fn dispatch_slowly(&self) -> Dispatch {
+        self.dispatch_by(Arc::new(SlowNotifier(Arc::clone(&self.notifier))))
+    }
+
+    fn dispatch_by(&self, notifier: Arc<dyn Notifier>) -> Dispatch {
+        let notifier: Arc<dyn Notifier> = Arc::new(Punctual(notifier));
         Dispatch::new(
-            Arc::<MemoryStore>::clone(&self.store),
+            Arc::<SwitchedStore>::clone(&self.switched),
             [notifier],
             Arc::<TokioClock>::clone(&self.clock),
             Arc::<CountingIds>::clone(&self.ids),
@@ -232,6 +240,19 @@ impl CheckRepo for SwitchedStore {
 }
 
 #[async_trait]
+impl NoticeRepo for SwitchedStore {
+    async fn claim_notices(&self, now: Timestamp, limit: u32, token: LeaseToken) -> RepoResult<Vec<NoticeClaim>> {
+        self.answer().await?;
+        self.inner.claim_notices(now, limit, token).await
+    }
+
+    async fn record_deliveries(&self, deliveries: &[Delivery]) -> RepoResult<()> {
+        self.answer().await?;
+        self.inner.record_deliveries(deliveries).await
+    }
+}
+
+#[async_trait]
 impl Upkeep for SwitchedStore {
     async fn ping(&self) -> RepoResult<()> {
         self.answer().await?;
@@ -298,5 +319,25 @@ impl Prober for PatientProber {
         };
         self.at_once.fetch_sub(1, Ordering::SeqCst);
         report
+    }
+}
+
+/// Takes a while for targets that are called slow, and for ever for those that are called stuck.
+struct SlowNotifier(Arc<RecordingNotifier>);
+
+#[async_trait]
+impl Notifier for SlowNotifier {
+    fn kind(&self) -> ChannelKind {
+        self.0.kind()
+    }
+
+    async fn deliver(&self, notice: &Notice) -> Result<(), NotDelivered> {
+        if notice.target_url.contains("slow") {
+            sleep(Duration::from_secs(25)).await;
+        }
+        if notice.target_url.contains("stuck") {
+            std::future::pending::<()>().await;
+        }
+        self.0.deliver(notice).await
     }
 }
