@@ -3,10 +3,15 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use watchkeeper::config::Config;
 use watchkeeper::failure::Failure;
 use watchkeeper::{command, logging, open_files};
+
+/// How long threads may go on that nothing can interrupt (a name being resolved, a line to a console that nobody reads)
+/// after all else has ended.
+const THREADS_GRACE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let config = match Config::read(std::env::args_os()) {
@@ -38,5 +43,8 @@ fn run(config: Config) -> Result<(), Failure> {
         );
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(command::run(config))
+    let ended = runtime.block_on(command::run(config));
+    // Dropping the runtime would wait for them without bound.
+    runtime.shutdown_timeout(THREADS_GRACE);
+    ended
 }
