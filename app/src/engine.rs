@@ -46,6 +46,9 @@ pub struct Engine {
     pub dispatch: Dispatch,
     /// Keeping the store in order.
     pub upkeep: Arc<dyn Upkeep>,
+    /// How long to wait before the first claim: [`scheduler::HEAD_START`] where the store was away, so that nodes that kept
+    /// results record them first; else nothing.
+    pub head_start: Duration,
     /// How many probes run at once; at least one.
     pub workers: usize,
     /// What is counted.
@@ -65,7 +68,7 @@ impl Engine {
     pub async fn run(self, stop: CancellationToken) -> Result<(), BrokeOff> {
         let backlog = Arc::new(Backlog::default());
         let news = Arc::new(Notify::new());
-        let Self { watch, dispatch, upkeep, workers, metrics } = self;
+        let Self { watch, dispatch, upkeep, head_start, workers, metrics } = self;
         let (clock, ids) = (Arc::clone(&watch.clock), Arc::clone(&watch.ids));
 
         let (pool, found) = Pool::new(watch.clone(), workers.max(1), Arc::clone(&backlog), metrics.clone());
@@ -79,7 +82,7 @@ impl Engine {
         let janitor = start(janitor.run(claim_no_more.clone()), &one_ended);
         let dispatcher = start(dispatcher.run(all_is_recorded.clone()), &one_ended);
         let recorder = start(recorder.run(), &one_ended);
-        let scheduler = start(scheduler.run(claim_no_more.clone()), &one_ended);
+        let scheduler = start(scheduler.run(head_start, claim_no_more.clone()), &one_ended);
 
         let broke_off = tokio::select! {
             // Being told to stop comes first: the loops then end one by one, as they should.

@@ -31,6 +31,7 @@ use crate::config::{Database, Settings};
 use crate::engine::Engine;
 use crate::engine::dispatcher::Punctual;
 use crate::engine::metrics::Metrics;
+use crate::engine::scheduler::HEAD_START;
 use crate::failure::Failure;
 use crate::{http, secret};
 
@@ -59,6 +60,8 @@ pub struct Wiring {
     ids: Arc<dyn IdGenerator>,
     watch: Watch,
     settings: Settings,
+    /// Whether the store had to be waited for.
+    was_away: bool,
     /// Ends with the wiring.
     _following: Option<AbortOnDropHandle<()>>,
 }
@@ -101,9 +104,10 @@ impl Wiring {
         loop {
             let Some(opened) = stop.run_until_cancelled(Self::try_open(settings)).await else { return Ok(None) };
             let away = match opened {
-                Ok(wiring) => {
+                Ok(mut wiring) => {
                     if attempts > 0 {
                         tracing::info!(attempts, "the database answers");
+                        wiring.was_away = true;
                     }
                     return Ok(Some(wiring));
                 }
@@ -191,7 +195,17 @@ impl Wiring {
             region: Region::default(),
             memory: Arc::new(Memory::default()),
         };
-        Ok(Self { opened, store, clock, feed, ids, watch, settings: settings.clone(), _following: None })
+        Ok(Self {
+            opened,
+            store,
+            clock,
+            feed,
+            ids,
+            watch,
+            settings: settings.clone(),
+            was_away: false,
+            _following: None,
+        })
     }
 
     /// The engine.
@@ -201,6 +215,7 @@ impl Wiring {
             watch: self.watch.clone(),
             dispatch: Dispatch::new(self.store.clone(), [console], Arc::clone(&self.clock), Arc::clone(&self.ids)),
             upkeep: self.store.clone(),
+            head_start: if self.was_away { HEAD_START } else { Duration::ZERO },
             workers: usize::try_from(self.settings.workers).unwrap_or(usize::MAX),
             metrics: Metrics::register(registry),
         }

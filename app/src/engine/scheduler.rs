@@ -30,8 +30,9 @@ pub const MAX_CLAIMS: usize = 500;
 /// How soon the next claim follows where the last one left work over.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
-/// What nodes that keep results are given before the first claim after an outage: all of them have asked the store again
-/// by then, and have had a second to record.
+/// What nodes that keep results are given before the first claim after an outage: whoever waits between two calls has asked
+/// the store again by then, and has had a second to record. A node whose call still hangs on a dead connection (at most
+/// [`super::outage::STORE_PATIENCE`]) may come too late: what it kept is then stale, and the slot is checked anew or missed.
 pub const HEAD_START: Duration = STORE_BACKOFF.longest.saturating_add(Duration::from_secs(1));
 
 /// A clock that is this far behind is worth a warning; less is the play of following the database's time.
@@ -57,8 +58,10 @@ impl Scheduler {
         Self { watch, upkeep, pool, backlog, outage, claimed_at, newest, is_clock_behind: false }
     }
 
-    /// Claims until told to stop, then waits until what was claimed is finished.
-    pub async fn run(mut self, stop: CancellationToken) {
+    /// Claims until told to stop, the first time after a head start for others, then waits until what was claimed is
+    /// finished.
+    pub async fn run(mut self, head_start: Duration, stop: CancellationToken) {
+        let _ = stop.run_until_cancelled(sleep(head_start)).await;
         while !stop.is_cancelled() {
             let pause = self.step().await;
             // A claim that is under way is awaited, so that nothing is claimed that nobody holds.

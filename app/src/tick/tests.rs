@@ -20,6 +20,7 @@ fn engine(stage: &Stage) -> Engine {
         watch: stage.watch(),
         dispatch: stage.dispatch(),
         upkeep: Arc::<SwitchedStore>::clone(&stage.switched),
+        head_start: Duration::ZERO,
         workers: 4,
         metrics: stage.metrics.clone(),
     }

@@ -11,20 +11,25 @@ use watchkeeper_domain::check::Origin;
 use watchkeeper_domain::status::Status;
 
 use super::stage::{Manner, Stage, SwitchedStore};
+use crate::engine::scheduler::HEAD_START;
 use crate::engine::{BrokeOff, Engine, GRACE};
 
 const URL: &str = "https://example.org/health";
 
-fn start(stage: &Stage) -> (JoinHandle<Result<(), BrokeOff>>, CancellationToken) {
-    let stop = CancellationToken::new();
-    let engine = Engine {
+fn engine(stage: &Stage) -> Engine {
+    Engine {
         watch: stage.watch(),
         dispatch: stage.dispatch(),
         upkeep: Arc::<SwitchedStore>::clone(&stage.switched),
+        head_start: Duration::ZERO,
         workers: 8,
         metrics: stage.metrics.clone(),
-    };
-    (tokio::spawn(engine.run(stop.clone())), stop)
+    }
+}
+
+fn start(stage: &Stage) -> (JoinHandle<Result<(), BrokeOff>>, CancellationToken) {
+    let stop = CancellationToken::new();
+    (tokio::spawn(engine(stage).run(stop.clone())), stop)
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,4 +159,17 @@ async fn a_node_that_found_nothing_before_an_outage_does_not_take_over_what_anot
         assert_eq!(stage.prober.probes.load(Ordering::SeqCst), 1, "after {outage_millis} ms");
         assert_eq!((stage.log(&monitor).await.len(), stage.metrics.results_stale.get()), (1, 0));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_had_to_wait_for_the_store_lets_others_record_before_it_claims() {
+    let stage = Stage::open().await;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(Engine { head_start: HEAD_START, ..engine(&stage) }.run(stop.clone()));
+    sleep(HEAD_START - Duration::from_millis(1)).await;
+    assert_eq!(stage.switched.claims.load(Ordering::SeqCst), 0);
+    sleep(Duration::from_millis(2)).await;
+    assert_eq!(stage.switched.claims.load(Ordering::SeqCst), 1);
+    stop.cancel();
+    running.await.unwrap().unwrap();
 }
