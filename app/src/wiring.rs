@@ -84,7 +84,7 @@ impl From<RepoError> for Unopened {
     fn from(error: RepoError) -> Self {
         match error {
             RepoError::Unavailable(_) => Self::Away(error.into()),
-            _ => Self::Unusable(Failure::configuration(anyhow::Error::new(error).context("DATABASE_URL"))),
+            _ => Self::Unusable(Failure::Other(anyhow::Error::new(error).context("the database cannot be used"))),
         }
     }
 }
@@ -132,7 +132,7 @@ impl Wiring {
         match settings.database() {
             Database::Sqlite { file } => {
                 let store = SqliteStore::open(&file, Arc::clone(&ids)).await.map_err(|error| match error {
-                    OpenError::Newer { .. } | OpenError::Io { .. } => Unopened::Unusable(Failure::configuration(error)),
+                    OpenError::Io { .. } => Unopened::Unusable(Failure::configuration(error)),
                     _ => Unopened::Unusable(Failure::from(error)),
                 })?;
                 let (store, clock) = (Arc::new(store), Arc::new(SystemClock));
@@ -324,4 +324,17 @@ async fn follow(clock: Arc<DatabaseClock<Arc<PostgresStore>>>) {
 /// How the HTTP side is to behave.
 pub(crate) fn site_settings(settings: &Settings) -> http::Settings {
     http::Settings { public_url: settings.public_url.clone(), trusted_proxies: settings.trusted_proxies.0.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_broken_is_no_fault_of_the_configuration() {
+        for error in [RepoError::Corrupt("a torn page".into()), RepoError::Conflict("another schema".into())] {
+            assert!(matches!(error.into(), Unopened::Unusable(Failure::Other(_))));
+        }
+        assert!(matches!(RepoError::Unavailable("nobody there".into()).into(), Unopened::Away(_)));
+    }
 }
