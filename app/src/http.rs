@@ -22,6 +22,7 @@ mod limit;
 mod metrics;
 mod monitor;
 mod parameter;
+mod place;
 mod problem;
 mod status;
 mod value;
@@ -92,7 +93,8 @@ struct Shared {
     stop: CancellationToken,
     settings: Settings,
     limits: limit::Limits,
-    slots: event::Slots,
+    streams: place::Places,
+    checks_on_request: place::Places,
 }
 
 type Api = Arc<Shared>;
@@ -123,9 +125,21 @@ pub fn starting(settings: &Settings) -> BoxEndpoint<'static, Response> {
 pub fn router(parts: Parts, settings: Settings) -> BoxEndpoint<'static, Response> {
     let Parts { accounts, monitors, history, watch, feed, upkeep, clock, metrics, registry, stop } = parts;
     let edge = edge(metrics, &settings);
-    let (limits, slots) = (limit::Limits::new(), event::Slots::default());
-    let api: Api =
-        Arc::new(Shared { accounts, monitors, history, watch, feed, upkeep, clock, stop, settings, limits, slots });
+    let (limits, streams, checks_on_request) = (limit::Limits::new(), event::streams(), monitor::checks_on_request());
+    let api: Api = Arc::new(Shared {
+        accounts,
+        monitors,
+        history,
+        watch,
+        feed,
+        upkeep,
+        clock,
+        stop,
+        settings,
+        limits,
+        streams,
+        checks_on_request,
+    });
     docs::routes(Route::new())
         .nest("/api/v1", document::service().into_endpoint())
         .at("/healthz", get(health::alive))

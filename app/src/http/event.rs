@@ -3,7 +3,6 @@
 //! Each listener hears through a bounded buffer of the feed, which drops the oldest events for one that is too slow. A
 //! stream ends when its access token does, so that the page comes back with a fresh one, and when the server stops.
 
-mod slot;
 mod view;
 
 use std::time::Duration;
@@ -18,20 +17,25 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use watchkeeper_domain::port::EventStream;
 
 use super::caller::Caller;
-use super::problem::{Refusal, refusals};
+use super::place::{Place, Places};
+use super::problem::{Kind, Problem, Refusal, refusals};
 use super::{Api, Tag};
-use slot::Slot;
-pub(super) use slot::Slots;
 use view::{CheckEvent, FlipEvent};
 
 /// How often a sign of life is sent, so that proxies keep the connection and dead ones are noticed.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Tells nginx and its kin not to hold events back.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+/// How many streams a user may have at once: one for each open page.
+const MAX_STREAMS_PER_USER: usize = 32;
+/// How many streams this server has at once.
+const MAX_STREAMS: usize = 10_000;
+/// When it is worth trying again after one stream too many.
+const RETRY_AFTER: Duration = Duration::from_secs(15);
 const MEDIA_TYPE: &str = "text/event-stream";
 
 refusals! {
-    Listen: Unauthenticated, TooManyRequests = slot::too_many_streams();
+    Listen: Unauthenticated, TooManyRequests = too_many_streams();
 }
 
 /// The operation.
@@ -46,10 +50,20 @@ impl EventApi {
     /// events are dropped for a listener that falls behind. A user may have 32 streams at once.
     #[oai(path = "/events", method = "get", operation_id = "streamEvents")]
     async fn listen(&self, api: Data<&Api>, caller: Caller) -> Result<Events, Refusal<Listen>> {
-        let slot = api.slots.take(caller.user())?;
+        let place = api.streams.take(caller.user()).ok_or_else(too_many_streams)?;
         let feed = api.feed.listen(caller.workspace()).await;
-        Ok(Events(Listener::new(&api, &caller, feed, slot)))
+        Ok(Events(Listener::new(&api, &caller, feed, place)))
     }
+}
+
+/// The streams that there may be.
+pub(super) fn streams() -> Places {
+    Places::new(MAX_STREAMS, MAX_STREAMS_PER_USER)
+}
+
+/// What is said to one stream too many.
+fn too_many_streams() -> Problem {
+    Problem::new(Kind::TooManyRequests).detail("Too many streams are open. Close one first.").retry_after(RETRY_AFTER)
 }
 
 /// One who listens.
@@ -59,16 +73,16 @@ struct Listener {
     feed: Box<dyn EventStream>,
     heartbeat: Interval,
     expires_at: Instant,
-    _slot: Slot,
+    _place: Place,
 }
 
 impl Listener {
-    fn new(api: &Api, caller: &Caller, feed: Box<dyn EventStream>, slot: Slot) -> Self {
+    fn new(api: &Api, caller: &Caller, feed: Box<dyn EventStream>, place: Place) -> Self {
         // The first tick comes at once, so that the client knows that it is heard.
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let expires_at = Instant::now() + caller.expires_at().since(api.clock.now());
-        Self { api: api.clone(), token: caller.token().to_owned(), feed, heartbeat, expires_at, _slot: slot }
+        Self { api: api.clone(), token: caller.token().to_owned(), feed, heartbeat, expires_at, _place: place }
     }
 
     /// The next piece of the stream; `None` at its end.

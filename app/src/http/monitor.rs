@@ -21,6 +21,7 @@ use watchkeeper_domain::usecase::MonitorError;
 use super::caller::Caller;
 use super::json::Json;
 use super::parameter::{Limit, Whole, default_limit};
+use super::place::Places;
 use super::problem::{Kind, Problem, Refusal, refusals};
 use super::{Api, Tag, check, cursor, limit};
 use draft::{MonitorChange, NewMonitor};
@@ -54,6 +55,13 @@ refusals! {
 
 /// How many of its newest checks a monitor brings along in a list.
 type Recent = Whole<0, 100>;
+
+/// How many checks on request are under way at once: each is a probe beside those of the workers.
+const MAX_CHECKS_ON_REQUEST: usize = 64;
+/// How many of them a user may have.
+const MAX_CHECKS_ON_REQUEST_PER_USER: usize = 8;
+/// When it is worth trying again after too many of them: most targets answer within that.
+const CHECKS_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// When it is worth trying again after we had no network ourselves.
 const NETWORK_RETRY_AFTER: Duration = Duration::from_secs(30);
@@ -169,7 +177,7 @@ impl MonitorApi {
     /// Check a monitor now
     ///
     /// Answers when the check is made and recorded. A paused monitor is checked as well, without changing its status. A monitor
-    /// may be checked on request five times at once, then once in ten seconds.
+    /// may be checked on request five times at once, then once in ten seconds, and a user may have eight such checks under way.
     #[oai(path = "/monitors/:id/check", method = "post", operation_id = "checkMonitor")]
     async fn check_now(
         &self,
@@ -180,6 +188,7 @@ impl MonitorApi {
     ) -> Result<Json<check::Check>, Refusal<CheckNow>> {
         let id = MonitorId::new(id.0);
         api.monitors.get(caller.workspace(), id).await?;
+        let _place = api.checks_on_request.take(caller.user()).ok_or_else(too_many_under_way)?;
         api.limits.admit_manual_check(id)?;
         match api.watch.check_now(caller.workspace(), id).await? {
             Some(Outcome::Checked(check)) => Ok(Json(check::Check::from(&*check))),
@@ -187,6 +196,18 @@ impl MonitorApi {
             None => Err(Problem::new(Kind::NotFound).into()),
         }
     }
+}
+
+/// The checks on request that may be under way.
+pub(super) fn checks_on_request() -> Places {
+    Places::new(MAX_CHECKS_ON_REQUEST, MAX_CHECKS_ON_REQUEST_PER_USER)
+}
+
+/// What is said to one too many of them.
+fn too_many_under_way() -> Problem {
+    Problem::new(Kind::TooManyRequests)
+        .detail("Too many checks on request are under way. Wait for one of them.")
+        .retry_after(CHECKS_RETRY_AFTER)
 }
 
 /// What is said where we could not look.

@@ -1,11 +1,18 @@
 //! How often something may be asked for.
 
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use futures_util::poll;
 use poem::Request;
 use poem::http::Method;
 use serde_json::json;
 use watchkeeper::http::Settings;
+use watchkeeper_domain::port::{ProbeRequest, Prober};
+use watchkeeper_domain::report::Report;
 use watchkeeper_domain::testkit::fixture::answer;
 
 use super::server::{Answer, PASSWORD, Server};
@@ -108,4 +115,59 @@ async fn a_monitor_is_checked_on_request_only_so_often() {
     assert_eq!(server.ask(Method::POST, &second, Some(&token), None).await.status, 200, "each has its own allowance");
     tokio::time::advance(Duration::from_secs(10)).await;
     assert_eq!(server.ask(Method::POST, &first, Some(&token), None).await.status, 200);
+}
+
+/// A prober whose targets never answer.
+struct Stuck;
+
+#[async_trait]
+impl Prober for Stuck {
+    async fn probe<'a>(&self, _: ProbeRequest<'a>) -> Report {
+        pending().await
+    }
+}
+
+/// As many checks on request as a user may have, under way.
+async fn eight_checks<'a>(
+    server: &'a Server,
+    email: &str,
+) -> (String, Vec<Pin<Box<dyn Future<Output = Answer> + 'a>>>) {
+    let token = server.sign_up(email).await;
+    let mut checks: Vec<Pin<Box<dyn Future<Output = Answer> + 'a>>> = Vec::new();
+    for n in 0..8 {
+        // A monitor has five at once.
+        if n % 4 == 0 {
+            server.add_monitor(&token, "https://example.org/").await;
+        }
+        checks.push(Box::pin(check_newest(server, token.clone())));
+        assert!(poll!(checks.last_mut().unwrap()).is_pending());
+    }
+    (token, checks)
+}
+
+async fn check_newest(server: &Server, token: String) -> Answer {
+    let monitors = server.get("/api/v1/monitors", &token).await.json();
+    let monitor = monitors["items"].as_array().unwrap().last().unwrap();
+    let path = format!("/api/v1/monitors/{}/check", monitor["id"].as_str().unwrap());
+    server.ask(Method::POST, &path, Some(&token), None).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_has_a_bounded_number_of_checks_on_request_under_way_and_so_has_the_server() {
+    let server = Server::with(Settings::default(), |parts| parts.watch.prober = Arc::new(Stuck));
+    let (token, mut checks) = eight_checks(&server, "ada@example.org").await;
+    assert_eq!(refused(&check_newest(&server, token.clone()).await), Some(5));
+    checks.pop();
+    let mut again = Box::pin(check_newest(&server, token));
+    assert!(poll!(&mut again).is_pending(), "one was given up");
+
+    let mut others = Vec::new();
+    for n in 1..8 {
+        others.push(eight_checks(&server, &format!("user{n}@example.org")).await);
+    }
+    let token = server.sign_up("last@example.org").await;
+    server.add_monitor(&token, "https://example.org/").await;
+    assert_eq!(refused(&check_newest(&server, token.clone()).await), Some(5));
+    drop(again);
+    assert!(poll!(Box::pin(check_newest(&server, token))).is_pending());
 }

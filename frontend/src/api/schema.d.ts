@@ -229,7 +229,7 @@ export interface paths {
         /**
          * Check a monitor now
          * @description Answers when the check is made and recorded. A paused monitor is checked as well, without changing its status. A monitor
-         *     may be checked on request five times at once, then once in ten seconds.
+         *     may be checked on request five times at once, then once in ten seconds, and a user may have eight such checks under way.
          */
         post: operations["checkMonitor"];
         delete?: never;
