@@ -152,7 +152,8 @@ impl Pass {
             .filter_map(|settled| async { settled })
             .collect()
             .await;
-        let recap = recorder::record(watch, &settled, metrics).await?;
+        let (recap, answer) = recorder::record(watch, &settled, metrics).await;
+        answer?;
         self.summary.lost += (claimed - settled.len() + recap.stale) as u64;
         self.summary.flips += recap.flips.len() as u64;
         self.refused += settled.len() - recap.recorded - recap.stale;

@@ -119,14 +119,14 @@ impl Recorder {
         if self.batch.is_empty() {
             return Duration::ZERO;
         }
-        let answer = record(&self.watch, &self.batch, &self.metrics).await;
+        let (recap, answer) = record(&self.watch, &self.batch, &self.metrics).await;
+        if recap.flips.iter().any(|(_, flip)| flip.is_news()) {
+            self.news.notify_one();
+        }
         let pause = match self.outage.note(answer) {
-            Ok(recap) => {
+            Ok(()) => {
                 self.backlog.sub(self.batch.len());
                 self.batch.clear();
-                if recap.flips.iter().any(|(_, flip)| flip.is_news()) {
-                    self.news.notify_one();
-                }
                 Duration::ZERO
             }
             Err(pause) => pause,
@@ -138,11 +138,9 @@ impl Recorder {
 }
 
 /// Records a batch. Where the store refuses it, it is halved until those that are refused stand alone; these are logged
-/// and let go, and all others are recorded.
-///
-/// # Errors
-/// Where the store is unavailable. The batch may be given again: what is in the record already is then stale.
-pub(crate) async fn record(watch: &Watch, batch: &[Settled], metrics: &Metrics) -> RepoResult<Recap> {
+/// and let go, and all others are recorded. Answers what is in the record now, also where the store went away in between:
+/// then the batch may be given again, and what is in the record already is stale.
+pub(crate) async fn record(watch: &Watch, batch: &[Settled], metrics: &Metrics) -> (Recap, RepoResult<()>) {
     let mut whole = Recap::default();
     let mut parts = vec![batch];
     while let Some(part) = parts.pop() {
@@ -154,7 +152,7 @@ pub(crate) async fn record(watch: &Watch, batch: &[Settled], metrics: &Metrics) 
                 whole.stale += recap.stale;
                 whole.flips.extend(recap.flips);
             }
-            Err(error @ RepoError::Unavailable(_)) => return Err(error),
+            Err(error @ RepoError::Unavailable(_)) => return (whole, Err(error)),
             Err(error) => match part {
                 [] => {}
                 [refused] => {
@@ -173,5 +171,5 @@ pub(crate) async fn record(watch: &Watch, batch: &[Settled], metrics: &Metrics) 
             },
         }
     }
-    Ok(whole)
+    (whole, Ok(()))
 }

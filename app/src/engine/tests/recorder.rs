@@ -2,8 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use watchkeeper_domain::check::Settled;
+use watchkeeper_domain::status::Status;
 use watchkeeper_domain::testkit::fixture;
 
 use super::stage::Stage;
@@ -31,6 +32,10 @@ impl Bench {
     fn find(&self, settled: Settled) {
         self.backlog.add(1);
         self.found.try_send(settled).unwrap();
+    }
+
+    async fn is_announced(&self) -> bool {
+        timeout(Duration::from_millis(1), self.news.notified()).await.is_ok()
     }
 }
 
@@ -147,7 +152,7 @@ async fn however_long_an_outage_is_what_was_found_is_kept_and_holds_up_the_pool(
             bench.found.send(stale.clone()).await.unwrap();
         }
     };
-    assert!(tokio::time::timeout(Duration::from_secs(3600), many).await.is_err());
+    assert!(timeout(Duration::from_secs(3600), many).await.is_err());
     assert_eq!(bench.backlog.len(), MAX_BATCH + MAX_WAITING + 1);
     stage.switched.set_away(false);
     drop(bench.found);
@@ -177,21 +182,36 @@ async fn a_result_that_the_store_refuses_does_not_hold_up_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn news_is_announced_also_where_the_store_goes_away_before_the_other_half_of_the_batch() {
+    let stage = Stage::open().await;
+    let monitors = [stage.monitor(60).await, stage.monitor(60).await];
+    let mut bench = bench(&stage);
+    stage.claim().await.iter().for_each(|claim| bench.find(fixture::up(claim)));
+    bench.recorder.step().await;
+    sleep(Duration::from_secs(100)).await;
+    let mut claims = stage.claim().await;
+    claims.sort_by_key(|claim| claim.monitor != monitors[0].id);
+    claims.iter().for_each(|claim| bench.find(fixture::down(claim)));
+    // The store refuses the batch, takes its first half, and is gone.
+    *stage.switched.refused.lock().unwrap() = Some(monitors[1].id);
+    stage.switched.leave_after_a_batch();
+    assert!(!bench.recorder.step().await.is_zero());
+    assert_eq!(stage.status(&monitors[0]).await, Status::Down);
+    assert!(bench.is_announced().await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn news_is_announced_and_what_is_none_is_not() {
     let stage = Stage::open().await;
     stage.monitor(60).await;
     let mut bench = bench(&stage);
     let claim = stage.claim().await.remove(0);
-    let is_announced = |bench: &Bench| {
-        let news = Arc::clone(&bench.news);
-        async move { tokio::time::timeout(Duration::from_millis(1), news.notified()).await.is_ok() }
-    };
     bench.find(fixture::up(&claim));
     bench.recorder.step().await;
-    assert!(!is_announced(&bench).await, "the first sight of a target is no news");
+    assert!(!bench.is_announced().await, "the first sight of a target is no news");
     sleep(Duration::from_secs(100)).await;
     let claim = stage.claim().await.remove(0);
     bench.find(fixture::down(&claim));
     bench.recorder.step().await;
-    assert!(is_announced(&bench).await);
+    assert!(bench.is_announced().await);
 }

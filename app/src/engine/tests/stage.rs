@@ -166,6 +166,7 @@ pub(crate) struct SwitchedStore {
     is_silent: AtomicBool,
     time: Mutex<Duration>,
     pub(crate) refused: Mutex<Option<MonitorId>>,
+    is_leaving: AtomicBool,
     /// How many claims were asked for.
     pub(crate) claims: AtomicUsize,
     /// How many results each call of `record` brought.
@@ -180,6 +181,7 @@ impl SwitchedStore {
             is_silent: false.into(),
             time: Mutex::default(),
             refused: Mutex::default(),
+            is_leaving: false.into(),
             claims: 0.into(),
             batches: Mutex::default(),
         }
@@ -187,6 +189,11 @@ impl SwitchedStore {
 
     pub(crate) fn set_away(&self, is_away: bool) {
         self.is_away.store(is_away, Ordering::SeqCst);
+    }
+
+    /// After the next batch of results that it takes it is away.
+    pub(crate) fn leave_after_a_batch(&self) {
+        self.is_leaving.store(true, Ordering::SeqCst);
     }
 
     /// From now on no question is answered.
@@ -231,6 +238,9 @@ impl CheckRepo for SwitchedStore {
             return Err(RepoError::Conflict("a result that cannot be stored".into()));
         }
         self.batches.lock().unwrap().push(batch.len());
+        if self.is_leaving.swap(false, Ordering::SeqCst) {
+            self.set_away(true);
+        }
         self.inner.record(now, batch).await
     }
 
