@@ -67,13 +67,13 @@ impl User {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// Adds a monitor and answers its identifier.
+    /// Adds a monitor, which gives its target all the time there is, and answers its identifier.
     pub(crate) async fn watch(&self, url: &str, interval_seconds: u32) -> String {
         let body = json!({
             "name": "Shop",
             "target": {"type": "http", "url": url},
             "interval_seconds": interval_seconds,
-            "timeout_seconds": interval_seconds.min(10),
+            "timeout_seconds": interval_seconds,
         });
         let answer = self.ask(Method::POST, "/monitors", Some(body)).await;
         let status = answer.status();

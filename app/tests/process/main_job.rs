@@ -13,11 +13,14 @@ on_both! {
     without_an_engine_checks_are_made_on_request_only;
 }
 
+/// A second would be enough, were there not machines so busy that an answer takes longer: that would be told as well.
+const INTERVAL_SECONDS: u32 = 5;
+
 async fn a_target_that_goes_down_and_comes_back_is_seen_and_told(place: Place) {
     let target = Target::start().await;
     let (mut program, url) = place.setup().serve().await;
     let user = User::sign_up(&url).await;
-    let monitor = user.watch(target.url(), 1).await;
+    let monitor = user.watch(target.url(), INTERVAL_SECONDS).await;
     user.sees(&monitor, "UP").await;
 
     target.answer(503);
@@ -48,7 +51,7 @@ async fn without_an_engine_checks_are_made_on_request_only(place: Place) {
     let url = program.url().await;
     program.ready(&url).await;
     let user = User::sign_up(&url).await;
-    let monitor = user.watch(target.url(), 1).await;
+    let monitor = user.watch(target.url(), INTERVAL_SECONDS).await;
     let answer = user.ask(Method::POST, &format!("/monitors/{monitor}/check"), None).await;
     assert_eq!(answer.status(), StatusCode::OK);
     let check: Value = answer.json().await.unwrap();
@@ -57,7 +60,7 @@ async fn without_an_engine_checks_are_made_on_request_only(place: Place) {
     // A few slots pass by before it is looked again.
     eventually("slots have passed", async || {
         let account = user.slots(&monitor).await;
-        (account["in_flight"].as_u64()? + account["missed"].as_u64()? >= 3).then_some(())
+        (account["in_flight"].as_u64()? + account["missed"].as_u64()? >= 2).then_some(())
     })
     .await;
     assert_eq!(target.asked(), 1);

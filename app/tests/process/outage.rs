@@ -18,23 +18,23 @@ async fn status_of(url: &str, path: &str) -> u16 {
 async fn a_database_that_goes_away_stops_nothing_for_good() {
     let (data, database) = (tempfile::tempdir().unwrap(), Database::fresh().await);
     let mut relay = Relay::to(&database).await;
-    let target = Target::start().await;
+    let (target, held) = (Target::start().await, Target::start().await);
     let (program, url) = Setup::on(data.path(), relay.url()).serve().await;
     let user = User::sign_up(&url).await;
-    let slow = user.watch(target.url(), 60).await;
-    user.sees_checks(&slow, 1).await;
+    let before = user.watch(target.url(), 60).await;
+    user.sees_checks(&before, 1).await;
 
     // This check is under way when the database goes, and finished before it is back.
-    target.take(Duration::from_secs(2));
-    let checked = user.watch(target.url(), 60).await;
-    let asked = target.asked();
-    eventually("the check is under way", async || (target.asked() > asked || target.asked() >= 2).then_some(())).await;
+    held.hold();
+    let checked = user.watch(held.url(), 60).await;
+    eventually("the check is under way", async || (held.asked() == 1).then_some(())).await;
     relay.cut().await;
     let answer = user.ask(Method::GET, "/monitors", None).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.headers()["content-type"], "application/problem+json");
     assert_eq!(status_of(&url, "/readyz").await, 503);
     assert_eq!(status_of(&url, "/healthz").await, 200);
+    held.release();
     eventually("the recorder has noticed", async || (kept_results(&url).await >= 1).then_some(())).await;
 
     relay.restore().await;
@@ -42,7 +42,6 @@ async fn a_database_that_goes_away_stops_nothing_for_good() {
     let checks = user.sees_checks(&checked, 1).await;
     assert_eq!((checks.len(), &checks[0]["status"]), (1, &"UP".into()), "what was found meanwhile is recorded");
     user.finds_every_slot_accounted_for(&checked).await;
-    target.take(Duration::ZERO);
     let fresh = user.watch(target.url(), 1).await;
     user.sees(&fresh, "UP").await;
     assert_eq!(program.terminate().await.code(), Some(0));

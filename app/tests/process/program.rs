@@ -131,6 +131,12 @@ impl Program {
         self.printed.all()
     }
 
+    /// Waits for a line of its log that has this in it.
+    pub(crate) async fn logs(&self, part: &str) {
+        let look = async || self.logged.all().iter().any(|line| line.contains(part)).then_some(());
+        eventually(&format!("a line is logged: {part}"), look).await;
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id().unwrap()
     }
@@ -142,9 +148,14 @@ impl Program {
 
     /// Asks it to end, and waits until it has.
     pub(crate) async fn terminate(mut self) -> ExitStatus {
-        let kill = format!("kill -TERM {}", self.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().await.unwrap().success());
+        self.signal("TERM").await;
         self.end().await
+    }
+
+    /// Sends it a signal.
+    pub(crate) async fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().await.unwrap().success());
     }
 
     /// Waits until it has ended by itself.

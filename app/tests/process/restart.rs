@@ -17,6 +17,9 @@ on_both! {
 /// As many monitors as keep a few checks under way at any moment.
 const MONITORS: usize = 30;
 
+/// What it logs when it is told to stop.
+const STOPPING: &str = "stopping; a second signal ends the process at once";
+
 async fn after_a_kill_under_load_everything_is_there_and_every_slot_accounted_for(place: Place) {
     let target = Target::start().await;
     target.take(Duration::from_millis(300));
@@ -49,13 +52,25 @@ async fn after_a_kill_under_load_everything_is_there_and_every_slot_accounted_fo
 }
 
 async fn a_graceful_stop_records_what_is_under_way(place: Place) {
+    records_what_is_under_way_when_it_gets("TERM", place).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_is_a_graceful_stop_as_well() {
+    records_what_is_under_way_when_it_gets("INT", Place::for_sqlite()).await;
+}
+
+async fn records_what_is_under_way_when_it_gets(signal: &str, place: Place) {
     let target = Target::start().await;
-    target.take(Duration::from_secs(2));
-    let (program, url) = place.setup().serve().await;
+    target.hold();
+    let (mut program, url) = place.setup().serve().await;
     let mut user = User::sign_up(&url).await;
     let monitor = user.watch(target.url(), 60).await;
     eventually("the check is under way", async || (target.asked() == 1).then_some(())).await;
-    assert_eq!(program.terminate().await.code(), Some(0));
+    program.signal(signal).await;
+    program.logs(STOPPING).await;
+    target.release();
+    assert_eq!(program.end().await.code(), Some(0));
 
     let mut program = place.setup().start(&["serve", "--no-engine"]);
     let url = program.url().await;
@@ -65,4 +80,18 @@ async fn a_graceful_stop_records_what_is_under_way(place: Place) {
     assert_eq!(checks.len(), 1);
     assert_eq!(checks[0]["status"], "UP");
     user.finds_every_slot_accounted_for(&monitor).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_the_program_at_once() {
+    let (place, target) = (Place::for_sqlite(), Target::start().await);
+    target.hold();
+    let (mut program, url) = place.setup().serve().await;
+    let user = User::sign_up(&url).await;
+    user.watch(target.url(), 60).await;
+    eventually("the check is under way", async || (target.asked() == 1).then_some(())).await;
+    program.signal("TERM").await;
+    program.logs(STOPPING).await;
+    program.signal("INT").await;
+    assert_eq!(program.end().await.code(), Some(130));
 }

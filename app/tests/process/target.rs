@@ -1,4 +1,4 @@
-//! A target on this machine that answers, fails or takes its time, as it is told.
+//! A target on this machine that answers, fails, takes its time or holds its answer back, as it is told.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -20,6 +21,7 @@ struct Manner {
     http_status: AtomicU16,
     after_ms: AtomicU64,
     asked: AtomicU64,
+    is_held: watch::Sender<bool>,
 }
 
 impl Target {
@@ -46,6 +48,16 @@ impl Target {
         self.manner.after_ms.store(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
+    /// Lets it answer nobody until it is released.
+    pub(crate) fn hold(&self) {
+        self.manner.is_held.send_replace(true);
+    }
+
+    /// Lets it answer all whom it has kept waiting, and everybody from now on.
+    pub(crate) fn release(&self) {
+        self.manner.is_held.send_replace(false);
+    }
+
     /// How often it has been asked.
     pub(crate) fn asked(&self) -> u64 {
         self.manner.asked.load(Ordering::SeqCst)
@@ -69,6 +81,8 @@ async fn answer(mut stream: TcpStream, manner: Arc<Manner>) {
     let Ok(1..) = stream.read(&mut request).await else { return };
     manner.asked.fetch_add(1, Ordering::SeqCst);
     sleep(Duration::from_millis(manner.after_ms.load(Ordering::SeqCst))).await;
+    // The sender lives as long as this does.
+    let _ = manner.is_held.subscribe().wait_for(|is_held| !is_held).await;
     let http_status = manner.http_status.load(Ordering::SeqCst);
     let answer = format!("HTTP/1.1 {http_status} So\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
     // Whoever asked may have lost patience.
