@@ -1,5 +1,8 @@
 //! The main job: sign up, add a URL, see it go down and come back, and be told.
 
+use std::io::Write;
+use std::process::Stdio;
+
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
@@ -7,6 +10,9 @@ use crate::client::User;
 use crate::database::{Place, on_both};
 use crate::eventually;
 use crate::target::Target;
+
+/// How much a pipe holds that nobody reads (pipe(7)).
+const PIPE_BYTES: usize = 65_536;
 
 on_both! {
     a_target_that_goes_down_and_comes_back_is_seen_and_told;
@@ -65,5 +71,24 @@ async fn without_an_engine_checks_are_made_on_request_only(place: Place) {
     .await;
     assert_eq!(target.asked(), 1);
     assert_eq!(user.checks(&monitor).await, [check]);
+    assert_eq!(program.terminate().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_that_nobody_reads_costs_notices_and_holds_up_neither_checks_nor_the_end() {
+    let (place, target) = (Place::for_sqlite(), Target::start().await);
+    target.answer(503);
+    let mut program = place.setup().start(&["serve", "--no-engine"]);
+    let url = program.url().await;
+    program.ready(&url).await;
+    User::sign_up(&url).await.watch(target.url(), INTERVAL_SECONDS).await;
+    assert_eq!(program.terminate().await.code(), Some(0));
+
+    let (_unread, mut console) = std::io::pipe().unwrap();
+    console.write_all(&[b'\n'; PIPE_BYTES]).unwrap();
+    let program = place.setup().start_onto(Stdio::from(console), &["work"]);
+    program.logs("a notice was not delivered").await;
+    let asked = target.asked();
+    eventually("checks go on", async || (target.asked() > asked).then_some(())).await;
     assert_eq!(program.terminate().await.code(), Some(0));
 }

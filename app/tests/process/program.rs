@@ -47,8 +47,13 @@ impl Setup {
 
     /// Starts it.
     pub(crate) fn start(&self, arguments: &[&str]) -> Program {
-        let mut child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let printed = Lines::of(child.stdout.take().unwrap());
+        self.start_onto(Stdio::piped(), arguments)
+    }
+
+    /// Starts it with this as its standard output.
+    pub(crate) fn start_onto(&self, stdout: Stdio, arguments: &[&str]) -> Program {
+        let mut child = self.command(arguments).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+        let printed = child.stdout.take().map(Lines::of).unwrap_or_default();
         let logged = Lines::of(child.stderr.take().unwrap());
         Program { child, printed, logged }
     }
@@ -165,6 +170,7 @@ impl Program {
 }
 
 /// The lines of a stream so far.
+#[derive(Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
 impl Lines {
