@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use watchkeeper_domain::port::{Clock, IdGenerator, RepoError, RepoResult, Upkeep};
+use watchkeeper_domain::time::Timestamp;
 
 use super::metrics::Metrics;
 use super::outage::Outage;
@@ -86,13 +87,7 @@ impl Janitor {
         let now = self.clock.now();
         self.upkeep.prepare(now).await?;
         let mut tidied = Tidied::default();
-        while self.upkeep.roll_up(now).await?.is_some() {
-            tidied.hours += 1;
-            if tidied.hours == MAX_HOURS {
-                tidied.has_more = true;
-                break;
-            }
-        }
+        let rolled_up = self.roll_up(now, &mut tidied).await;
         for round in 1..=MAX_PURGES {
             let purged = self.upkeep.purge(now, MAX_PURGED_ROWS).await?;
             tidied.history_rows += purged.history_rows;
@@ -105,6 +100,18 @@ impl Janitor {
         if tidied != Tidied::default() {
             tracing::debug!(?tidied, "tidied up");
         }
-        Ok(tidied)
+        // An hour that cannot be rolled up is no reason to keep what nobody may see any more.
+        rolled_up.and(Ok(tidied))
+    }
+
+    async fn roll_up(&self, now: Timestamp, tidied: &mut Tidied) -> RepoResult<()> {
+        while self.upkeep.roll_up(now).await?.is_some() {
+            tidied.hours += 1;
+            if tidied.hours == MAX_HOURS {
+                tidied.has_more = true;
+                break;
+            }
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use watchkeeper_domain::port::{Purged, RepoError, RepoResult, Upkeep};
@@ -16,6 +16,7 @@ struct Untidy {
     hours: AtomicU64,
     rows: AtomicU64,
     prepared: AtomicU64,
+    cannot_roll_up: AtomicBool,
 }
 
 fn take(from: &AtomicU64, most: u64) -> u64 {
@@ -42,6 +43,9 @@ impl Upkeep for Untidy {
     }
 
     async fn roll_up(&self, now: Timestamp) -> RepoResult<Option<Timestamp>> {
+        if self.cannot_roll_up.load(Ordering::SeqCst) {
+            return Err(RepoError::Unavailable("it takes too long".into()));
+        }
         Ok((take(&self.hours, 1) == 1).then_some(now))
     }
 
@@ -86,4 +90,12 @@ async fn a_store_that_never_answers_does_not_hold_the_janitor_for_ever() {
     let failed = janitor.step().await;
     assert!(matches!(failed, Err(RepoError::Unavailable(_))));
     assert_eq!(stage.now().since(T0), STEP_PATIENCE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_hour_that_cannot_be_rolled_up_does_not_hold_up_the_purge() {
+    let stage = Stage::open().await;
+    let store = Arc::new(Untidy { rows: 7.into(), cannot_roll_up: true.into(), ..Untidy::default() });
+    assert!(janitor(&stage, &store).step().await.is_err(), "it is told all the same");
+    assert_eq!(store.rows.load(Ordering::SeqCst), 0);
 }
