@@ -4,14 +4,21 @@ mod serve;
 mod signal;
 
 use std::io::{self, Write};
+use std::time::Duration;
 
+use anyhow::Context;
 use prometheus_client::registry::Registry;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Command, Config, Settings};
 use crate::failure::Failure;
 use crate::wiring::{Patience, Wiring};
 use crate::{http, tick};
+
+/// How long a pass tries to say what it did. Its few lines go at once, unless they go into a full pipe that nobody reads.
+const SUMMARY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Does what was asked for, until it is done or told to stop.
 ///
@@ -46,7 +53,10 @@ async fn tick(settings: &Settings, stop: CancellationToken) -> Result<(), Failur
     let engine = wiring.engine(&mut Registry::default());
     let summary = tick::tick(engine, &stop).await;
     wiring.close().await;
-    print(&format!("{}\n", summary?))
+    let text = format!("{}\n", summary?);
+    timeout(SUMMARY_PATIENCE, spawn_blocking(move || print(&text)))
+        .await
+        .context("nobody reads what the pass did")??
 }
 
 /// Brings the database to the newest schema: opening it does so.

@@ -1,18 +1,13 @@
 //! The main job: sign up, add a URL, see it go down and come back, and be told.
 
-use std::io::Write;
-use std::process::Stdio;
-
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::client::User;
 use crate::database::{Place, on_both};
 use crate::eventually;
+use crate::program::full_pipe;
 use crate::target::Target;
-
-/// How much a pipe holds that nobody reads (pipe(7)).
-const PIPE_BYTES: usize = 65_536;
 
 on_both! {
     a_target_that_goes_down_and_comes_back_is_seen_and_told;
@@ -84,9 +79,8 @@ async fn a_console_that_nobody_reads_costs_notices_and_holds_up_neither_checks_n
     User::sign_up(&url).await.watch(target.url(), INTERVAL_SECONDS).await;
     assert_eq!(program.terminate().await.code(), Some(0));
 
-    let (_unread, mut console) = std::io::pipe().unwrap();
-    console.write_all(&[b'\n'; PIPE_BYTES]).unwrap();
-    let program = place.setup().start_onto(Stdio::from(console), &["work"]);
+    let (_unread, console) = full_pipe();
+    let program = place.setup().start_onto(console, &["work"]);
     program.logs("a notice was not delivered").await;
     let asked = target.asked();
     eventually("checks go on", async || (target.asked() > asked).then_some(())).await;

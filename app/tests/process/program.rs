@@ -1,5 +1,6 @@
 //! The program, started for one test.
 
+use std::io::{PipeReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -8,6 +9,16 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::eventually;
+
+/// How much a pipe holds that nobody reads (pipe(7)).
+const PIPE_BYTES: usize = 65_536;
+
+/// A pipe that takes nothing more, and its end that nobody reads.
+pub(crate) fn full_pipe() -> (PipeReader, Stdio) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(&[b'\n'; PIPE_BYTES]).unwrap();
+    (reader, Stdio::from(writer))
+}
 
 /// How it is started: a data directory and a database that outlive the process.
 #[derive(Clone)]

@@ -2,6 +2,7 @@
 
 use crate::client::User;
 use crate::database::{Place, on_both};
+use crate::program::full_pipe;
 use crate::target::Target;
 
 on_both! {
@@ -47,4 +48,21 @@ async fn a_pass_fails_where_the_database_is_away() {
     let pass = place.setup().with("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none").run(&["tick"]).await;
     assert_eq!(pass.status.code(), Some(1));
     assert_eq!(pass.logged.lines().count(), 1, "{pass:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pass_that_nobody_listens_to_ends_and_says_so() {
+    let (place, target) = (Place::for_sqlite(), Target::start().await);
+    target.answer(503);
+    let mut program = place.setup().start(&["serve", "--no-engine"]);
+    let url = program.url().await;
+    program.ready(&url).await;
+    User::sign_up(&url).await.watch(target.url(), 5).await;
+    assert_eq!(program.terminate().await.code(), Some(0));
+
+    let (_unread, console) = full_pipe();
+    let mut pass = place.setup().start_onto(console, &["tick"]);
+    assert_eq!(pass.end().await.code(), Some(1));
+    pass.logs("a notice was not delivered").await;
+    pass.logs("nobody reads what the pass did").await;
 }
