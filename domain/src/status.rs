@@ -125,7 +125,8 @@ impl State {
         Self { streak: None, last_slot: Timestamp::from_micros(at.as_micros() - 1), ..self }
     }
 
-    /// This state after slots that were missed or unknown. Older slots than the last result do not count.
+    /// This state after slots that were missed or unknown. Older slots than the last result do not count. Where they make
+    /// the monitor unknown, what spoke for a change before them speaks for none after them: the streak ends.
     pub fn silent(self, first: Timestamp, count: u64) -> Self {
         if first <= self.last_slot || matches!(self.held, Status::Paused) {
             return self;
@@ -134,7 +135,13 @@ impl State {
             Some(silence) => Silence { since: silence.since.min(first), count: silence.count.saturating_add(count) },
             None => Silence { since: first, count },
         };
-        Self { silence: Some(silence), ..self }
+        Self { silence: Some(silence), ..self }.without_what_was_before_blindness()
+    }
+
+    /// This state without its streak, where so many slots in a row have been silent that the monitor is unknown.
+    fn without_what_was_before_blindness(self) -> Self {
+        let is_blind = self.silence.is_some_and(|silence| silence.count >= SLOTS_UNTIL_UNKNOWN);
+        Self { streak: self.streak.filter(|_| !is_blind), ..self }
     }
 
     /// Whether this state must be written over the other: they differ in more than the last slot.
@@ -208,12 +215,14 @@ pub struct Step {
 
 /// The state machine: what the verdict of a slot does to a monitor's state.
 ///
-/// A result that is older than the last one, or that comes while the monitor is paused, changes nothing.
+/// A result that is older than the last one, or that comes while the monitor is paused, changes nothing. One that is older
+/// than a silence does not end it.
 pub fn after(state: State, verdict: Verdict, reason: Option<&Reason>, slot: Timestamp, policy: Confirmation) -> Step {
     if slot <= state.last_slot || state.held == Status::Paused {
         return Step { state, flip: None, wants_confirmation: false };
     }
-    let seen = State { silence: None, last_slot: slot, ..state };
+    let silence = state.silence.filter(|silence| silence.since > slot);
+    let seen = State { silence, last_slot: slot, ..state };
     let towards = match verdict {
         Verdict::Up => Status::Up,
         Verdict::Degraded => Status::Degraded,
@@ -232,7 +241,8 @@ pub fn after(state: State, verdict: Verdict, reason: Option<&Reason>, slot: Time
         None => Streak { since: slot, count: 1 },
     };
     if streak.count <= needed {
-        return Step { state: State { streak: Some(streak), ..seen }, flip: None, wants_confirmation: true };
+        let state = State { streak: Some(streak), ..seen }.without_what_was_before_blindness();
+        return Step { state, flip: None, wants_confirmation: true };
     }
     // A streak speaks for or against down. Between the others nothing is confirmed, and the change begins right here.
     let at = if needed == 0 { slot } else { streak.since };
@@ -346,6 +356,25 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_before_a_blindness_and_one_after_it_are_not_two_in_a_row() {
+        let failed = walk(State::pending(at(0)), POLICY, &[(0, Verdict::Up), (60, Verdict::Down)]).0;
+        assert_eq!(failed.silent(at(120), 2).streak, failed.streak, "nobody calls it unknown yet");
+        let blind = failed.silent(at(120), 2).silent(at(240), 1);
+        let first = after(blind, Verdict::Down, None, at(300), POLICY);
+        assert_eq!((first.state.held, first.flip, first.wants_confirmation), (Status::Up, None, true));
+        let second = after(first.state, Verdict::Down, None, at(310), POLICY);
+        assert_eq!(second.flip.map(|flip| (flip.to, flip.at)), Some((Status::Down, at(300))));
+    }
+
+    #[test]
+    fn a_result_that_comes_late_does_not_end_the_blindness_after_it_nor_outlast_it() {
+        let up = walk(State::pending(at(0)), POLICY, &[(0, Verdict::Up)]).0;
+        let late = after(up.silent(at(120), 3), Verdict::Down, None, at(60), POLICY).state;
+        assert_eq!((late.shown(None, at(400)), late.streak), ((Status::Unknown, at(120)), None));
+        assert_eq!(after(late, Verdict::Down, None, at(300), POLICY).flip, None);
+    }
+
+    #[test]
     fn slots_that_nobody_claimed_make_a_monitor_unknown_as_well() {
         let up = walk(State::pending(at(0)), POLICY, &[(0, Verdict::Up)]).0;
         let next = Some((at(60), Schedule::from_millis(60_000, 0)));
@@ -390,6 +419,29 @@ mod tests {
                 let failures = steps.iter().filter(|(n, _)| at(*n) >= flip.at && at(*n) <= flip.settled_by);
                 prop_assert!(failures.clone().all(|(_, verdict)| *verdict == Verdict::Down));
                 prop_assert_eq!(u32::try_from(failures.count()).unwrap(), before_down + 1);
+            }
+        }
+
+        #[test]
+        fn no_change_that_was_confirmed_began_before_a_blindness(
+            slots in prop::collection::vec(prop::option::weighted(0.6, any_verdict()), 1..80),
+            before_down in 1_u32..4,
+            before_up in 1_u32..4,
+        ) {
+            let policy = Confirmation { before_down, before_up };
+            let mut state = State::pending(at(0));
+            for (n, verdict) in (0_i64..).zip(&slots) {
+                let Some(verdict) = verdict else {
+                    state = state.silent(at(n), 1);
+                    continue;
+                };
+                let step = after(state, *verdict, None, at(n), policy);
+                state = step.state;
+                if let Some(flip) = step.flip.filter(Flip::is_news) {
+                    let seen = |n: &usize| (flip.at..=flip.settled_by).contains(&at(i64::try_from(*n).unwrap()));
+                    let between: Vec<_> = (0..slots.len()).filter(seen).map(|n| slots[n]).collect();
+                    prop_assert!(between.windows(3).all(|three| three.iter().any(Option::is_some)), "{:?}", between);
+                }
             }
         }
     }

@@ -58,6 +58,7 @@
 //! | A missed or unknown slot extends the gap before it | [`gaps::a_gap_that_follows_upon_one_of_its_kind_extends_it`], [`gaps::a_gap_belongs_to_one_epoch`] |
 //! | A slot at which we had no network is unknown, and no flip | [`gaps::a_slot_without_a_network_is_unknown_and_no_flip`] |
 //! | Three in a row and the monitor is unknown, until the next result | [`gaps::three_silent_slots_are_unknown_until_the_next_result`] |
+//! | What spoke for a change before that speaks for none after it | [`gaps::a_failure_before_a_blindness_confirms_nothing_after_it`], [`gaps::a_failure_before_we_lost_our_network_confirms_nothing_after_it`] |
 //! | A flip to down is dated at the first failing slot | [`status::down_is_dated_at_the_first_failing_slot`] |
 //! | A change is dated after what is in the record | [`audit::a_change_is_dated_after_the_slots_in_the_record`] |
 //! | Every due slot is accounted for, whatever happens | [`audit::every_slot_is_accounted_for_whatever_happens`] |
@@ -217,6 +218,8 @@ macro_rules! store_contract {
                 a_slot_without_a_network_is_unknown_and_no_flip
                 a_manual_check_without_a_network_leaves_no_gap
                 three_silent_slots_are_unknown_until_the_next_result
+                a_failure_before_a_blindness_confirms_nothing_after_it
+                a_failure_before_we_lost_our_network_confirms_nothing_after_it
                 blind_time_counts_neither_as_up_nor_as_down
                 gaps_are_listed_page_by_page
             }

@@ -8,7 +8,7 @@ use crate::check::Region;
 use crate::port::Recorded;
 use crate::schedule::SlotRun;
 use crate::status::Status;
-use crate::testkit::fixture::{self, cut_off, seconds, up};
+use crate::testkit::fixture::{self, cut_off, down, seconds, up};
 use crate::time::Window;
 use crate::uptime::{Gap, GapOutcome, uptime};
 
@@ -71,7 +71,7 @@ pub async fn a_gap_belongs_to_one_epoch(stage: &Stage) {
     assert_eq!(stage.account(m.id(), m.slot(5)).await.unaccounted, 0);
 }
 
-/// Two lost slots in a row that were claimed one by one are one run as well.
+/// Lost slots in a row that were claimed one by one are one run, and so are those after them that nobody claimed.
 pub async fn slots_lost_one_by_one_are_one_run(stage: &Stage) {
     let m = stage.monitor_every(60).await;
     stage.check_up(m.slot(0)).await;
@@ -80,11 +80,8 @@ pub async fn slots_lost_one_by_one_are_one_run(stage: &Stage) {
     }
     let last = stage.claim_one(m.slot(6)).await;
     stage.settle(up(&last)).await;
-    let gaps = stage.gaps(m.id()).await;
-    assert!(gaps.iter().all(|gap| gap.outcome == GapOutcome::Missed));
-    assert_eq!(gaps.iter().map(|gap| gap.run.count).sum::<u64>(), 5);
-    assert_eq!(gaps.first().map(|gap| gap.run.first), Some(m.slot(1)));
-    assert_eq!(gaps.last().map(|gap| gap.run.last), Some(m.slot(5)));
+    let run = SlotRun { first: m.slot(1), last: m.slot(5), count: 5 };
+    assert_eq!(stage.gaps(m.id()).await, [Gap { run, outcome: GapOutcome::Missed }]);
     assert_eq!(stage.account(m.id(), m.slot(6)).await.unaccounted, 0);
 }
 
@@ -129,6 +126,38 @@ pub async fn three_silent_slots_are_unknown_until_the_next_result(stage: &Stage)
     assert_eq!(stage.flip(up(&claim)).await, None);
     assert_eq!(stage.shown(&m.monitor, m.slot(4)).await, (Status::Up, m.slot(0)));
     assert_eq!(stage.incidents().await, []);
+}
+
+/// One failure before we went blind and one after it are not two in a row: the change begins after the blindness.
+pub async fn a_failure_before_a_blindness_confirms_nothing_after_it(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.check_up(m.slot(0)).await;
+    stage.check_down(m.slot(1)).await;
+    stage.check_down(m.slot(480)).await;
+    let state = stage.view(&m.monitor).await.state;
+    assert_eq!((state.held, state.streak.map(|streak| streak.since)), (Status::Up, Some(m.slot(480))));
+    let confirmation = stage.claim_one(m.slot(480).plus(seconds(11))).await;
+    let flip = stage.flip(down(&confirmation)).await.unwrap();
+    assert_eq!((flip.to, flip.at), (Status::Down, m.slot(480)));
+}
+
+/// The same where we ourselves had no network meanwhile.
+pub async fn a_failure_before_we_lost_our_network_confirms_nothing_after_it(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.check_up(m.slot(0)).await;
+    stage.check_down(m.slot(1)).await;
+    let confirmation = stage.claim_one(m.slot(1).plus(seconds(11))).await;
+    stage.settle(cut_off(&confirmation)).await;
+    for number in 2..=4 {
+        let claim = stage.claim_one(m.slot(number)).await;
+        stage.settle(cut_off(&claim)).await;
+    }
+    stage.check_down(m.slot(5)).await;
+    let state = stage.view(&m.monitor).await.state;
+    assert_eq!((state.held, state.streak.map(|streak| streak.since)), (Status::Up, Some(m.slot(5))));
+    let confirmation = stage.claim_one(m.slot(5).plus(seconds(11))).await;
+    let flip = stage.flip(down(&confirmation)).await.unwrap();
+    assert_eq!((flip.to, flip.at), (Status::Down, m.slot(5)));
 }
 
 /// It is neither up nor down; from the slot that was seen again on, what was held is held.
