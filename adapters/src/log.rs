@@ -12,7 +12,7 @@ mod walk;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use watchkeeper_domain::check::{Check, Origin};
+use watchkeeper_domain::check::{Check, OpenSlot, Origin};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::rollup::HourSum;
 use watchkeeper_domain::schedule::Epoch;
@@ -57,8 +57,8 @@ pub(crate) trait Reader: Send {
         windows: &[Window],
     ) -> Result<Vec<Figure>, Fault>;
 
-    /// The slots of a monitor that are claimed and not yet recorded.
-    async fn claimed(&mut self, monitor: MonitorId) -> Result<Vec<Timestamp>, Fault>;
+    /// The slots of monitors that are claimed and not yet recorded, the oldest first.
+    async fn open_slots(&mut self, monitors: &[MonitorId]) -> Result<HashMap<MonitorId, Vec<OpenSlot>>, Fault>;
 
     /// Up to where hours are rolled up.
     async fn rolled_to(&mut self) -> Result<Option<Timestamp>, Fault>;
@@ -90,15 +90,15 @@ impl Facts {
         Walk::new(self.epochs.clone(), gaps.chain(others), window, self.next_due_at)
     }
 
-    /// These facts with the spans of the same window.
-    fn with(self, spans: Vec<StatusSpan>) -> TimeFacts {
+    /// These facts with the spans of the same window and the open slots.
+    fn with(self, spans: Vec<StatusSpan>, open: Vec<OpenSlot>) -> TimeFacts {
         let Self { epochs, gaps, next_due_at } = self;
-        TimeFacts { spans, epochs, gaps, next_due_at }
+        TimeFacts { spans, epochs, gaps, open, next_due_at }
     }
 
     /// The newest part of a window of which these facts are whole, and the part before it that is still to be asked for.
     fn whole_part(&self, window: Window, most: usize) -> (Window, Option<Window>) {
-        self.clone().with(Vec::new()).whole_part(window, most)
+        self.clone().with(Vec::new(), Vec::new()).whole_part(window, most)
     }
 }
 

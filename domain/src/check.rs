@@ -83,6 +83,26 @@ pub struct Claim {
     pub version: u32,
 }
 
+/// A slot that is claimed and not yet recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenSlot {
+    /// The slot.
+    pub slot: Timestamp,
+    /// The instant by which its probe must have started.
+    pub start_before: Timestamp,
+    /// When the lease of its holder ends.
+    pub lease_until: Timestamp,
+}
+
+impl OpenSlot {
+    /// Whether nothing is to be expected of it any more: it may not start, and the lease of whoever may have started it
+    /// has ended. It counts as missed from then on, whenever somebody comes to write that; should its holder have kept a
+    /// result and record it first, it counts as what that says.
+    pub fn is_lost(&self, now: Timestamp) -> bool {
+        self.start_before <= now && self.lease_until <= now
+    }
+}
+
 /// How much longer than the probe's timeout a lease lasts.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(2);
 

@@ -91,6 +91,11 @@ impl Schedule {
         Some(Plan { missed, slot, next_due_at: self.after(slot) })
     }
 
+    /// The slots from `next_due_at` on that can no longer start at `now` although nobody has claimed them.
+    pub fn overdue(&self, next_due_at: Timestamp, now: Timestamp) -> Option<SlotRun> {
+        self.plan(next_due_at, now, now)?.missed
+    }
+
     /// The slots from `first` up to, and without, `end`, as one run; `None` where there is none. `first` must be a slot.
     pub fn run(&self, first: Timestamp, end: Timestamp) -> Option<SlotRun> {
         if first >= end {

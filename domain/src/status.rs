@@ -155,7 +155,7 @@ impl State {
         if matches!(self.held, Status::Paused | Status::Maintenance) {
             return (self.held, self.since);
         }
-        let overdue = next_slot.and_then(|(slot, schedule)| schedule.plan(slot, now, now)).and_then(|plan| plan.missed);
+        let overdue = next_slot.and_then(|(slot, schedule)| schedule.overdue(slot, now));
         let recorded = self.silence.map_or(0, |silence| silence.count);
         if recorded.saturating_add(overdue.map_or(0, |run| run.count)) < SLOTS_UNTIL_UNKNOWN {
             return (self.held, self.since);

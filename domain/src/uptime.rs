@@ -5,6 +5,7 @@ mod gap;
 use std::time::Duration;
 
 pub use self::gap::{Gap, GapOutcome};
+use crate::check::OpenSlot;
 use crate::schedule::Epoch;
 use crate::status::Status;
 use crate::time::{Timestamp, Window};
@@ -86,6 +87,8 @@ pub struct TimeFacts {
     pub epochs: Vec<Epoch>,
     /// The gaps that touch the window (or lie right before it), oldest first.
     pub gaps: Vec<Gap>,
+    /// All slots that are claimed and not yet recorded.
+    pub open: Vec<OpenSlot>,
     /// The slot that is to be claimed next; `None` while paused.
     pub next_due_at: Option<Timestamp>,
 }
@@ -161,23 +164,20 @@ pub fn join(mut earlier: Vec<StatusSpan>, later: Vec<StatusSpan>) -> Vec<StatusS
 }
 
 /// The stretches during which we did not see the target, oldest first and apart from each other: each gap up to the
-/// slot after it, and the slots that nobody has claimed although they can no longer start.
+/// slot after it, also where it is still to be written.
 fn blind_windows(facts: &TimeFacts, now: Timestamp) -> Vec<Window> {
     let epoch_of = |slot: Timestamp| facts.epochs.iter().rev().find(|epoch| epoch.opening_slot <= slot);
+    let unwritten = Gap::unwritten(&facts.epochs, &facts.open, facts.next_due_at, now);
     let mut windows: Vec<Window> = facts
         .gaps
         .iter()
+        .chain(&unwritten)
         .filter(|gap| gap.outcome != GapOutcome::Skipped)
         .filter_map(|gap| {
             let epoch = epoch_of(gap.run.first)?;
             Window::new(gap.run.first, epoch.after(gap.run.last).min(epoch.end()))
         })
         .collect();
-    let overdue = facts.next_due_at.and_then(|slot| {
-        let plan = epoch_of(slot)?.schedule.plan(slot, now, now)?;
-        Window::new(plan.missed?.first, plan.slot)
-    });
-    windows.extend(overdue);
     windows.sort_unstable_by_key(Window::from);
     windows.dedup_by(|later, earlier| {
         let touches = later.from() <= earlier.to();
@@ -255,7 +255,7 @@ mod tests {
             spans: vec![span(Status::Up, 0, None)],
             epochs: vec![epoch(0, None)],
             gaps: vec![gap(120, 240, GapOutcome::Missed), gap(300, 300, GapOutcome::Unknown)],
-            next_due_at: None,
+            ..TimeFacts::default()
         };
         let spent = uptime(&facts, window(0, 600), at(600));
         assert_eq!((spent.unknown, spent.up), (secs(240), secs(360)));
@@ -268,7 +268,7 @@ mod tests {
             spans: vec![span(Status::Up, 0, Some(130)), span(Status::Paused, 130, None)],
             epochs: vec![epoch(0, Some(130))],
             gaps: vec![gap(120, 120, GapOutcome::Missed)],
-            next_due_at: None,
+            ..TimeFacts::default()
         };
         let spent = uptime(&facts, window(0, 300), at(300));
         assert_eq!((spent.up, spent.unknown, spent.paused), (secs(120), secs(10), secs(170)));
@@ -279,8 +279,8 @@ mod tests {
         let facts = TimeFacts {
             spans: vec![span(Status::Up, 0, None)],
             epochs: vec![epoch(0, None)],
-            gaps: vec![],
             next_due_at: Some(at(120)),
+            ..TimeFacts::default()
         };
         assert_eq!(uptime(&facts, window(0, 300), at(300)).unknown, secs(180));
     }
@@ -304,6 +304,7 @@ mod tests {
                 spans: spans[newest(spans.len())..].to_vec(),
                 epochs: epochs[newest(epochs.len())..].to_vec(),
                 gaps: gaps[newest(gaps.len())..].to_vec(),
+                open: self.open.clone(),
                 next_due_at: self.next_due_at,
             }
         }
@@ -332,7 +333,7 @@ mod tests {
             let mut spans: Vec<_> = lengths.iter().map(|(status, length)| { let from = end; end += length; span(*status, from, Some(end)) }).collect();
             if let Some(last) = spans.last_mut() { last.to = None; }
             let gaps = gaps.iter().map(|(slot, count)| gap(slot * 60, (slot + count - 1) * 60, GapOutcome::Missed)).collect();
-            let facts = TimeFacts { spans, epochs: vec![epoch(0, None)], gaps, next_due_at: None };
+            let facts = TimeFacts { spans, epochs: vec![epoch(0, None)], gaps, ..TimeFacts::default() };
             let window = window(from, from + length);
             prop_assert_eq!(uptime(&facts, window, at(10_000)).total(), window.length());
             let pieces = timeline(&facts, window, at(10_000));
@@ -355,7 +356,7 @@ mod tests {
             let epochs: Vec<_> = bounds.iter().enumerate().map(|(n, from)| epoch(*from, bounds.get(n + 1).copied())).collect();
             let gaps: Vec<_> = gaps.iter().map(|(slot, count)| gap(slot * 240, (slot * 4 + count - 1) * 60, GapOutcome::Missed)).collect();
             let ends_with_its_epoch = |gap: &Gap| epochs.iter().any(|epoch| epoch.opening_slot <= gap.run.first && gap.run.last < epoch.end());
-            let whole = TimeFacts { spans, gaps: gaps.into_iter().filter(ends_with_its_epoch).collect(), epochs, next_due_at: Some(at(5_000)) };
+            let whole = TimeFacts { spans, gaps: gaps.into_iter().filter(ends_with_its_epoch).collect(), epochs, open: Vec::new(), next_due_at: Some(at(5_000)) };
             let (asked, now) = (window(from, from + length), at(6_000));
             let (mut spent, mut pieces, mut rest) = (Uptime::default(), Vec::new(), Some(asked));
             while let Some(window) = rest {

@@ -158,9 +158,11 @@ pub(crate) async fn time_facts(
     let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
     let mut known = reader.facts(asked, most).await?;
     let mut spans = reader.spans(asked, most).await?;
+    let monitors: Vec<MonitorId> = asked.iter().map(|(monitor, _)| *monitor).collect();
+    let mut open = reader.open_slots(&monitors).await?;
     let facts = |(monitor, _): &(MonitorId, Window)| {
         let Some(known) = known.remove(monitor) else { return TimeFacts::default() };
-        known.with(spans.remove(monitor).unwrap_or_default())
+        known.with(spans.remove(monitor).unwrap_or_default(), open.remove(monitor).unwrap_or_default())
     };
     Ok(asked.iter().map(facts).collect())
 }

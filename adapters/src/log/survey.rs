@@ -30,17 +30,18 @@ pub(crate) async fn audit(
     window: Window,
     now: Timestamp,
 ) -> Result<SlotAccount, Fault> {
-    let claimed = reader.claimed(monitor).await?;
-    let (mut sum, mut settled, mut rest) = (SlotAccount::default(), window, Some(window));
+    let open = reader.open_slots(&[monitor]).await?.remove(&monitor).unwrap_or_default();
+    let (mut sum, mut settled, mut rest) = (SlotAccount::default(), None, Some(window));
     while let Some(part) = rest {
         let Some(facts) = reader.facts(&[(monitor, part)], MAX_FACTS).await?.remove(&monitor) else { break };
         let (whole, before) = facts.whole_part(part, MAX_FACTS);
         let (epochs, gaps, next_due_at) = (facts.epochs, facts.gaps, facts.next_due_at);
-        let facts = AuditFacts { epochs, gaps, claimed: claimed.clone(), next_due_at, ..AuditFacts::default() };
-        settled = facts.settled(window, now);
+        let facts = AuditFacts { epochs, gaps, open: open.clone(), next_due_at, ..AuditFacts::default() };
+        settled.get_or_insert(facts.settled(window, now));
         sum.add(&account(&facts, whole, now));
         rest = before;
     }
+    let Some(settled) = settled else { return Ok(sum) };
     let mut checked = HourSum::default();
     let see = |finding| match finding {
         Finding::Hour(_, hour) => {

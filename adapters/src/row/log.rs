@@ -1,8 +1,10 @@
 //! The record as rows: checks, epochs, gaps and status spans.
 
+use std::collections::HashMap;
+
 use sqlx::FromRow;
 use uuid::Uuid;
-use watchkeeper_domain::check::{Check, Region};
+use watchkeeper_domain::check::{Check, OpenSlot, Region};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::report::{Reason, Timings};
 use watchkeeper_domain::schedule::{Epoch, Schedule, SlotRun};
@@ -143,6 +145,25 @@ impl TryFrom<GapRow> for Gap {
             outcome: Code::of_code(row.outcome)?,
         })
     }
+}
+
+/// A slot that is claimed and not yet recorded, as a row.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub(crate) struct OpenRow {
+    pub(crate) monitor_id: Uuid,
+    pub(crate) slot: i64,
+    pub(crate) start_before: i64,
+    pub(crate) lease_until: i64,
+}
+
+/// Open slots by their monitors, in the order of the rows.
+pub(crate) fn open_slots(rows: Vec<OpenRow>) -> HashMap<MonitorId, Vec<OpenSlot>> {
+    let mut slots: HashMap<MonitorId, Vec<OpenSlot>> = HashMap::new();
+    for OpenRow { monitor_id, slot, start_before, lease_until } in rows {
+        let [slot, start_before, lease_until] = [slot, start_before, lease_until].map(Timestamp::from_micros);
+        slots.entry(MonitorId::new(monitor_id)).or_default().push(OpenSlot { slot, start_before, lease_until });
+    }
+    slots
 }
 
 /// A status span as a row.

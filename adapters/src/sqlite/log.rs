@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
-use watchkeeper_domain::check::{Check, Origin, Region};
+use watchkeeper_domain::check::{Check, OpenSlot, Origin, Region};
 use watchkeeper_domain::histogram::Histogram;
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::rollup::HourSum;
@@ -17,7 +17,7 @@ use watchkeeper_domain::uptime::StatusSpan;
 use super::rollup::HOUR_SECS;
 use super::values::{identifiers, instants, json, windows};
 use crate::log::{Facts, Figure, Reader, Stretch};
-use crate::row::{CheckRow, Code, EpochRow, Fault, FigureRow, GapRow, SpanRow, Unreadable};
+use crate::row::{CheckRow, Code, EpochRow, Fault, FigureRow, GapRow, OpenRow, SpanRow, Unreadable, open_slots};
 
 /// A reader of one snapshot.
 pub(super) struct LogReader<'s> {
@@ -158,19 +158,14 @@ impl Reader for LogReader<'_> {
         Ok(rows.into_iter().map(Figure::try_from).collect::<Result<_, _>>()?)
     }
 
-    async fn claimed(&mut self, monitor: MonitorId) -> Result<Vec<Timestamp>, Fault> {
-        let slots: Vec<i64> = sqlx::query_scalar(
-            "SELECT slot
-               FROM claims
-              WHERE monitor_key = (SELECT key FROM monitors WHERE id = ?) AND region = ? AND origin = ?
-              ORDER BY slot",
-        )
-        .bind(monitor.uuid())
-        .bind(self.region.as_str())
-        .bind(Origin::Scheduled.code())
-        .fetch_all(&mut *self.step)
-        .await?;
-        Ok(slots.into_iter().map(Timestamp::from_micros).collect())
+    async fn open_slots(&mut self, monitors: &[MonitorId]) -> Result<HashMap<MonitorId, Vec<OpenSlot>>, Fault> {
+        let rows: Vec<OpenRow> = sqlx::query_as(OPEN)
+            .bind(identifiers(monitors.iter().map(|monitor| monitor.uuid())))
+            .bind(self.region.as_str())
+            .bind(Origin::Scheduled.code())
+            .fetch_all(&mut *self.step)
+            .await?;
+        Ok(open_slots(rows))
     }
 
     async fn rolled_to(&mut self) -> Result<Option<Timestamp>, Fault> {
@@ -206,6 +201,15 @@ pub(super) const KNOWN: &str = "
      CROSS JOIN monitors AS m ON m.id = unhex(asked.value)
       LEFT JOIN schedule AS d ON d.monitor_key = m.key AND d.region = ?2
      WHERE m.deleted_at IS NULL";
+
+/// The slots of a list of monitors that are claimed and not yet recorded.
+pub(super) const OPEN: &str = "
+    SELECT m.id AS monitor_id, c.slot, c.start_before, c.lease_until
+      FROM json_each(?1) AS asked
+     CROSS JOIN monitors AS m ON m.id = unhex(asked.value)
+     CROSS JOIN claims AS c ON c.monitor_key = m.key AND c.region = ?2
+     WHERE c.origin = ?3
+     ORDER BY c.slot";
 
 // Epochs, gaps and spans each lie one after the other, so that only the last one that begins by a window's beginning can
 // reach into it: all that is read begins there, or with the oldest of the newest so many.

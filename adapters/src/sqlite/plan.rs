@@ -44,6 +44,8 @@ async fn what_is_known_of_many_monitors_is_looked_up_for_each() {
     let known = plan(log::KNOWN.to_owned()).await;
     assert!(known.contains("SEARCH m USING INDEX sqlite_autoindex_monitors_1 (id=?)"), "{known}");
     assert!(known.contains("SEARCH d USING PRIMARY KEY (monitor_key=? AND region=?)"), "{known}");
+    let open = plan(log::OPEN.to_owned()).await;
+    assert!(open.contains("SEARCH c USING PRIMARY KEY (monitor_key=? AND region=?)"), "{open}");
     for (statement, alias, table, key) in [
         (log::EPOCHS, "e", "schedule_epochs", "monitor_key=? AND region=? AND began_at"),
         (log::GAPS, "g", "slot_gaps", "monitor_key=? AND region=? AND first_slot"),

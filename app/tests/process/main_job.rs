@@ -59,11 +59,12 @@ async fn without_an_engine_checks_are_made_on_request_only(place: Place) {
     assert_eq!((&check["origin"], &check["status"]), (&Value::from("manual"), &Value::from("UP")));
     user.sees(&monitor, "UP").await;
     // A few slots pass by before it is looked again.
-    eventually("slots have passed", async || {
+    let account = eventually("slots have passed", async || {
         let account = user.slots(&monitor).await;
-        (account["in_flight"].as_u64()? + account["missed"].as_u64()? >= 2).then_some(())
+        (account["missed"].as_u64()? >= 2).then_some(account)
     })
     .await;
+    assert_eq!((&account["due"], &account["in_flight"]), (&account["missed"], &Value::from(1)), "{account}");
     assert_eq!(target.asked(), 1);
     assert_eq!(user.checks(&monitor).await, [check]);
     assert_eq!(program.terminate().await.code(), Some(0));

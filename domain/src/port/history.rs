@@ -70,7 +70,7 @@ pub trait HistoryRepo: Send + Sync {
     /// monitor is asked for twice.
     ///
     /// Of each kind (spans, epochs, gaps) the newest MUST be given, at most `most` (at least one) of each monitor, and no
-    /// more MUST be read: [`TimeFacts::whole_part`] says where to go on.
+    /// more MUST be read: [`TimeFacts::whole_part`] says where to go on. Open slots MUST be given all; they are few.
     async fn time_facts(&self, asked: &[(MonitorId, Window)], region: &Region, most: u32)
     -> RepoResult<Vec<TimeFacts>>;
 

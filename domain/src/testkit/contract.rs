@@ -61,6 +61,7 @@
 //! | What spoke for a change before that speaks for none after it | [`gaps::a_failure_before_a_blindness_confirms_nothing_after_it`], [`gaps::a_failure_before_we_lost_our_network_confirms_nothing_after_it`] |
 //! | A flip to down is dated at the first failing slot | [`status::down_is_dated_at_the_first_failing_slot`] |
 //! | A change is dated after what is in the record | [`audit::a_change_is_dated_after_the_slots_in_the_record`] |
+//! | What can no longer start is missed, whenever that is written | [`audit::slots_that_nobody_claimed_are_missed_before_that_is_written`], [`audit::a_slot_whose_holder_died_is_missed_before_that_is_written`] |
 //! | Every due slot is accounted for, whatever happens | [`audit::every_slot_is_accounted_for_whatever_happens`] |
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a case of the contract fails by panicking, as every test does")]
 
@@ -243,6 +244,8 @@ macro_rules! store_contract {
             }
             audit {
                 the_account_tells_what_became_of_each_slot
+                slots_that_nobody_claimed_are_missed_before_that_is_written
+                a_slot_whose_holder_died_is_missed_before_that_is_written
                 confirmations_and_manual_checks_are_no_slots
                 a_change_is_dated_after_the_slots_in_the_record
                 every_slot_is_accounted_for_whatever_happens

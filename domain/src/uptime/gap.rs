@@ -1,6 +1,7 @@
 //! Slots without a check, as runs.
 
-use crate::schedule::{Schedule, SlotRun};
+use crate::check::OpenSlot;
+use crate::schedule::{Epoch, Schedule, SlotRun};
 use crate::time::Timestamp;
 
 /// Why slots have no check.
@@ -39,6 +40,18 @@ impl Gap {
             count: gap.run.count.saturating_add(self.run.count),
         });
         Self { run, ..self }
+    }
+
+    /// The slots that are missed at `now` although nobody has written that yet: those from `next_due_at` on that can no
+    /// longer start, and of the `open` ones those that are lost. `epochs` are the newest, the oldest of them first.
+    pub fn unwritten(epochs: &[Epoch], open: &[OpenSlot], next_due_at: Option<Timestamp>, now: Timestamp) -> Vec<Self> {
+        let one = |slot| SlotRun { first: slot, last: slot, count: 1 };
+        let lost = open.iter().filter(|open| open.is_lost(now)).map(|open| one(open.slot));
+        let overdue = next_due_at.and_then(|slot| {
+            let epoch = epochs.iter().rev().find(|epoch| epoch.opening_slot <= slot)?;
+            epoch.schedule.overdue(slot, now)
+        });
+        lost.chain(overdue).map(|run| Self { run, outcome: GapOutcome::Missed }).collect()
     }
 }
 

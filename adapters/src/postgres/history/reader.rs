@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use sqlx::{FromRow, PgConnection};
-use watchkeeper_domain::check::{Check, Origin, Region};
+use watchkeeper_domain::check::{Check, OpenSlot, Origin, Region};
 use watchkeeper_domain::histogram::Histogram;
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::rollup::HourSum;
@@ -14,7 +14,7 @@ use watchkeeper_domain::uptime::StatusSpan;
 use crate::log::{Facts, Figure, Reader, Stretch};
 use crate::postgres::instant::Instant;
 use crate::postgres::{facts, log, rollup};
-use crate::row::{Code, Fault, Unreadable};
+use crate::row::{Code, Fault, OpenRow, Unreadable, open_slots};
 
 /// A reader of one snapshot.
 pub(super) struct LogReader<'s> {
@@ -64,16 +64,20 @@ impl Reader for LogReader<'_> {
         log::figures(self.snapshot, monitor, self.region, slots, windows).await
     }
 
-    async fn claimed(&mut self, monitor: MonitorId) -> Result<Vec<Timestamp>, Fault> {
-        let claimed: Vec<Instant> = sqlx::query_scalar(
-            "SELECT slot FROM claims WHERE monitor_id = $1 AND region = $2 AND origin = $3 ORDER BY slot",
+    async fn open_slots(&mut self, monitors: &[MonitorId]) -> Result<HashMap<MonitorId, Vec<OpenSlot>>, Fault> {
+        let rows: Vec<OpenRow> = sqlx::query_as(
+            "SELECT monitor_id, unix_us(slot) AS slot, unix_us(start_before) AS start_before,
+                    unix_us(free_at) AS lease_until
+             FROM claims
+             WHERE monitor_id = ANY ($1) AND region = $2 AND origin = $3
+             ORDER BY slot",
         )
-        .bind(monitor.uuid())
+        .bind(monitors.iter().map(|monitor| monitor.uuid()).collect::<Vec<_>>())
         .bind(self.region.as_str())
         .bind(Origin::Scheduled.code())
         .fetch_all(&mut *self.snapshot)
         .await?;
-        Ok(claimed.into_iter().map(|slot| slot.0).collect())
+        Ok(open_slots(rows))
     }
 
     async fn rolled_to(&mut self) -> Result<Option<Timestamp>, Fault> {

@@ -20,7 +20,7 @@ pub async fn the_account_tells_what_became_of_each_slot(stage: &Stage) {
         let claim = stage.claim_one(m.slot(number)).await;
         stage.settle(settle(&claim)).await;
     }
-    stage.claim_one(m.slot(6)).await;
+    stage.claim_one(m.slot(6).plus(seconds(55))).await;
     let account = SlotAccount { due: 6, up: 1, degraded: 1, down: 1, missed: 2, unknown: 1, ..SlotAccount::default() };
     assert_eq!(stage.account(m.id(), m.slot(5)).await, account);
     let now = m.slot(7).plus(seconds(1));
@@ -28,6 +28,44 @@ pub async fn the_account_tells_what_became_of_each_slot(stage: &Stage) {
     let window = Window::new(m.slot(2), m.slot(5)).unwrap();
     let part = SlotAccount { due: 3, down: 1, missed: 1, unknown: 1, ..SlotAccount::default() };
     assert_eq!(stage.account_of(m.id(), window, now).await, part);
+}
+
+/// An engine that stands still misses slots from the instant on at which they can no longer start, whenever that is
+/// written.
+pub async fn slots_that_nobody_claimed_are_missed_before_that_is_written(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.check_up(m.slot(0)).await;
+    let now = m.slot(1_440).plus(seconds(1));
+    let account = SlotAccount { due: 1_440, up: 1, missed: 1_439, in_flight: 1, ..SlotAccount::default() };
+    assert_eq!(stage.account(m.id(), now).await, account);
+    assert_eq!(stage.gaps(m.id()).await, []);
+    let part = Window::new(m.slot(10), m.slot(20)).unwrap();
+    let missed = SlotAccount { due: 10, missed: 10, ..SlotAccount::default() };
+    assert_eq!(stage.account_of(m.id(), part, now).await, missed);
+    let claim = stage.claim_one(now).await;
+    assert_eq!(stage.account(m.id(), now).await, account, "and when it is written it is the same");
+    stage.settle(up(&claim)).await;
+    let account = SlotAccount { due: 1_441, up: 2, in_flight: 0, ..account };
+    assert_eq!(stage.account(m.id(), now).await, account);
+}
+
+/// It is in flight while it is leased or may still start, and missed (and blind) when neither is so.
+pub async fn a_slot_whose_holder_died_is_missed_before_that_is_written(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.check_up(m.slot(0)).await;
+    stage.claim_one(m.slot(1)).await;
+    let in_flight = SlotAccount { due: 1, up: 1, in_flight: 1, ..SlotAccount::default() };
+    assert_eq!(stage.account(m.id(), m.slot(1).plus(seconds(30))).await, in_flight);
+    let now = m.slot(4).plus(seconds(30));
+    let account = SlotAccount { due: 4, missed: 3, ..in_flight };
+    assert_eq!(stage.account(m.id(), now).await, account);
+    assert_eq!(stage.gaps(m.id()).await, []);
+    let window = Window::new(m.slot(0), now).unwrap();
+    let spent = uptime(&stage.time_facts(m.id(), window).await, window, now);
+    assert_eq!((spent.up, spent.unknown), (seconds(90), seconds(180)));
+    let part = Window::new(m.slot(1).plus(seconds(15)), m.slot(2)).unwrap();
+    let spent = uptime(&stage.time_facts(m.id(), part).await, part, now);
+    assert_eq!((spent.up, spent.unknown), (seconds(0), seconds(45)), "the slot lies before the window");
 }
 
 /// They are in the log, and what was due does not ask for them.

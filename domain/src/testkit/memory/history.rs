@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::watched::Watched;
+use super::watched::{OpenWork, Watched};
 use super::{MemoryStore, World};
 use crate::audit::{AuditFacts, SlotAccount, account};
-use crate::check::{Check, Region};
+use crate::check::{Check, OpenSlot, Region};
 use crate::id::MonitorId;
 use crate::port::{CheckPage, CheckQuery, HistoryRepo, LatencyBucket, RepoResult};
 use crate::rollup::LatencyStretches;
@@ -55,6 +55,7 @@ impl HistoryRepo for MemoryStore {
                 spans: newest(most, watched.spans.iter().filter(|span| span_touches(span, *window)).copied()),
                 epochs: newest(most, watched.epochs().filter(|epoch| epoch_touches(epoch, *window)).cloned()),
                 gaps: newest(most, watched.gaps_up_to_the_slot_after(*window).copied()),
+                open: watched.open_slots(),
                 next_due_at: watched.next_due_at,
             }
         };
@@ -70,11 +71,10 @@ impl HistoryRepo for MemoryStore {
     ) -> RepoResult<SlotAccount> {
         let world = self.world();
         let Some(watched) = world.watched_from(monitor, region) else { return Ok(SlotAccount::default()) };
-        let claimed = watched.open.iter().filter(|(_, work)| is_slot(work.origin)).map(|(slot, _)| *slot);
         let facts = AuditFacts {
             epochs: watched.epochs().filter(|epoch| epoch_touches(epoch, window)).cloned().collect(),
             gaps: watched.gaps.values().filter(|gap| gap_touches(gap, window)).copied().collect(),
-            claimed: claimed.collect(),
+            open: watched.open_slots(),
             next_due_at: watched.next_due_at,
             ..AuditFacts::default()
         };
@@ -129,6 +129,15 @@ impl Watched {
     /// The checks whose slots lie in a window, the oldest first.
     fn checks_in(&self, window: Window) -> impl DoubleEndedIterator<Item = &Check> {
         self.checks.range(window.from()..window.to()).map(|(_, check)| check)
+    }
+
+    /// The slots that are claimed and not yet recorded.
+    fn open_slots(&self) -> Vec<OpenSlot> {
+        let slots = self.open.iter().filter(|(_, work)| is_slot(work.origin));
+        let open = slots.filter_map(|(slot, OpenWork { start_before, lease, .. })| {
+            Some(OpenSlot { slot: *slot, start_before: *start_before, lease_until: lease.as_ref()?.until })
+        });
+        open.collect()
     }
 
     /// The gaps that blind some of a window: each lasts up to the slot after it.
