@@ -94,17 +94,20 @@ impl Histogram {
         bytes
     }
 
-    /// The histogram that [`Histogram::to_bytes`] wrote; `None` where the bytes are something else.
+    /// The histogram that [`Histogram::to_bytes`] wrote; `None` where the bytes are something else: cut off, a bucket that
+    /// no latency falls into, or one bucket twice.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
         let (sum_micros, min_micros, max_micros) = (pull(&mut rest)?, pull(&mut rest)?, pull(&mut rest)?);
         let mut histogram = Self { sum_micros, min_micros, max_micros, ..Self::default() };
-        let mut index = 0_u16;
+        let (mut index, greatest) = (0_u16, bucket(u64::MAX));
         while !rest.is_empty() {
             index = index.checked_add(u16::try_from(pull(&mut rest)?).ok()?)?;
             let count = pull(&mut rest)?;
             histogram.count = histogram.count.checked_add(count)?;
-            histogram.buckets.insert(index, count);
+            if index > greatest || histogram.buckets.insert(index, count).is_some() {
+                return None;
+            }
         }
         Some(histogram)
     }
@@ -175,6 +178,21 @@ mod tests {
     fn what_is_no_histogram_is_refused() {
         assert_eq!(Histogram::from_bytes(&[0x80]), None);
         assert_eq!(Histogram::from_bytes(&[1, 1, 1, 0xff]), None);
+    }
+
+    #[test]
+    fn a_bucket_that_no_latency_falls_into_is_refused_and_so_is_one_that_comes_twice() {
+        let with = |index: u16| {
+            let mut bytes = of(&[1]).to_bytes();
+            push(&mut bytes, u64::from(index));
+            push(&mut bytes, 1);
+            Histogram::from_bytes(&bytes)
+        };
+        let greatest = bucket(u64::MAX);
+        assert_eq!(with(greatest - 1).and_then(|histogram| histogram.percentile(100)), Some(Duration::from_micros(1)));
+        assert_eq!(with(greatest), None, "one beyond the greatest");
+        assert_eq!(with(u16::MAX - 1), None);
+        assert_eq!(with(0), None, "the same bucket again");
     }
 
     proptest! {
