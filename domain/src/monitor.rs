@@ -172,7 +172,7 @@ pub struct HttpTarget {
 }
 
 impl HttpTarget {
-    /// The longest URL, in bytes: what every server and proxy can be expected to take (RFC 9110, section 4.1, asks for 8000).
+    /// The longest URL, in bytes, both as it was sent and as it is stored (percent-encoded): what every server and proxy can be expected to take (RFC 9110, section 4.1, asks for 8000).
     pub const MAX_URL_BYTES: usize = 2048;
 
     /// Parses a target. A literal address that the guard refuses is refused at once; names are judged when dialled.
@@ -181,12 +181,16 @@ impl HttpTarget {
     /// [`Invalid`] on the field `target.url`.
     pub fn parse(url: &str, method: HttpMethod, follow_redirects: bool, guard: &AddressGuard) -> Result<Self, Invalid> {
         let refuse = |code, message: &str| Err(Invalid::new("target.url", code, message));
+        let too_long = || refuse("url_too_long", "A URL has at most 2048 bytes, percent-encoded.");
         if url.len() > Self::MAX_URL_BYTES {
-            return refuse("url_too_long", "A URL has at most 2048 bytes.");
+            return too_long();
         }
         let Ok(url) = Url::parse(url.trim()) else {
             return refuse("invalid_url", "A URL looks like https://example.org/path.");
         };
+        if url.as_str().len() > Self::MAX_URL_BYTES {
+            return too_long();
+        }
         if !matches!(url.scheme(), "http" | "https") {
             return refuse("unsupported_scheme", "A URL begins with http:// or https://.");
         }
@@ -296,6 +300,14 @@ mod tests {
             let invalid = parse(url).unwrap_err();
             assert_eq!((invalid.field, invalid.code), ("target.url", code), "{url}");
         }
+    }
+
+    #[test]
+    fn a_url_is_measured_as_it_is_stored() {
+        let accents = |count| format!("https://example.org/{}", "é".repeat(count));
+        assert_eq!(parse(&accents(338)).unwrap().url().as_str().len(), 2048);
+        assert!(accents(339).len() < 2048);
+        assert_eq!(parse(&accents(339)).unwrap_err().code, "url_too_long");
     }
 
     #[test]
