@@ -37,7 +37,8 @@ pub struct Consequence {
 /// Decides what a check brings about. `now` is when it is recorded.
 ///
 /// A check of an earlier epoch (the monitor has been paused or changed since) is kept and changes nothing. A
-/// confirmation that would fall at or after the next slot is not made: that slot confirms.
+/// confirmation that would fall at or after the slot that follows the check's own is not made: that slot confirms, also
+/// where it has begun before the check was recorded.
 pub fn settle(standing: &Standing, check: &Check, now: Timestamp) -> Consequence {
     let Standing { monitor, epoch, state } = standing;
     let nothing = Consequence { state: None, last_slot: state.last_slot, flip: None, confirm_at: None };
@@ -48,7 +49,7 @@ pub fn settle(standing: &Standing, check: &Check, now: Timestamp) -> Consequence
     let step = after(*state, check.verdict, check.reason.as_ref(), check.slot, monitor.settings.confirmation);
     let confirm_at = step.wants_confirmation.then(|| {
         let due = now.max(check.checked_at.plus(check.latency)).plus(Confirmation::wait(monitor.settings.interval));
-        (due < epoch.first_after(now)).then_some(due)
+        (due < epoch.first_after(check.slot)).then_some(due)
     });
     Consequence {
         state: step.state.is_news_to(state).then_some(step.state),

@@ -122,11 +122,8 @@ async fn drop_lost(connection: &mut PgConnection, request: &ClaimRequest) -> Res
     let rows: Vec<(Uuid, Instant, i16)> = sqlx::query_as(
         "WITH lost AS (
              SELECT monitor_id, region, slot
-             FROM claims AS c
-             WHERE region = $1 AND free_at <= $2
-               AND (start_before <= $2
-                    OR origin = $3
-                    OR NOT EXISTS (SELECT FROM schedule AS s WHERE s.monitor_id = c.monitor_id AND s.region = c.region))
+             FROM claims
+             WHERE region = $1 AND free_at <= $2 AND (start_before <= $2 OR origin = $3)
              LIMIT $4
              FOR UPDATE SKIP LOCKED
          )

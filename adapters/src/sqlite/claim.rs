@@ -23,7 +23,7 @@ pub(super) async fn claim(step: &mut SqliteConnection, request: &ClaimRequest) -
     let mut due = BTreeMap::new();
     for open in free_work(step, request).await? {
         let origin = Origin::of_code(open.origin)?;
-        let may_start = request.now.as_micros() < open.start_before && origin != Origin::Manual && open.is_active;
+        let may_start = request.now.as_micros() < open.start_before && origin != Origin::Manual;
         if may_start {
             due.insert((open.slot, open.monitor_key), Due::Open(open, origin));
         } else {
@@ -72,7 +72,6 @@ struct OpenRow {
     id: Uuid,
     timeout_secs: i32,
     version: u32,
-    is_active: bool,
 }
 
 impl OpenRow {
@@ -95,7 +94,7 @@ impl OpenRow {
 /// Open work that nobody holds. A waiting confirmation counts as free from its own instant on, which may lie ahead up to
 /// the horizon.
 pub(super) const FREE: &str = "
-    SELECT c.monitor_key, c.slot, c.origin, c.start_before, m.id, m.timeout_secs, m.version, m.is_active
+    SELECT c.monitor_key, c.slot, c.origin, c.start_before, m.id, m.timeout_secs, m.version
       FROM claims AS c
       JOIN monitors AS m ON m.key = c.monitor_key
      WHERE c.region = ?1

@@ -247,7 +247,8 @@ async fn write_settings(step: &mut SqliteConnection, key: i64, change: &Change, 
     Ok(())
 }
 
-/// Ends the epoch: what was due and is not claimed is missed, what is claimed stays, what lies ahead is dropped.
+/// Ends the epoch: what was due and is not claimed is missed, what is claimed stays but is not started any more, what lies
+/// ahead is dropped.
 async fn end_epoch(step: &mut SqliteConnection, changing: &Changing) -> Result<(), Fault> {
     let Changing { key, before, epoch, at } = changing;
     if epoch.ended_at.is_some() {
@@ -266,6 +267,11 @@ async fn end_epoch(step: &mut SqliteConnection, changing: &Changing) -> Result<(
         fall_silent(step, *key, run).await?;
     }
     sqlx::query("DELETE FROM claims WHERE monitor_key = ? AND (slot >= ? OR token IS NULL)")
+        .bind(key)
+        .bind(at.as_micros())
+        .execute(&mut *step)
+        .await?;
+    sqlx::query("UPDATE claims SET start_before = min(start_before, ?2) WHERE monitor_key = ?1")
         .bind(key)
         .bind(at.as_micros())
         .execute(step)

@@ -70,8 +70,8 @@ pub trait CheckRepo: Send + Sync {
     /// - A claim whose lease has ended (`lease_until <= now`) and that may still start (`now < start_before`) MUST be
     ///   given anew, with the new token; the former holder's result is then stale.
     /// - One that may no longer start MUST be dropped, and recorded as a `Missed` gap where it was scheduled.
-    ///   Manual ones are only ever dropped, and so is what was claimed of a monitor that is paused now: it MUST be in
-    ///   the record as `Missed` at the latest when it may no longer start.
+    ///   Manual ones are only ever dropped. What was claimed before its epoch ended (the monitor was paused or changed
+    ///   since) MUST NOT be given anew: it may no longer start.
     /// - A waiting confirmation MUST be given once its instant is at or before the horizon; its monitor's `start_before`
     ///   is the next slot.
     ///

@@ -55,7 +55,8 @@ pub struct Change {
 ///
 /// Where an epoch ends: slots of it that were due before `at` and that nobody has claimed are recorded as `Missed`;
 /// claims for instants at or after `at`, and confirmations that nobody has claimed, are dropped (their results are
-/// stale); other claims stay, and their results are kept without changing the status.
+/// stale); other claims stay, and their results are kept without changing the status, but they must have started before
+/// `at`: what is lost of them is missed and not given anew.
 ///
 /// `at` is the caller's now; where the newest epoch began at or after it, a microsecond after that beginning is taken
 /// instead, and where it ended after it, its end, so that epochs never overlap. Where the record holds a check or gap

@@ -32,7 +32,7 @@
 //! | Only `scheduled` checks are slots | [`audit::confirmations_and_manual_checks_are_no_slots`] |
 //! | A surprise is confirmed soon | [`confirmation::a_failure_is_confirmed_soon`] |
 //! | A confirmation is given from its own instant on, to one holder | [`confirmation::a_confirmation_is_given_once_and_not_before_its_instant`] |
-//! | None where the next slot comes as soon | [`confirmation::none_is_made_where_the_next_slot_comes_as_soon`] |
+//! | None where the next slot comes as soon | [`confirmation::none_is_made_where_the_next_slot_comes_as_soon`], [`confirmation::none_is_made_where_the_next_slot_has_begun`] |
 //! | The grid's instants right after an opening slot are no slots, so that they confirm nothing | [`confirmation::one_is_made_where_the_grid_passes_soon_after_an_opening_slot`] |
 //! | One that may no longer start is dropped and is no gap | [`confirmation::one_that_may_no_longer_start_is_dropped`] |
 //! | One that is lost in time is given anew | [`confirmation::a_lost_one_is_given_anew`] |
@@ -50,6 +50,7 @@
 //! | Epochs never overlap | [`pause::changes_at_the_same_instant_leave_epochs_apart`] |
 //! | A changed interval opens an epoch, the status stays | [`edit::a_changed_interval_opens_an_epoch_and_keeps_the_status`], [`edit::a_changed_interval_keeps_the_streak`] |
 //! | A changed target resets the streak | [`edit::a_changed_target_opens_an_epoch_and_resets_the_streak`] |
+//! | A slot whose lease ends after the end of its epoch is missed | [`edit::a_slot_of_before_the_edit_is_not_given_anew`], [`pause::a_probe_under_way_that_is_lost_is_missed`] |
 //! | Any other change leaves the schedule alone | [`edit::a_changed_name_leaves_schedule_and_state_alone`], [`edit::a_changed_timeout_counts_from_the_next_claim_on`] |
 //! | A change while paused opens no epoch | [`edit::a_change_while_paused_opens_no_epoch`] |
 //! | A change decided upon an older version changes nothing | [`edit::a_change_decided_upon_an_older_version_changes_nothing`] |
@@ -147,6 +148,7 @@ macro_rules! store_contract {
                 a_failure_is_confirmed_soon
                 a_confirmation_is_given_once_and_not_before_its_instant
                 none_is_made_where_the_next_slot_comes_as_soon
+                none_is_made_where_the_next_slot_has_begun
                 one_is_made_where_the_grid_passes_soon_after_an_opening_slot
                 one_that_may_no_longer_start_is_dropped
                 a_lost_one_is_given_anew
@@ -179,6 +181,7 @@ macro_rules! store_contract {
                 a_changed_interval_keeps_the_streak
                 a_changed_target_opens_an_epoch_and_resets_the_streak
                 an_edit_misses_what_was_due_and_keeps_what_is_under_way
+                a_slot_of_before_the_edit_is_not_given_anew
                 a_changed_name_leaves_schedule_and_state_alone
                 a_changed_timeout_counts_from_the_next_claim_on
                 a_change_while_paused_opens_no_epoch

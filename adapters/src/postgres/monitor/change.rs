@@ -175,8 +175,8 @@ async fn write_monitor(
     Ok(())
 }
 
-/// Ends the epoch that lasts, if one does: what was due and is not claimed is missed, what is claimed stays, what lies
-/// ahead or waits is dropped.
+/// Ends the epoch that lasts, if one does: what was due and is not claimed is missed, what is claimed stays but is
+/// not started any more, what lies ahead or waits is dropped.
 async fn end_epoch(connection: &mut PgConnection, held: &mut Held, at: Timestamp) -> Result<(), Fault> {
     let Standing { epoch, state, .. } = &mut held.standing;
     if epoch.ended_at.is_some() {
@@ -201,6 +201,11 @@ async fn end_epoch(connection: &mut PgConnection, held: &mut Held, at: Timestamp
         .execute(&mut *connection)
         .await?;
     sqlx::query("DELETE FROM claims WHERE monitor_id = $1 AND (slot >= $2 OR token IS NULL)")
+        .bind(epoch.monitor.uuid())
+        .bind(Instant(at))
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("UPDATE claims SET start_before = least(start_before, $2) WHERE monitor_id = $1")
         .bind(epoch.monitor.uuid())
         .bind(Instant(at))
         .execute(connection)

@@ -2,9 +2,10 @@
 
 use super::Stage;
 use crate::check::Origin;
+use crate::monitor::Timeout;
 use crate::port::Recorded;
 use crate::status::{Confirmation, Status};
-use crate::testkit::fixture::{LATENCY, down, seconds, up};
+use crate::testkit::fixture::{self, LATENCY, down, seconds, up};
 
 /// After min(interval, 10 s), counted from when the failure was known.
 pub async fn a_failure_is_confirmed_soon(stage: &Stage) {
@@ -42,6 +43,24 @@ pub async fn none_is_made_where_the_next_slot_comes_as_soon(stage: &Stage) {
     let flip = stage.flip(down(&next)).await.unwrap();
     assert_eq!((flip.to, flip.at, flip.settled_by), (Status::Down, m.slot(1), m.slot(2)));
     stage.assert_nothing_due(m.slot(2).plus(seconds(9))).await;
+}
+
+/// A probe that takes as long as the interval is recorded when the next slot has begun: that slot confirms, and nothing
+/// else does.
+pub async fn none_is_made_where_the_next_slot_has_begun(stage: &Stage) {
+    let m = stage
+        .monitor_with(|settings| {
+            settings.clone_from(&fixture::settings(20));
+            settings.timeout = Timeout::from_secs(20);
+        })
+        .await;
+    stage.check_up(m.slot(0)).await;
+    let slow = stage.claim_one(m.slot(1)).await;
+    let next = stage.claim_one(m.slot(2)).await;
+    stage.settle_at(m.slot(2).plus(LATENCY), down(&slow)).await;
+    stage.assert_nothing_due(m.slot(2).plus(seconds(15))).await;
+    let flip = stage.flip(down(&next)).await.unwrap();
+    assert_eq!((flip.to, flip.at, flip.settled_by), (Status::Down, m.slot(1), m.slot(2)));
 }
 
 /// The grid goes on half an interval after an opening slot: its instants before that are no slots and confirm nothing.

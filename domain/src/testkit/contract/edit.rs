@@ -105,6 +105,23 @@ pub async fn a_changed_name_leaves_schedule_and_state_alone(stage: &Stage) {
     assert_eq!(stage.incidents().await[0].monitor_name, name.as_str());
 }
 
+/// What it was to find out was about another target: it is missed, as after a pause, and does not ask the new one.
+pub async fn a_slot_of_before_the_edit_is_not_given_anew(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    stage.check_up(m.slot(0)).await;
+    let lost = stage.claim_one(m.slot(1)).await;
+    let at = m.slot(1).plus(seconds(5));
+    stage.change(&m.monitor, at, |change| change.settings.target = fixture::target("https://example.org/b")).await;
+    assert_eq!(stage.check_up(at).await.slot, at);
+    stage.assert_nothing_due(lost.lease_until).await;
+    let run = SlotRun { first: m.slot(1), last: m.slot(1), count: 1 };
+    assert_eq!(stage.gaps(m.id()).await, [Gap { run, outcome: GapOutcome::Missed }]);
+    assert_eq!(stage.settle_at(lost.lease_until, down(&lost)).await, Recorded::Stale);
+    assert_eq!(stage.view(&m.monitor).await.state.silence, None, "it is older than the last result");
+    let account = stage.account(m.id(), lost.lease_until).await;
+    assert_eq!((account.due, account.up, account.missed, account.in_flight, account.unaccounted), (3, 2, 1, 0, 0));
+}
+
 /// A claim under way keeps the lease it has.
 pub async fn a_changed_timeout_counts_from_the_next_claim_on(stage: &Stage) {
     let m = stage.monitor_every(60).await;

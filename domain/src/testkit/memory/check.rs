@@ -77,7 +77,7 @@ impl Watched {
     fn drop_what_cannot_start(&mut self, now: Timestamp) {
         let is_lost = |work: &OpenWork| {
             let is_free = work.lease.as_ref().is_none_or(|lease| lease.until <= now);
-            let may_start = now < work.start_before && work.origin != Origin::Manual && self.monitor.is_active;
+            let may_start = now < work.start_before && work.origin != Origin::Manual;
             is_free && !may_start
         };
         let lost: Vec<Timestamp> = self.open.iter().filter(|(_, work)| is_lost(work)).map(|(slot, _)| *slot).collect();

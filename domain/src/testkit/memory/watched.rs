@@ -101,7 +101,8 @@ impl Watched {
         self.gaps.insert(gap.run.first, gap);
     }
 
-    /// Ends the epoch: what was due and is not claimed is missed, what is claimed stays, what lies ahead is dropped.
+    /// Ends the epoch: what was due and is not claimed is missed, what is claimed stays but is not started any more, what
+    /// lies ahead is dropped.
     pub(super) fn end_epoch(&mut self, at: Timestamp) {
         if self.epoch.ended_at.is_some() {
             return;
@@ -112,6 +113,9 @@ impl Watched {
             self.leave_gap(run, GapOutcome::Missed);
         }
         self.open.retain(|slot, work| *slot < at && work.lease.is_some());
+        for work in self.open.values_mut() {
+            work.start_before = work.start_before.min(at);
+        }
     }
 
     /// Opens an epoch with the monitor's grid: due at once.
