@@ -14,7 +14,7 @@ pub enum Happening {
 }
 
 /// Something that has just been recorded, and for whom. It is a hint to look, not the record itself: where a listener
-/// falls behind, events are dropped and it is told so.
+/// falls behind, the oldest events are dropped without a word, and it goes on with the next one there is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// Whose.

@@ -1,18 +1,21 @@
 //! Watching: claim what is due, probe it, record what was found. An engine drives these three in parallel; a tick, or
 //! somebody who embeds this crate, may as well do them one after the other.
 
+mod cache;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use self::cache::SettingsCache;
 use crate::check::{Check, Claim, LEASE_MARGIN, Outcome, Region, Settled};
 use crate::event::{Event, Happening};
 use crate::id::{LeaseToken, MonitorId, WorkspaceId};
 use crate::monitor::Monitor;
 use crate::port::{
     CheckRepo, ClaimRequest, Clock, Connectivity, EventFeed, IdGenerator, ManualClaim, MonitorRepo, ProbeRequest,
-    Prober, Recorded, RepoResult,
+    Prober, Recorded, RepoError, RepoResult,
 };
 use crate::report::{Ending, Lack, Reason, ReasonKind, Report};
 use crate::status::Flip;
@@ -39,10 +42,10 @@ pub struct Recap {
     pub flips: Vec<(MonitorId, Flip)>,
 }
 
-/// How long an answer of any target proves that we ourselves have a network. It is no longer than the shortest time
-/// between two checks of a monitor that follow a schedule, so that losing our network is not confirmed as the fault of
-/// a target.
-const ANSWER_PROVES_NETWORK_FOR: Duration = Duration::from_secs(1);
+/// How long an answer of any target proves that we ourselves have a network. No two slots of a monitor are closer: the
+/// shortest interval is a second, and after an opening slot the grid goes on half an interval later. So losing our
+/// network is not confirmed as the fault of a target by two slots that start on time.
+const ANSWER_PROVES_NETWORK_FOR: Duration = Duration::from_millis(500);
 
 /// The ports that watching needs.
 #[derive(Clone)]
@@ -67,21 +70,22 @@ pub struct Watch {
     pub memory: Arc<Memory>,
 }
 
-/// What a node remembers between checks: settings by version, and when a target last answered.
+/// What a node remembers between checks: a cache of settings by version, and when a target last answered.
 #[derive(Debug)]
 pub struct Memory {
-    settings: Mutex<HashMap<MonitorId, Arc<Monitor>>>,
+    settings: Mutex<SettingsCache>,
     last_answer: AtomicI64,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { settings: Mutex::default(), last_answer: AtomicI64::new(i64::MIN) }
+        Self { settings: Mutex::new(SettingsCache::of(Self::MAX_SETTINGS)), last_answer: AtomicI64::new(i64::MIN) }
     }
 }
 
 impl Memory {
-    /// How many monitors' settings are kept; beyond that the memory starts anew.
+    /// How many monitors' settings are kept at the most; beyond that those are forgotten, one by one, that were looked up
+    /// the longest ago.
     pub const MAX_SETTINGS: usize = 200_000;
 
     /// The monitors of claims whose version is known here, and those that must be looked up.
@@ -89,7 +93,7 @@ impl Memory {
         let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut known, mut unknown) = (HashMap::with_capacity(claims.len()), Vec::new());
         for claim in claims {
-            match settings.get(&claim.monitor).filter(|monitor| monitor.version == claim.version) {
+            match settings.find(claim.monitor, claim.version) {
                 Some(monitor) => drop(known.insert(claim.monitor, Arc::clone(monitor))),
                 None => unknown.push(claim.monitor),
             }
@@ -97,14 +101,11 @@ impl Memory {
         (known, unknown)
     }
 
-    /// Keeps what has been looked up. Where there is no room everything older is forgotten.
+    /// Keeps what has been looked up.
     fn keep<'m>(&self, monitors: impl Iterator<Item = &'m Arc<Monitor>>) {
         let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
         for monitor in monitors {
-            if settings.len() >= Self::MAX_SETTINGS {
-                settings.clear();
-            }
-            settings.insert(monitor.id, Arc::clone(monitor));
+            settings.keep(Arc::clone(monitor));
         }
     }
 }
@@ -198,12 +199,21 @@ impl Watch {
     async fn assign(&self, claims: Vec<Claim>) -> RepoResult<Vec<Assignment>> {
         let (mut monitors, unknown) = self.memory.find(&claims);
         if !unknown.is_empty() {
-            let found = self.monitors.monitors_by_id(&unknown).await?;
+            let found = self.look_up(&unknown).await?;
             monitors.extend(found.into_iter().map(|monitor| (monitor.id, Arc::new(monitor))));
             self.memory.keep(unknown.iter().filter_map(|id| monitors.get(id)));
         }
         let assign = |claim: Claim| monitors.get(&claim.monitor).cloned().map(|monitor| Assignment { claim, monitor });
         Ok(claims.into_iter().filter_map(assign).collect())
+    }
+
+    /// Looks monitors up, and once more where the store falters: their claims are taken, and without their settings nobody
+    /// could make use of them until their leases end.
+    async fn look_up(&self, ids: &[MonitorId]) -> RepoResult<Vec<Monitor>> {
+        match self.monitors.monitors_by_id(ids).await {
+            Err(RepoError::Unavailable(_)) => self.monitors.monitors_by_id(ids).await,
+            answer => answer,
+        }
     }
 
     /// Judges a report, holding against it what we know of our own network.
@@ -262,4 +272,23 @@ impl Watch {
 /// Whether a failure of this kind can come from our own lack of network.
 fn may_be_ours(kind: ReasonKind) -> bool {
     matches!(kind, ReasonKind::Dns | ReasonKind::Connect | ReasonKind::Timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::monitor::Interval;
+    use crate::schedule::Schedule;
+
+    #[test]
+    fn an_answer_proves_nothing_any_more_when_the_next_slot_of_a_monitor_starts() {
+        let shortest = Interval::from_secs(Interval::MIN_SECS).unwrap();
+        let schedule = Schedule::of(MonitorId::new(Uuid::from_u128(7)), shortest);
+        for micros in (0..1_000_000).step_by(999) {
+            let opening = Timestamp::from_micros(micros);
+            assert!(schedule.after(opening).since(opening) >= ANSWER_PROVES_NETWORK_FOR, "{opening:?}");
+        }
+    }
 }

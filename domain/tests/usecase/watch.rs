@@ -8,7 +8,9 @@ use watchkeeper_domain::check::{Claim, Origin, Outcome, Region};
 use watchkeeper_domain::event::Happening;
 use watchkeeper_domain::id::{LeaseToken, MonitorId};
 use watchkeeper_domain::monitor::Monitor;
-use watchkeeper_domain::port::{Connectivity, IdGenerator, MockConnectivity, MonitorRepo, Upkeep, UserRepo};
+use watchkeeper_domain::port::{
+    Connectivity, IdGenerator, MockConnectivity, MockMonitorRepo, MonitorRepo, RepoError, Upkeep, UserRepo,
+};
 use watchkeeper_domain::report::{Ending, Evidence, Lack, Reason, ReasonKind, Report, Timings};
 use watchkeeper_domain::status::Status;
 use watchkeeper_domain::testkit::fixture::{self, T0, seconds};
@@ -110,6 +112,16 @@ impl Scene {
         let schedule = watchkeeper_domain::schedule::Schedule::of(self.monitor.id, self.monitor.settings.interval);
         (0..number).fold(T0, |slot, _| schedule.after(slot))
     }
+}
+
+#[pollster::test]
+async fn claims_are_not_lost_where_the_store_falters_between_claim_and_look_up() {
+    let mut scene = Scene::new().await;
+    let (mut faltering, monitor) = (MockMonitorRepo::new(), scene.monitor.clone());
+    faltering.expect_monitors_by_id().times(1).returning(|_| Err(RepoError::Unavailable("away".into())));
+    faltering.expect_monitors_by_id().times(1).returning(move |_| Ok(vec![monitor.clone()]));
+    scene.watch.monitors = Arc::new(faltering);
+    assert_eq!(scene.claim().await.claim.slot, T0);
 }
 
 #[pollster::test]
