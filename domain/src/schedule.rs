@@ -21,6 +21,32 @@ pub struct Schedule {
 
 impl Schedule {
     /// The grid of a monitor: its interval, and the phase that its identifier gives it.
+    ///
+    /// The formula is part of the record and never changes, so that anybody can compute again what was due. Over the
+    /// identifier's sixteen bytes, in the order in which they are written, goes FNV-1a of 64 bits (offset basis
+    /// `0xcbf29ce484222325`, prime `0x100000001b3`; <https://www.rfc-editor.org/rfc/rfc9923.html>), and over that, since
+    /// UUIDv7 begin alike, the mixer of SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number
+    /// Generators", 2014). All of it wraps at 64 bits. The phase is the remainder after division by the interval in
+    /// milliseconds, and the slots are the instants `phase + n * interval` since the Unix epoch.
+    ///
+    /// ```
+    /// use watchkeeper_domain::id::MonitorId;
+    /// use watchkeeper_domain::monitor::Interval;
+    /// use watchkeeper_domain::schedule::Schedule;
+    ///
+    /// let uuid = uuid::uuid!("01920000-0000-7000-8000-000000000001");
+    /// let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    /// for byte in uuid.as_bytes() {
+    ///     hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    /// }
+    /// hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    /// hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    /// hash ^= hash >> 31;
+    ///
+    /// let minute = Interval::from_secs(60).unwrap();
+    /// assert_eq!(Schedule::of(MonitorId::new(uuid), minute).phase_ms(), hash % 60_000);
+    /// assert_eq!(hash % 60_000, 15_281);
+    /// ```
     pub fn of(monitor: MonitorId, interval: Interval) -> Self {
         let interval_ms = u64::from(interval.as_secs()) * 1000;
         Self::from_millis(interval_ms, hash(monitor) % interval_ms)
@@ -108,10 +134,7 @@ impl Schedule {
     }
 }
 
-/// FNV-1a over the identifier's sixteen bytes, finished with the mixer of SplitMix64, since UUIDv7 begin alike.
-///
-/// Sources: <https://www.rfc-editor.org/rfc/rfc9923.html> (FNV) and Steele, Lea and Flood, "Fast Splittable
-/// Pseudorandom Number Generators" (2014). The result is part of the record: it must never change.
+/// The hash that [`Schedule::of`] spells out.
 fn hash(monitor: MonitorId) -> u64 {
     let folded =
         monitor.uuid().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
