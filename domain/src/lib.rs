@@ -10,7 +10,8 @@
 //!
 //! Implement the ports on what you have (or take the in-memory store of the feature `testkit`), and drive
 //! [`usecase::Watch`]: claim what is due, probe, record. `examples/embed.rs` is a whole monitor in one file. Run the
-//! contract suite of the feature `testkit` against your own store: every MUST of the ports is a case of it.
+//! contract suite of the feature `testkit` against your own store: every MUST of the store's ports that can be
+//! seen from outside is a case of it.
 //!
 //! # Features
 //!

@@ -1,8 +1,9 @@
 //! The ports: what the domain asks of the outside. Every one is object-safe and speaks in domain types only.
 //!
 //! A method of a repository is one atomic step: it happens wholly or not at all, and what it says is durable when it
-//! returns. "Not there" is `Option`. Every MUST in the documentation of a port is a case of the contract suite
-//! (feature `testkit`), which every implementation passes.
+//! returns. "Not there" is `Option`. Every MUST in the documentation of the store's ports ([`Store`]) that can be seen from
+//! outside is a case of the contract suite (feature `testkit`), which every store passes. What a question costs cannot be
+//! seen so: that is for a store's own tests.
 
 mod chance;
 mod check;

@@ -52,7 +52,8 @@ pub const MAX_LATENCY_BUCKETS: u32 = 2_000;
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait HistoryRepo: Send + Sync {
-    /// The checks in a window, the newest first; all origins. The cost MUST NOT grow with the number of other monitors.
+    /// The checks in a window, the newest first; all origins. The cost does not grow with the number of other
+    /// monitors.
     /// Following `more_before` MUST lead through every check exactly once.
     async fn checks(&self, query: &CheckQuery) -> RepoResult<CheckPage>;
 
@@ -70,7 +71,7 @@ pub trait HistoryRepo: Send + Sync {
     /// monitor is asked for twice.
     ///
     /// Of each kind (spans, epochs, gaps) the newest MUST be given, at most `most` (at least one) of each monitor, and no
-    /// more MUST be read: [`TimeFacts::whole_part`] says where to go on. Open slots MUST be given all; they are few.
+    /// more is read: [`TimeFacts::whole_part`] says where to go on. Open slots MUST be given all; they are few.
     async fn time_facts(&self, asked: &[(MonitorId, Window)], region: &Region, most: u32)
     -> RepoResult<Vec<TimeFacts>>;
 

@@ -1,4 +1,4 @@
-//! The contract suite: a case for every MUST of the ports, which every store passes.
+//! The contract suite: a case for every MUST of the store's ports that can be seen from outside, which every store passes.
 //!
 //! ```text
 //! watchkeeper_domain::store_contract!(#[tokio::test] my_fresh_store());
