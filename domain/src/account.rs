@@ -134,7 +134,7 @@ impl fmt::Debug for PasswordHash {
 /// Someone with an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// Who.
+    /// The user's identifier.
     pub id: UserId,
     /// Where they are reached; unique.
     pub email: Email,

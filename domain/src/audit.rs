@@ -20,9 +20,9 @@ pub struct AuditFacts {
     /// How many scheduled checks of each verdict the log holds in the settled part of the window
     /// (see [`AuditFacts::settled`]).
     pub up: u64,
-    /// See `up`.
+    /// How many found it degraded; see `up`.
     pub degraded: u64,
-    /// See `up`.
+    /// How many found it down; see `up`.
     pub down: u64,
 }
 

@@ -65,19 +65,19 @@ pub enum Origin {
 /// The right to probe one instant of one monitor and to record what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// Which monitor.
+    /// The monitor that is to be probed.
     pub monitor: MonitorId,
-    /// From where.
+    /// The region that it is probed from.
     pub region: Region,
     /// The slot, or the instant of a confirmation or manual check.
     pub slot: Timestamp,
-    /// Why it is made.
+    /// Why the check is made; only a scheduled one is a slot.
     pub origin: Origin,
     /// The instant by which the probe must have started: the next slot.
     pub start_before: Timestamp,
     /// Proof towards the store; another one's result for this slot changes nothing.
     pub token: LeaseToken,
-    /// When others may take over.
+    /// When the lease ends, from which instant on others may take over.
     pub lease_until: Timestamp,
     /// The version of the monitor's settings at the moment of the claim.
     pub version: u32,
@@ -114,19 +114,19 @@ pub fn lease_end(slot: Timestamp, now: Timestamp, timeout: Duration) -> Timestam
 /// One finished probe. Unique by slot, monitor and region.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Check {
-    /// Which monitor.
+    /// The monitor that was probed.
     pub monitor: MonitorId,
-    /// From where.
+    /// The region that it was probed from.
     pub region: Region,
     /// The slot, or the instant of a confirmation or manual check.
     pub slot: Timestamp,
-    /// Why it was made.
+    /// Why the check was made; only a scheduled one is a slot.
     pub origin: Origin,
     /// When the probe started.
     pub checked_at: Timestamp,
-    /// What came of it.
+    /// What the report came to against the expectation.
     pub verdict: Verdict,
-    /// Why, unless all was well.
+    /// What was not as expected, in words; `None` exactly where the verdict is up.
     pub reason: Option<Reason>,
     /// How long the whole probe took, in monotonic time.
     pub latency: Duration,
@@ -150,7 +150,7 @@ pub enum Outcome {
 /// A claim together with what became of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settled {
-    /// The claim.
+    /// The claim as it was given, with the token that proves it.
     pub claim: Claim,
     /// What became of it.
     pub outcome: Outcome,

@@ -7,9 +7,9 @@ use crate::status::Flip;
 /// Something that has just been recorded.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Happening {
-    /// A check.
+    /// A check is in the log; boxed, since it is much larger than a flip.
     Checked(Box<Check>),
-    /// A change of status.
+    /// The status changed; its check is told of as well.
     Flipped(Flip),
 }
 
@@ -17,10 +17,10 @@ pub enum Happening {
 /// falls behind, the oldest events are dropped without a word, and it goes on with the next one there is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Whose.
+    /// The workspace whose listeners hear of it.
     pub workspace: WorkspaceId,
-    /// About what.
+    /// The monitor that it happened to.
     pub monitor: MonitorId,
-    /// What.
+    /// What was recorded.
     pub happening: Happening,
 }

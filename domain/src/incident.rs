@@ -18,11 +18,11 @@ pub enum Ending {
 /// A time during which a monitor was down.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Incident {
-    /// Which.
+    /// The incident's identifier.
     pub id: IncidentId,
-    /// Whose.
+    /// The workspace that the monitor belongs to.
     pub workspace: WorkspaceId,
-    /// Of what.
+    /// The monitor that went down.
     pub monitor: MonitorId,
     /// What the monitor was called when it began.
     pub monitor_name: String,
@@ -49,26 +49,26 @@ pub enum TimelineEvent {
     Confirmed(Timestamp),
     /// A notice fell due.
     NoticeOwed {
-        /// When.
+        /// When its flip was recorded.
         at: Timestamp,
-        /// Which notice.
+        /// The notice that fell due.
         notice: NoticeId,
-        /// To which channel.
+        /// The channel that it is owed to.
         channel: ChannelId,
-        /// About which status.
+        /// The status that the channel is told of.
         about: Status,
     },
     /// An attempt to deliver a notice.
     Delivery {
         /// When it began.
         at: Timestamp,
-        /// Which notice.
+        /// The notice that was to be delivered.
         notice: NoticeId,
-        /// To which channel.
+        /// The channel that it was to reach.
         channel: ChannelId,
         /// The how-manieth attempt, from 1.
         attempt: u32,
-        /// What came of it.
+        /// Whether the receiver has it, and if not, when to try again.
         outcome: DeliveryOutcome,
     },
     /// It was over.

@@ -17,6 +17,12 @@
 //!
 //! - `testkit`: the in-memory store and the contract suite.
 //! - `mock`: a mock of every port, made by mockall.
+//!
+//! # A whole monitor in one file
+//!
+//! ```ignore
+#![doc = include_str!("../examples/embed.rs")]
+//! ```
 
 pub mod account;
 pub mod address;

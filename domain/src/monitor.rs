@@ -165,7 +165,7 @@ pub enum HttpMethod {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpTarget {
     url: Url,
-    /// How it is asked.
+    /// The method of the request.
     pub method: HttpMethod,
     /// Whether redirects are followed; where not, the redirect itself is the answer.
     pub follow_redirects: bool,
@@ -231,9 +231,9 @@ impl HttpTarget {
 pub struct Settings {
     /// What people call it.
     pub name: MonitorName,
-    /// What is asked.
+    /// The target that is probed.
     pub target: Target,
-    /// How often.
+    /// The time between two slots.
     pub interval: Interval,
     /// How long a probe may take; at most the interval.
     pub timeout: Timeout,
@@ -253,11 +253,11 @@ impl Settings {
 /// Something that is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Monitor {
-    /// Which.
+    /// The monitor's identifier; its grid follows from it.
     pub id: MonitorId,
-    /// Whose.
+    /// The workspace that it belongs to, for life.
     pub workspace: WorkspaceId,
-    /// What was chosen.
+    /// What its owner chose, as it is now.
     pub settings: Settings,
     /// Whether it is being watched; `false` is paused.
     pub is_active: bool,

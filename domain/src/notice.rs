@@ -17,9 +17,9 @@ pub enum ChannelKind {
 /// Where people are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Channel {
-    /// Which.
+    /// The channel's identifier.
     pub id: ChannelId,
-    /// Whose.
+    /// The workspace whose flips it is told of.
     pub workspace: WorkspaceId,
     /// What people call it.
     pub name: String,
@@ -35,15 +35,15 @@ pub struct Channel {
 /// does not change the message, and its identifier is the idempotency key towards the receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Which.
+    /// The notice's identifier: the idempotency key of its deliveries.
     pub id: NoticeId,
-    /// Whose.
+    /// The workspace that the monitor and the channel belong to.
     pub workspace: WorkspaceId,
-    /// To whom.
+    /// The channel that it is owed to.
     pub channel: ChannelId,
-    /// By what means.
+    /// The means by which that channel is reached.
     pub channel_kind: ChannelKind,
-    /// About which monitor.
+    /// The monitor whose status changed.
     pub monitor: MonitorId,
     /// In the course of which incident.
     pub incident: IncidentId,
@@ -51,15 +51,15 @@ pub struct Notice {
     pub monitor_name: String,
     /// What was asked at the flip.
     pub target_url: String,
-    /// What it was.
+    /// The status before the flip.
     pub from: Status,
-    /// What it became.
+    /// The status after the flip.
     pub to: Status,
     /// The slot at which the change began.
     pub since: Timestamp,
     /// Why; `None` where all is well.
     pub reason: Option<Reason>,
-    /// When the debt came about.
+    /// When the flip was recorded, and the debt with it.
     pub created_at: Timestamp,
 }
 
@@ -97,17 +97,17 @@ pub enum DeliveryOutcome {
 /// One attempt at delivery, as the ledger keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Of which notice.
+    /// The notice that was to be delivered.
     pub notice: NoticeId,
-    /// The how-manieth, from 1.
+    /// The number of the attempt, counted from 1.
     pub attempt: u32,
     /// Proof of the right to record it.
     pub token: crate::id::LeaseToken,
     /// When it began.
     pub at: Timestamp,
-    /// How long it took.
+    /// How long the attempt took, whatever came of it.
     pub took: Duration,
-    /// What came of it.
+    /// Whether the receiver has it, and if not, when to try again.
     pub outcome: DeliveryOutcome,
 }
 

@@ -44,7 +44,7 @@ pub enum ReasonKind {
 /// Why a check did not go well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// By class.
+    /// The class that it belongs to.
     pub kind: ReasonKind,
     /// In words, for people; at most [`Reason::MAX_CHARS`], never with a secret.
     pub detail: String,
@@ -108,14 +108,14 @@ pub enum Ending {
     Failed {
         /// The status code, where the failure came after it.
         http_status: Option<u16>,
-        /// Why.
+        /// What went wrong, by class and in words.
         reason: Reason,
     },
     /// We ourselves could not get out: nothing can be said about the target.
     CutOff {
         /// What we lacked.
         lack: Lack,
-        /// In words.
+        /// The error of the system, in words.
         detail: String,
     },
 }

@@ -170,9 +170,9 @@ pub struct SlotRun {
 /// A stretch of a monitor's life with one schedule. What was due follows from the epochs alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Epoch {
-    /// Whose.
+    /// The monitor that it is a stretch of the life of.
     pub monitor: MonitorId,
-    /// Checked from where.
+    /// The region that its slots are checked from.
     pub region: Region,
     /// When it began: the monitor was made, resumed, or had its interval or target changed.
     pub began_at: Timestamp,

@@ -76,7 +76,7 @@ impl fmt::Debug for AccessToken {
 pub struct NewSession {
     /// The family.
     pub id: SessionId,
-    /// Whose.
+    /// The user who is logged in by it.
     pub user: UserId,
     /// The first token.
     pub token: RefreshTokenHash,

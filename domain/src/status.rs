@@ -91,9 +91,9 @@ pub struct Silence {
 pub struct State {
     /// The status that the checks have led to.
     pub held: Status,
-    /// Since which slot.
+    /// The slot at which the held status began.
     pub since: Timestamp,
-    /// What speaks for a change.
+    /// The results in a row that speak for a change of the held status which is not confirmed yet.
     pub streak: Option<Streak>,
     /// How long we have been blind.
     pub silence: Option<Silence>,
@@ -168,9 +168,9 @@ impl State {
 /// A change of status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flip {
-    /// What it was.
+    /// The status before.
     pub from: Status,
-    /// What it is.
+    /// The status after; never the one before.
     pub to: Status,
     /// The slot at which the change began.
     pub at: Timestamp,

@@ -13,11 +13,11 @@ use crate::time::{Timestamp, Window};
 /// A stretch of time with one status; `to` is `None` while it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatusSpan {
-    /// Which status.
+    /// The status that held.
     pub status: Status,
-    /// From which slot.
+    /// The slot at which it began.
     pub from: Timestamp,
-    /// Until which slot.
+    /// The slot at which the next status began; `None` while it lasts. Not before `from`.
     pub to: Option<Timestamp>,
 }
 

@@ -9,13 +9,13 @@ use crate::time::Timestamp;
 /// A wish for work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimRequest {
-    /// From where the checks run.
+    /// The region that the checks run from; work of others is not given.
     pub region: Region,
     /// The present instant.
     pub now: Timestamp,
     /// Slots up to here are wanted: `now`, or a little later by those who wait for the instant themselves.
     pub horizon: Timestamp,
-    /// At most so many.
+    /// How many claims are wanted at the most.
     pub limit: u32,
     /// What proves the right to record them; never used before.
     pub token: LeaseToken,
@@ -24,11 +24,11 @@ pub struct ClaimRequest {
 /// A wish for a check at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManualClaim {
-    /// Whose monitor.
+    /// The workspace of whoever asks; another one's monitor is not there.
     pub workspace: WorkspaceId,
-    /// Which.
+    /// The monitor to be checked.
     pub monitor: MonitorId,
-    /// From where.
+    /// The region to check it from.
     pub region: Region,
     /// The present instant.
     pub now: Timestamp,
@@ -41,7 +41,7 @@ pub struct ManualClaim {
 pub enum Recorded {
     /// It is in the record.
     Recorded {
-        /// Whose it is.
+        /// The workspace that the monitor belongs to.
         workspace: WorkspaceId,
         /// The change of status it brought about.
         flip: Option<Flip>,

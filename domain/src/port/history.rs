@@ -14,15 +14,15 @@ use crate::verdict::Verdict;
 /// A question to the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckQuery {
-    /// Of which monitor.
+    /// The monitor whose log is asked for.
     pub monitor: MonitorId,
-    /// From where.
+    /// The region that the checks were made from.
     pub region: Region,
-    /// Slots in this window.
+    /// The window in which the slots of the checks lie.
     pub window: Window,
     /// Only checks with this verdict.
     pub verdict: Option<Verdict>,
-    /// At most so many.
+    /// How many checks a page holds at the most.
     pub limit: u32,
 }
 

@@ -7,13 +7,13 @@ use crate::incident::{Incident, TimelineEvent};
 /// A question about incidents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IncidentQuery {
-    /// Whose.
+    /// The workspace whose incidents are asked for.
     pub workspace: WorkspaceId,
     /// Of which monitor; `None` for all.
     pub monitor: Option<MonitorId>,
     /// Those before this one, in the order below.
     pub before: Option<IncidentId>,
-    /// At most so many.
+    /// How many are wanted at the most.
     pub limit: u32,
 }
 

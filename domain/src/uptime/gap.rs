@@ -18,9 +18,9 @@ pub enum GapOutcome {
 /// Slots in a row that have no check, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// Which slots.
+    /// The slots, all of one epoch.
     pub run: SlotRun,
-    /// Why.
+    /// Why they have no check; the same for all of them.
     pub outcome: GapOutcome,
 }
 

@@ -39,7 +39,7 @@ pub enum AccountError {
 /// Somebody who has just proved who they are.
 #[derive(Clone, Debug)]
 pub struct LoggedIn {
-    /// Who.
+    /// The user who is logged in now.
     pub user: User,
     /// What their requests carry.
     pub access_token: AccessToken,
@@ -62,7 +62,7 @@ pub struct Accounts {
     pub hasher: Arc<dyn PasswordHasher>,
     /// Tokens.
     pub tokens: Arc<dyn TokenIssuer>,
-    /// The time.
+    /// Tells the present instant, for expiries.
     pub clock: Arc<dyn Clock>,
     /// Identifiers.
     pub ids: Arc<dyn IdGenerator>,

@@ -73,13 +73,13 @@ impl WindowRequest {
 pub struct History {
     /// Whose monitor it is.
     pub monitors: Arc<dyn MonitorRepo>,
-    /// The log.
+    /// Reads the log and what follows from it.
     pub repo: Arc<dyn HistoryRepo>,
     /// The incidents.
     pub incidents: Arc<dyn IncidentRepo>,
-    /// The time.
+    /// Tells the present instant, up to which windows reach.
     pub clock: Arc<dyn Clock>,
-    /// From where.
+    /// The region whose checks are shown.
     pub region: Region,
 }
 

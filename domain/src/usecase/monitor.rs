@@ -33,9 +33,9 @@ pub enum MonitorError {
 pub enum TargetDraft {
     /// A request over HTTP or HTTPS.
     Http {
-        /// Where.
+        /// The URL, not parsed yet.
         url: String,
-        /// How.
+        /// The method of the request.
         method: HttpMethod,
         /// Whether redirects are followed.
         follow_redirects: bool,
@@ -49,7 +49,7 @@ pub struct MonitorDraft {
     pub name: Option<String>,
     /// What is asked.
     pub target: TargetDraft,
-    /// How often.
+    /// The time between two slots, in seconds, not parsed yet.
     pub interval_seconds: i64,
     /// How long a probe may take; 10 s or the interval by default, whichever is less.
     pub timeout_seconds: Option<i64>,
@@ -94,7 +94,7 @@ const MOST_TRIES: u32 = 5;
 pub struct Monitors {
     /// Where they are kept.
     pub repo: Arc<dyn MonitorRepo>,
-    /// The time.
+    /// Tells the present instant, at which changes are dated.
     pub clock: Arc<dyn Clock>,
     /// Identifiers.
     pub ids: Arc<dyn IdGenerator>,

@@ -60,11 +60,11 @@ pub struct Watch {
     pub connectivity: Option<Arc<dyn Connectivity>>,
     /// Who looks on.
     pub feed: Arc<dyn EventFeed>,
-    /// The time.
+    /// Tells the present instant.
     pub clock: Arc<dyn Clock>,
     /// Lease tokens.
     pub ids: Arc<dyn IdGenerator>,
-    /// From where we watch.
+    /// The region that this node watches from.
     pub region: Region,
     /// What this node remembers between checks.
     pub memory: Arc<Memory>,
