@@ -37,7 +37,7 @@ async fn reads(connection: &mut PgConnection) -> (i64, i64) {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, all_have_ended).await.expect("all sessions end");
+    timeout(PATIENCE, all_have_ended).await.unwrap();
     // What this session did itself is told at once, too.
     sqlx::query("SELECT pg_stat_force_next_flush()").execute(&mut *connection).await.unwrap();
     let row = sqlx::query(READS).fetch_one(connection).await.unwrap();
