@@ -1,4 +1,4 @@
-import { render, screen } from '@testing-library/react';
+import { render, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { expect, test, vi } from 'vitest';
 import { ProblemError } from '@/api/problem';
@@ -58,6 +58,34 @@ test('what the server refuses lands on its field, and the fields that were folde
     /A timeout has at most the interval\./,
   );
   expect(screen.getByRole('group')).toHaveAttribute('open');
+});
+
+test('what a refusal has opened stays open while the correction is typed', async () => {
+  const user = show(() =>
+    Promise.reject(refusal([{ field: 'timeout_seconds', code: 'out_of_bounds', message: 'Too long.' }])),
+  );
+  await user.type(screen.getByLabelText('URL'), 'https://example.org');
+  await user.click(screen.getByRole('button', { name: 'Add monitor' }));
+  expect(await screen.findByText('Too long.')).toBeVisible();
+  const timeout = screen.getByLabelText('Timeout (seconds)');
+  expect(timeout).toHaveFocus();
+  await user.type(timeout, '5');
+  await waitFor(() => expect(screen.queryByText('Too long.')).not.toBeInTheDocument());
+  expect(screen.getByRole('group')).toHaveAttribute('open');
+});
+
+test('what is wrong in the fields that are folded away is open before it is focused', async () => {
+  const user = show(async () => undefined);
+  await user.type(screen.getByLabelText('URL'), 'https://example.org');
+  const statuses = screen.getByLabelText('Expected status codes');
+  await user.clear(statuses);
+  const openAtFocus: boolean[] = [];
+  const group = screen.getByRole('group') as HTMLDetailsElement;
+  group.open = false;
+  statuses.addEventListener('focus', () => openAtFocus.push(group.open));
+  await user.click(screen.getByRole('button', { name: 'Add monitor' }));
+  await waitFor(() => expect(statuses).toHaveFocus());
+  expect(openAtFocus[0]).toBe(true);
 });
 
 test('a problem without a field stands at the foot of the form', async () => {

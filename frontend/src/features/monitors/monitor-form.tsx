@@ -1,5 +1,5 @@
 import { zodResolver } from '@hookform/resolvers/zod';
-import type { ReactNode } from 'react';
+import { type ReactNode, type RefObject, useRef } from 'react';
 import { type FieldErrors, useForm, useWatch } from 'react-hook-form';
 import { layProblemOver } from '@/api/form-problem';
 import { problemOf } from '@/api/problem';
@@ -10,7 +10,14 @@ import { Checkbox, Field, Input, Select } from '@/ui/field';
 import { newSettingsSchema, requestOf, type Settings, settingsSchema } from './settings';
 
 const INTERVALS = [30, 60, 300, 900, 3600];
-const MORE_FIELDS = ['timeout_seconds', 'expectation', 'confirmation'] as const;
+/** What is folded away at first, by the beginning of its name. */
+const MORE_FIELDS = [
+  'timeout_seconds',
+  'expectation',
+  'confirmation',
+  'target.method',
+  'target.follow_redirects',
+] as const;
 
 type MonitorFormProps = {
   settings: Settings;
@@ -31,8 +38,20 @@ export function MonitorForm({ settings, isNew, action, onSave, cancel }: Monitor
   });
   const { errors, isSubmitting } = form.formState;
   const interval = useWatch({ control: form.control, name: 'interval_seconds' });
-  const save = form.handleSubmit((values) =>
-    onSave(requestOf(values)).catch((error: unknown) => layProblemOver(form, problemOf(error))),
+  const more = useRef<HTMLDetailsElement>(null);
+  /** Opens what is folded away where one of these fields lies in it: only what is open can be focused. */
+  const unfoldFor = (fields: readonly string[]) => {
+    const isMore = (field: string) => MORE_FIELDS.some((beginning) => field.startsWith(beginning));
+    if (more.current && fields.some(isMore)) more.current.open = true;
+  };
+  const save = form.handleSubmit(
+    (values) =>
+      onSave(requestOf(values)).catch((error: unknown) => {
+        const problem = problemOf(error);
+        unfoldFor(problem.fields.map(({ field }) => field));
+        layProblemOver(form, problem);
+      }),
+    (refused) => unfoldFor(Object.keys(refused)),
   );
   return (
     <form onSubmit={save} noValidate className="grid gap-5">
@@ -87,12 +106,7 @@ export function MonitorForm({ settings, isNew, action, onSave, cancel }: Monitor
           </div>
         )}
       </Field>
-      <MoreSettings
-        isNew={isNew}
-        opened={MORE_FIELDS.some((field) => errors[field])}
-        form={form}
-        errors={errors}
-      />
+      <MoreSettings ref={more} isNew={isNew} form={form} errors={errors} />
       {errors.root && (
         <p role="alert" className="rounded-lg bg-down-wash px-3 py-2 font-medium text-down">
           {errors.root.message}
@@ -109,16 +123,16 @@ export function MonitorForm({ settings, isNew, action, onSave, cancel }: Monitor
 }
 
 type MoreProps = {
-  opened: boolean;
+  ref: RefObject<HTMLDetailsElement | null>;
   isNew: boolean;
   form: ReturnType<typeof useForm<Settings>>;
   errors: FieldErrors<Settings>;
 };
 
-/** What most monitors leave as it is proposed. It opens by itself where something in it is wrong. */
-function MoreSettings({ opened, isNew, form: { register }, errors }: MoreProps) {
+/** What most monitors leave as it is proposed. Whoever opens it, by hand or by a refusal, it stays open. */
+function MoreSettings({ ref, isNew, form: { register }, errors }: MoreProps) {
   return (
-    <details open={opened || undefined} className="rounded-lg border border-line">
+    <details ref={ref} className="rounded-lg border border-line">
       <summary className="rounded-lg px-3 py-2.5 font-medium">Request, expectation and confirmation</summary>
       <div className="grid gap-5 border-line border-t p-3 sm:grid-cols-2">
         <Field label="Method" hint="HEAD asks for the headers alone." error={errors.target?.method?.message}>
