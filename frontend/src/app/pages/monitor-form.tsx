@@ -8,7 +8,7 @@ import { useTitle } from '@/app/title';
 import { useAddMonitor, useChangeMonitor } from '@/features/monitors/changes';
 import { MonitorForm } from '@/features/monitors/monitor-form';
 import { monitorQuery } from '@/features/monitors/queries';
-import { PROPOSED, settingsOf } from '@/features/monitors/settings';
+import { changeOf, PROPOSED, requestOf, settingsOf } from '@/features/monitors/settings';
 import { Button } from '@/ui/button';
 import { note } from '@/ui/notes';
 
@@ -24,8 +24,8 @@ export function NewMonitorPage() {
         settings={PROPOSED}
         isNew
         action="Add monitor"
-        onSave={async (request) => {
-          const monitor = await add.mutateAsync(request);
+        onSave={async (settings) => {
+          const monitor = await add.mutateAsync(requestOf(settings));
           await navigate({ to: '/monitors/$id', params: { id: monitor.id } });
         }}
         cancel={
@@ -53,8 +53,8 @@ export function EditMonitorPage() {
             settings={settingsOf(monitor)}
             isNew={false}
             action="Save changes"
-            onSave={async (request) => {
-              const saved = await change.mutateAsync(request);
+            onSave={async (settings, touched) => {
+              const saved = await change.mutateAsync(changeOf(settings, touched));
               note({ tone: 'good', title: `${saved.name} is saved` });
               await navigate({ to: '/monitors/$id', params: { id } });
             }}

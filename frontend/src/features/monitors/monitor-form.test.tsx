@@ -2,8 +2,9 @@ import { render, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { expect, test, vi } from 'vitest';
 import { ProblemError } from '@/api/problem';
+import { monitor } from '@/testing/examples';
 import { MonitorForm } from './monitor-form';
-import { PROPOSED } from './settings';
+import { changeOf, PROPOSED, type Settings, settingsOf, type Touched } from './settings';
 
 function show(onSave: (request: unknown) => Promise<unknown>) {
   render(<MonitorForm settings={PROPOSED} isNew action="Add monitor" onSave={onSave} cancel={null} />);
@@ -106,4 +107,29 @@ test('an interval is one press away', async () => {
   const user = show(async () => undefined);
   await user.click(screen.getByRole('button', { name: 'Check every 5 min' }));
   expect(screen.getByLabelText('Check every (seconds)')).toHaveValue(300);
+});
+
+test('only what was touched is changed, and what is read later fills the other fields', async () => {
+  const onSave = vi.fn(async (_: Settings, __: Touched) => undefined);
+  const form = (change: Partial<Settings>) => (
+    <MonitorForm
+      settings={{ ...settingsOf(monitor()), ...change }}
+      isNew={false}
+      action="Save"
+      onSave={onSave}
+      cancel={null}
+    />
+  );
+  const { rerender } = render(form({}));
+  const user = userEvent.setup();
+  await user.type(screen.getByLabelText('Name'), ' front');
+  const slow = screen.getByLabelText('Degraded when slower than (ms)');
+  await user.type(slow, '250');
+  rerender(form({ name: 'Store', interval_seconds: 300 }));
+  await waitFor(() => expect(screen.getByLabelText('Check every (seconds)')).toHaveValue(300));
+  expect(screen.getByLabelText('Name')).toHaveValue('Shop front');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  expect(onSave).toHaveBeenCalledOnce();
+  const [settings, touched] = onSave.mock.calls[0] ?? [PROPOSED, {}];
+  expect(changeOf(settings, touched)).toEqual({ name: 'Shop front', expectation: { slow_after_ms: 250 } });
 });

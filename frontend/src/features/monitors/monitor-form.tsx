@@ -3,11 +3,10 @@ import { type ReactNode, type RefObject, useRef } from 'react';
 import { type FieldErrors, useForm, useWatch } from 'react-hook-form';
 import { layProblemOver } from '@/api/form-problem';
 import { problemOf } from '@/api/problem';
-import type { NewMonitor } from '@/api/types';
 import { duration } from '@/format/duration';
 import { Button } from '@/ui/button';
 import { Checkbox, Field, Input, Select } from '@/ui/field';
-import { newSettingsSchema, requestOf, type Settings, settingsSchema } from './settings';
+import { newSettingsSchema, type Settings, settingsSchema, type Touched } from './settings';
 
 const INTERVALS = [30, 60, 300, 900, 3600];
 /** What is folded away at first, by the beginning of its name. */
@@ -20,11 +19,12 @@ const MORE_FIELDS = [
 ] as const;
 
 type MonitorFormProps = {
+  /** As they were read last. What is read later moves into the fields that nobody has touched. */
   settings: Settings;
   /** Whether the monitor is still to be made: then what is left empty is chosen by the server. */
   isNew: boolean;
   action: string;
-  onSave: (request: NewMonitor) => Promise<unknown>;
+  onSave: (settings: Settings, touched: Touched) => Promise<unknown>;
   cancel: ReactNode;
 };
 
@@ -35,8 +35,10 @@ export function MonitorForm({ settings, isNew, action, onSave, cancel }: Monitor
   const form = useForm<Settings>({
     resolver: zodResolver<Settings, unknown, Settings>(isNew ? newSettingsSchema : settingsSchema),
     defaultValues: settings,
+    values: settings,
+    resetOptions: { keepDirtyValues: true, keepErrors: true },
   });
-  const { errors, isSubmitting } = form.formState;
+  const { errors, isSubmitting, dirtyFields } = form.formState;
   const interval = useWatch({ control: form.control, name: 'interval_seconds' });
   const more = useRef<HTMLDetailsElement>(null);
   /** Opens what is folded away where one of these fields lies in it: only what is open can be focused. */
@@ -46,7 +48,7 @@ export function MonitorForm({ settings, isNew, action, onSave, cancel }: Monitor
   };
   const save = form.handleSubmit(
     (values) =>
-      onSave(requestOf(values)).catch((error: unknown) => {
+      onSave(values, dirtyFields).catch((error: unknown) => {
         const problem = problemOf(error);
         unfoldFor(problem.fields.map(({ field }) => field));
         layProblemOver(form, problem);

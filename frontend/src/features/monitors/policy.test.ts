@@ -3,7 +3,7 @@ import { learnTime } from '@/clock/server';
 import { monitor } from '@/testing/examples';
 import { seriesOf } from './latency-series';
 import { select, tally } from './selection';
-import { PROPOSED, requestOf, settingsOf } from './settings';
+import { changeOf, PROPOSED, requestOf, settingsOf } from './settings';
 import { defaultWindow, graphSpan, windowUntilNow } from './windows';
 
 const shop = monitor({ id: '1', name: 'Shop', status: 'UP' });
@@ -63,6 +63,14 @@ test('saving a monitor as it is changes nothing', () => {
     timeout_seconds,
     expectation,
     confirmation,
+  });
+});
+
+test('a change holds what was touched alone, and a target as a whole', () => {
+  const settings = settingsOf(shop);
+  expect(changeOf(settings, {})).toEqual({});
+  expect(changeOf(settings, { target: { method: true }, confirmation: { before_down: false } })).toEqual({
+    target: shop.target,
   });
 });
 

@@ -1,7 +1,7 @@
 /** The settings of a monitor as a form holds them, from and to what the API takes. Field names are the API's own. */
 
 import * as z from 'zod/mini';
-import type { Monitor, NewMonitor } from '@/api/types';
+import type { Monitor, MonitorChange, NewMonitor } from '@/api/types';
 
 const whole = (message: string) => z.number(message).check(z.int(message));
 
@@ -66,6 +66,32 @@ export function requestOf(settings: Settings): NewMonitor {
     ...(name.trim() && { name: name.trim() }),
     ...(timeout_seconds !== null && { timeout_seconds }),
   };
+}
+
+/** Which fields were touched, in the shape of the settings. */
+export type Touched = { [Field in keyof Settings]?: boolean | Record<string, boolean> };
+
+/**
+ * The change that these settings make: what was touched, and nothing else, so that nobody's change of another field is
+ * taken back. A target is changed as a whole.
+ */
+export function changeOf(settings: Settings, touched: Touched): MonitorChange {
+  const { target, expectation, confirmation, ...rest } = requestOf(settings);
+  const whole = { target, ...rest };
+  const change = Object.entries(whole).filter(([field]) => isTouched(touched[field as keyof Settings]));
+  return {
+    ...Object.fromEntries(change),
+    ...partOf('expectation', expectation, touched.expectation),
+    ...partOf('confirmation', confirmation, touched.confirmation),
+  };
+}
+
+const isTouched = (touched: Touched[keyof Settings]): boolean =>
+  typeof touched === 'object' ? Object.values(touched).some(Boolean) : touched === true;
+
+function partOf(name: string, values: object | undefined, touched: Touched[keyof Settings]): object {
+  if (!isTouched(touched) || typeof touched !== 'object') return {};
+  return { [name]: Object.fromEntries(Object.entries(values ?? {}).filter(([field]) => touched[field])) };
 }
 
 const withScheme = (url: string): string => (/^[a-z][a-z0-9+.-]*:\/\//i.test(url) ? url : `https://${url}`);
