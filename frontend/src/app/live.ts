@@ -4,30 +4,22 @@ import type { QueryClient } from '@tanstack/react-query';
 import { API } from '@/api/browser';
 import { fetchWithSession } from '@/api/client';
 import type { FlipEvent } from '@/api/types';
-import { incidentsKey } from '@/features/incidents/queries';
 import { Collector } from '@/features/live/collector';
 import { setConnection } from '@/features/live/connection';
 import { follow, type LiveEvent } from '@/features/live/stream';
-import { knownName, layCheckOver, layFlipOver, readWhatIsAtOdds } from '@/features/monitors/patch';
-import { monitorKeys } from '@/features/monitors/queries';
+import { checkNews, flipNews } from '@/features/monitors/news';
+import { knownName, layNewsOver } from '@/features/monitors/patch';
 import { STATUS } from '@/status/words';
 import { note } from '@/ui/notes';
+import { Rereading } from './rereading';
 
-/** The page of a monitor is read again at most this often, however often it is checked. */
-const REREAD_MS = 2_000;
+/** So long events are gathered, to be shown in one go: thousands of monitors are checked many times a second. */
+const GATHER_MS = 250;
 
 /** Keeps the cache live while somebody looks at the page. Gives back how to stop it. */
 export function startLive(client: QueryClient): () => void {
-  const reread = new Collector((monitors) => {
-    for (const id of monitors)
-      void client.invalidateQueries({
-        queryKey: monitorKeys.one(id),
-        // What could not be read stays the picture of that until it is tried again, instead of flickering.
-        predicate: ({ state }) => state.data !== undefined,
-      });
-    // One that cannot be read now is read with the whole list, which is asked for again once in a while.
-    void readWhatIsAtOdds(client, monitors).catch(() => undefined);
-  }, REREAD_MS);
+  const rereading = new Rereading(client);
+  const gathered = new Collector<LiveEvent>((events) => show(client, rereading, events), GATHER_MS);
   let stop: AbortController | undefined;
 
   const listen = () => {
@@ -38,7 +30,7 @@ export function startLive(client: QueryClient): () => void {
           fetchWithSession(
             new Request(`${API}/events`, { signal, headers: { Accept: 'text/event-stream' } }),
           ),
-        onEvent: (event) => take(client, reread, event),
+        onEvent: (event) => gathered.add(event),
         onConnected: (askedAt) => {
           setConnection('live');
           readAgain(client, askedAt);
@@ -60,7 +52,8 @@ export function startLive(client: QueryClient): () => void {
   return () => {
     document.removeEventListener('visibilitychange', followVisibility);
     stop?.abort();
-    reread.stop();
+    gathered.stop();
+    rereading.stop();
     setConnection('connecting');
   };
 }
@@ -75,14 +68,18 @@ function readAgain(client: QueryClient, askedAt: number): void {
   });
 }
 
-function take(client: QueryClient, reread: Collector, { kind, event }: LiveEvent): void {
-  if (kind === 'check') layCheckOver(client, event);
-  else {
-    layFlipOver(client, event);
-    announce(client, event);
-    void client.invalidateQueries({ queryKey: incidentsKey });
+function show(client: QueryClient, rereading: Rereading, events: readonly LiveEvent[]): void {
+  layNewsOver(
+    client,
+    events.map((told) => (told.kind === 'check' ? checkNews(told.event) : flipNews(told.event))),
+  );
+  for (const { kind, event } of events) {
+    if (kind === 'flip') {
+      announce(client, event);
+      rereading.addIncidents();
+    }
+    rereading.addMonitor(event.monitor_id);
   }
-  reread.add(event.monitor_id);
 }
 
 /** Says that something went down, came back, or is not well. Pausing and the first check are no news. */

@@ -1,16 +1,17 @@
-/** Collects names and hands each over once in a while: many events about one thing ask for one reading. */
+/** Collects things and hands them over together once in a while: many events ask for one drawing, and for one reading. */
 
-export class Collector {
-  readonly #names = new Set<string>();
+export class Collector<Thing> {
+  readonly #things = new Set<Thing>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
-    private readonly hand: (names: string[]) => void,
+    private readonly hand: (things: Thing[]) => void,
     private readonly everyMs: number,
   ) {}
 
-  add(name: string): void {
-    this.#names.add(name);
+  /** Adds one; of those that are the same, one is handed over. */
+  add(thing: Thing): void {
+    this.#things.add(thing);
     this.#timer ??= setTimeout(() => this.flush(), this.everyMs);
   }
 
@@ -18,15 +19,15 @@ export class Collector {
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const names = [...this.#names];
-    this.#names.clear();
-    if (names.length > 0) this.hand(names);
+    const things = [...this.#things];
+    this.#things.clear();
+    if (things.length > 0) this.hand(things);
   }
 
   /** Forgets what there is. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#names.clear();
+    this.#things.clear();
   }
 }

@@ -13,6 +13,7 @@ export const RECENT_CHECKS = 30;
 /** So many of the newest events are kept for a reading that is under way. A later reading shows whatever was dropped. */
 const MAX_KEPT = 5_000;
 
+/** What is told about one monitor, as the change that it makes. */
 export type News = { id: string; patch: (monitor: Monitor) => Monitor };
 
 /** A monitor after a check. What is older than its last check, or known already, changes nothing. */
@@ -30,13 +31,23 @@ export function afterCheck(monitor: Monitor, { check }: CheckEvent): Monitor {
 export const afterFlip = (monitor: Monitor, { to, at }: FlipEvent): Monitor =>
   at < monitor.status_since ? monitor : { ...monitor, status: to, status_since: at };
 
+export const checkNews = (event: CheckEvent): News => ({
+  id: event.monitor_id,
+  patch: (monitor) => afterCheck(monitor, event),
+});
+
+export const flipNews = (event: FlipEvent): News => ({
+  id: event.monitor_id,
+  patch: (monitor) => afterFlip(monitor, event),
+});
+
 const underWay = new Set<News[]>();
 
 /** Keeps the news for the readings that are under way. */
-export function tellReadings(news: News): void {
+export function tellReadings(news: readonly News[]): void {
   for (const kept of underWay) {
-    kept.push(news);
-    if (kept.length > MAX_KEPT) kept.shift();
+    kept.push(...news);
+    kept.splice(0, kept.length - MAX_KEPT);
   }
 }
 
@@ -52,7 +63,8 @@ export async function withNews<Read extends Monitor | Monitor[]>(read: () => Pro
   }
 }
 
-function layOver(monitors: readonly Monitor[], news: readonly News[]): Monitor[] {
+/** These monitors with the news, in the order in which they were told. */
+export function layOver(monitors: readonly Monitor[], news: readonly News[]): Monitor[] {
   const known = new Map(monitors.map((monitor) => [monitor.id, monitor]));
   for (const { id, patch } of news) {
     const monitor = known.get(id);

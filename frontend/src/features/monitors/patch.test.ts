@@ -2,8 +2,8 @@ import { QueryClient } from '@tanstack/react-query';
 import { expect, test, vi } from 'vitest';
 import type { Monitor } from '@/api/types';
 import { check, monitor } from '@/testing/examples';
-import { afterCheck, afterFlip, RECENT_CHECKS, withNews } from './news';
-import { layCheckOver, layFlipOver } from './patch';
+import { afterCheck, afterFlip, checkNews, flipNews, RECENT_CHECKS, withNews } from './news';
+import { layNewsOver } from './patch';
 import { monitorKeys, monitorQuery } from './queries';
 
 const later = check({ slot: '2026-11-22T12:01:00.000000Z', latency_ms: 50 });
@@ -39,14 +39,21 @@ test('events change their own monitor in the list and on its page, and no other'
   const [shop, mail] = [monitor({ id: 'shop' }), monitor({ id: 'mail' })];
   client.setQueryData(monitorKeys.list, [shop, mail]);
   client.setQueryData(monitorQuery('shop').queryKey, shop);
-  layFlipOver(client, {
-    monitor_id: 'shop',
-    from: 'UP',
-    to: 'DOWN',
-    at: later.slot,
-    reason: 'the answer was 503',
+  const changes = vi.fn();
+  client.getQueryCache().subscribe(({ type, query }) => {
+    if (type === 'updated' && query.queryKey === monitorKeys.list) changes();
   });
-  layCheckOver(client, { monitor_id: 'shop', check: later });
+  layNewsOver(client, [
+    flipNews({
+      monitor_id: 'shop',
+      from: 'UP',
+      to: 'DOWN',
+      at: later.slot,
+      reason: 'the answer was 503',
+    }),
+    checkNews({ monitor_id: 'shop', check: later }),
+  ]);
+  expect(changes, 'the list is changed once, however much is told').toHaveBeenCalledOnce();
   const expected = { status: 'DOWN', status_since: later.slot, last_check: later };
   expect(client.getQueryData(monitorQuery('shop').queryKey)).toMatchObject(expected);
   const [listedShop, listedMail] = client.getQueryData<Monitor[]>(monitorKeys.list) ?? [];
@@ -56,7 +63,7 @@ test('events change their own monitor in the list and on its page, and no other'
 
 test('an event about what was never read makes nothing up', () => {
   const client = new QueryClient();
-  layCheckOver(client, { monitor_id: 'shop', check: later });
+  layNewsOver(client, [checkNews({ monitor_id: 'shop', check: later })]);
   expect(client.getQueryData(monitorKeys.list)).toBeUndefined();
 });
 
@@ -70,8 +77,7 @@ test('what is told while a reading is under way is not taken back by its older a
   });
   const readingOne = withNews(async () => shop);
   const down = { monitor_id: 'shop', from: 'UP', to: 'DOWN', at: later.slot, reason: null } as const;
-  layCheckOver(client, { monitor_id: 'shop', check: later });
-  layFlipOver(client, down);
+  layNewsOver(client, [checkNews({ monitor_id: 'shop', check: later }), flipNews(down)]);
   answer([shop, mail]);
   const expected = { status: 'DOWN', status_since: later.slot, last_check: later };
   await reading;
@@ -85,7 +91,7 @@ test('what is told while a reading is under way is not taken back by its older a
 test('what is told does not make a reading look younger than it is', () => {
   const client = new QueryClient();
   client.setQueryData(monitorKeys.list, [monitor({ id: 'shop' })], { updatedAt: 1_000 });
-  layCheckOver(client, { monitor_id: 'shop', check: later });
+  layNewsOver(client, [checkNews({ monitor_id: 'shop', check: later })]);
   expect(client.getQueryState(monitorKeys.list)?.dataUpdatedAt).toBe(1_000);
 });
 
@@ -93,7 +99,7 @@ test('a reading that is to be asked for again stays that, whatever is told', asy
   const client = new QueryClient();
   client.setQueryData(monitorKeys.list, [monitor({ id: 'shop' })]);
   await client.invalidateQueries({ queryKey: monitorKeys.list });
-  layCheckOver(client, { monitor_id: 'shop', check: later });
+  layNewsOver(client, [checkNews({ monitor_id: 'shop', check: later })]);
   const read = vi.fn(async () => []);
   await client.query({ queryKey: monitorKeys.list, queryFn: read, staleTime: 60_000 });
   expect(read).toHaveBeenCalledOnce();

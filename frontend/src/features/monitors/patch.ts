@@ -1,16 +1,14 @@
 /** Lays what the stream of events tells over what is in the cache, so that the page shows it at once. */
 
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
-import type { CheckEvent, FlipEvent, Monitor } from '@/api/types';
-import { afterCheck, afterFlip, type News, tellReadings } from './news';
+import type { Monitor } from '@/api/types';
+import { layOver, type News, tellReadings } from './news';
 import { monitorKeys, monitorQuery } from './queries';
 
-function lay(client: QueryClient, news: News): void {
-  const { id, patch } = news;
-  change<Monitor[]>(client, monitorKeys.list, (monitors) =>
-    monitors.map((monitor) => (monitor.id === id ? patch(monitor) : monitor)),
-  );
-  change<Monitor>(client, monitorQuery(id).queryKey, patch);
+/** Lays news over the list in one step, and over the pages of the monitors that they are about. */
+export function layNewsOver(client: QueryClient, news: readonly News[]): void {
+  change<Monitor[]>(client, monitorKeys.list, (monitors) => layOver(monitors, news));
+  for (const { id, patch } of news) change<Monitor>(client, monitorQuery(id).queryKey, patch);
   tellReadings(news);
 }
 
@@ -25,12 +23,6 @@ function change<Data>(client: QueryClient, queryKey: QueryKey, patch: (data: Dat
   client.setQueryData(queryKey, patch(state.data), { updatedAt });
 }
 
-export const layCheckOver = (client: QueryClient, event: CheckEvent): void =>
-  lay(client, { id: event.monitor_id, patch: (monitor) => afterCheck(monitor, event) });
-
-export const layFlipOver = (client: QueryClient, event: FlipEvent): void =>
-  lay(client, { id: event.monitor_id, patch: (monitor) => afterFlip(monitor, event) });
-
 /** So many monitors are read one by one; where more are to be read, the whole list is. */
 const MAX_READ_ONE_BY_ONE = 20;
 
@@ -42,9 +34,9 @@ const isAtOdds = ({ status, last_check }: Monitor): boolean =>
  * Reads those of these monitors again that the list shows at odds with their last check. A change that came between the
  * reading of the list and the beginning of the stream is in neither of them.
  */
-export async function readWhatIsAtOdds(client: QueryClient, ids: readonly string[]): Promise<void> {
+export async function readWhatIsAtOdds(client: QueryClient, ids: ReadonlySet<string>): Promise<void> {
   const listed = client.getQueryData<Monitor[]>(monitorKeys.list) ?? [];
-  const odd = listed.filter((monitor) => ids.includes(monitor.id) && isAtOdds(monitor));
+  const odd = listed.filter((monitor) => ids.has(monitor.id) && isAtOdds(monitor));
   if (odd.length > MAX_READ_ONE_BY_ONE) return client.invalidateQueries({ queryKey: monitorKeys.list });
   for (const { id } of odd) {
     const { recent_checks: _, ...read } = await client.fetchQuery(monitorQuery(id));

@@ -115,6 +115,7 @@ export const gapsQuery = (id: string, window: WindowName) =>
     getNextPageParam: (page) => page.next_cursor,
     select: flat,
     placeholderData: keepPreviousData,
+    refetchInterval: REFRESH_MS,
   });
 
 export const checksQuery = (id: string, window: WindowName, status: CheckStatus | undefined) =>
@@ -133,4 +134,5 @@ export const checksQuery = (id: string, window: WindowName, status: CheckStatus 
     getNextPageParam: (page) => page.next_cursor,
     select: flat,
     placeholderData: keepPreviousData,
+    refetchInterval: REFRESH_MS,
   });
