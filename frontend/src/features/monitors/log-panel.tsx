@@ -28,7 +28,11 @@ export function LogPanel({ id, window, status }: LogProps) {
         loading={<LoadingLines what="the check log" lines={12} flush />}
       >
         {(checks) =>
-          checks.length === 0 && !query.hasNextPage ? (
+          checks.length > 0 || query.hasNextPage ? (
+            <CheckTable checks={checks} />
+          ) : query.isPlaceholderData ? (
+            <LoadingLines what="the check log" lines={12} flush />
+          ) : (
             <Empty
               title={
                 status
@@ -36,8 +40,6 @@ export function LogPanel({ id, window, status }: LogProps) {
                   : `No check in ${WINDOWS[window].words}.`
               }
             />
-          ) : (
-            <CheckTable checks={checks} />
           )
         }
       </Loaded>

@@ -72,7 +72,6 @@ export const latencyQuery = (monitor: Graphed, window: WindowName) =>
       );
       return { ...span, buckets: items };
     },
-    placeholderData: keepPreviousData,
     refetchInterval: REFRESH_MS,
   });
 
@@ -86,7 +85,6 @@ export const historyQuery = (id: string, window: WindowName) =>
       );
       return items;
     },
-    placeholderData: keepPreviousData,
     refetchInterval: REFRESH_MS,
   });
 
@@ -100,7 +98,6 @@ export const slotsQuery = (id: string, window: WindowName) =>
           signal,
         }),
       ),
-    placeholderData: keepPreviousData,
     refetchInterval: REFRESH_MS,
   });
 
@@ -114,7 +111,6 @@ export const gapsQuery = (id: string, window: WindowName) =>
     initialPageParam: '',
     getNextPageParam: (page) => page.next_cursor,
     select: flat,
-    placeholderData: keepPreviousData,
     refetchInterval: REFRESH_MS,
   });
 
@@ -133,6 +129,7 @@ export const checksQuery = (id: string, window: WindowName, status: CheckStatus 
     initialPageParam: '',
     getNextPageParam: (page) => page.next_cursor,
     select: flat,
+    // The page stays as long as it was. Whatever names the window waits for the answer.
     placeholderData: keepPreviousData,
     refetchInterval: REFRESH_MS,
   });
