@@ -30,3 +30,25 @@ test('a note goes after its time', () => {
   expect(notesStore.read()).toHaveLength(0);
   vi.useRealTimers();
 });
+
+test('a note stays while the keyboard is at it', () => {
+  vi.useFakeTimers();
+  render(<NoticeBoard />);
+  act(() => note({ tone: 'plain', title: 'Saved' }));
+  const button = screen.getByRole('button', { name: 'Dismiss' });
+  act(() => button.focus());
+  act(() => void vi.advanceTimersByTime(60_000));
+  expect(button).toHaveFocus();
+  act(() => button.blur());
+  act(() => void vi.advanceTimersByTime(8_000));
+  expect(notesStore.read()).toHaveLength(0);
+  vi.useRealTimers();
+});
+
+test('bad news stays until it is dismissed', () => {
+  vi.useFakeTimers();
+  note({ tone: 'bad', title: 'Shop is down' });
+  vi.advanceTimersByTime(600_000);
+  expect(notesStore.read()).toHaveLength(1);
+  vi.useRealTimers();
+});

@@ -1,4 +1,4 @@
-/** Short notes that come up, are read aloud, and go: what has happened, not what has to be answered. */
+/** Short notes that come up, are read aloud, and go, unless they are bad: what has happened, not what has to be answered. */
 
 export type Note = { id: number; tone: 'good' | 'bad' | 'plain'; title: string; text?: string | undefined };
 
@@ -27,9 +27,10 @@ export function hold(id: number): void {
   timers.delete(id);
 }
 
-/** Starts the time after which a note goes. */
+/** Starts the time after which a note goes. Bad news stays until it is dismissed. */
 export function countDown(id: number): void {
   hold(id);
+  if (notes.find((note) => note.id === id)?.tone === 'bad') return;
   const timer = setTimeout(() => dismiss(id), SHOWN_MS);
   timers.set(id, timer);
 }

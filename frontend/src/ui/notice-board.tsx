@@ -20,11 +20,17 @@ export function NoticeBoard() {
       className="pointer-events-none fixed inset-x-4 bottom-4 z-40 grid justify-items-end gap-2 sm:left-auto sm:w-96"
     >
       {notes.map((note) => (
-        // biome-ignore lint/a11y/noStaticElementInteractions: hovering only keeps the note from going; nothing needs it.
+        // biome-ignore lint/a11y/noStaticElementInteractions: being at it only keeps the note from going; nothing needs it.
         <div
           key={note.id}
           onMouseEnter={() => hold(note.id)}
-          onMouseLeave={() => countDown(note.id)}
+          onMouseLeave={({ currentTarget }) => {
+            if (!currentTarget.contains(document.activeElement)) countDown(note.id);
+          }}
+          onFocus={() => hold(note.id)}
+          onBlur={({ currentTarget }) => {
+            if (!currentTarget.matches(':hover')) countDown(note.id);
+          }}
           className={clsx(
             'panel pointer-events-auto flex w-full items-start gap-3 border-l-4 bg-raised py-2 pr-2 pl-4 shadow-float',
             EDGE[note.tone],
