@@ -38,3 +38,25 @@ test.each([
   await renewal;
   vi.useRealTimers();
 });
+
+test('a page that is loaded while the server takes its time shows the token of the answer', async () => {
+  vi.useFakeTimers();
+  let [cookie, current] = [1, 1];
+  const renew = async () => {
+    const shown = cookie;
+    if (shown !== current) throw new Error('stolen');
+    current += 1;
+    const replaced = current;
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    cookie = replaced;
+  };
+  void afterEarlierRenewals(() => {
+    void renew();
+    return new Promise<void>(() => undefined);
+  });
+  await vi.advanceTimersByTimeAsync(1_000);
+  const renewal = afterEarlierRenewals(renew);
+  await vi.advanceTimersByTimeAsync(20_000);
+  await expect(renewal).resolves.toBeUndefined();
+  vi.useRealTimers();
+});

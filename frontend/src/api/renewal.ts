@@ -10,8 +10,8 @@ import { recall, remember } from '@/api/storage';
 
 const NOTE = 'watchkeeper.renewal';
 
-/** So long an answer whose page was left may take. */
-export const ANSWER_MS = 2_000;
+/** So long an answer whose page was left may take: as long as a busy server, or one that waits for its store, needs. */
+export const ANSWER_MS = 10_000;
 
 /** How much longer an earlier renewal may take whose page was left: nothing, where none was. */
 export function patience(begun: string | null | undefined, now: number): number {
