@@ -1,13 +1,13 @@
-/** Where the dashboard begins: the cache, the router, and what a change of session means for both. */
+/** Where the dashboard begins: the cache, the router, and what ties them to the session. */
 
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import * as z from 'zod/mini';
-import { session } from '@/api/browser';
 import { problemOf } from '@/api/problem';
 import { makeRouter } from '@/app/router';
+import { followSession } from '@/app/session-change';
 import '@/app/style.css';
 
 // The content policy permits no code made from text, not even to try whether it is permitted.
@@ -31,17 +31,7 @@ router.subscribe('onRendered', ({ fromLocation, pathChanged }) => {
   if (fromLocation && pathChanged) document.getElementById('main')?.focus({ preventScroll: true });
 });
 
-let known = session.state();
-session.subscribe(() => {
-  const before = known;
-  known = session.state();
-  const sameUser = before.kind === 'active' && known.kind === 'active' && before.user.id === known.user.id;
-  if (sameUser) return;
-  // What one user has read is not the next one's to see.
-  if (before.kind === 'active') queryClient.clear();
-  // The routes' guards decide where this leads.
-  if (before.kind !== 'unknown') void router.invalidate();
-});
+followSession(queryClient, router);
 
 const place = document.getElementById('root');
 if (place) {

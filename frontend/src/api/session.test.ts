@@ -47,6 +47,7 @@ test('a cookie that is not accepted ends the session and its hint', async () => 
   expect(await session.ensure()).toBe(false);
   expect(session.state().kind).toBe('anonymous');
   expect(hint).toBe(false);
+  expect(ports.tell).toHaveBeenLastCalledWith({ kind: 'ended' });
 });
 
 test('a server that cannot be reached logs nobody out', async () => {

@@ -81,7 +81,6 @@ export class Session {
   async logOut(): Promise<void> {
     await this.ports.takeTurns(() => this.ports.logOut());
     this.#end();
-    this.ports.tell({ kind: 'ended' });
   }
 
   /** What another tab has told. */
@@ -122,9 +121,11 @@ export class Session {
     );
   }
 
+  /** Ends the session here and in all tabs: they share the cookie. */
   #end(): void {
     this.ports.hint.write(false);
     this.#become({ kind: 'anonymous' });
+    this.ports.tell({ kind: 'ended' });
   }
 
   #become(state: SessionState): void {

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { session } from '@/api/browser';
 import type { Monitor } from '@/api/types';
 import { makeRouter } from '@/app/router';
+import { followSession } from '@/app/session-change';
 import { answer, check, monitor } from '@/testing/examples';
 
 const API = 'http://localhost:3000/api/v1';
@@ -38,12 +39,16 @@ beforeEach(() => {
 afterEach(() => {
   server.resetHandlers();
   session.hear({ kind: 'ended' });
+  unfollow();
 });
 afterAll(() => server.close());
+
+let unfollow = () => undefined as unknown;
 
 function visit(address: string) {
   const queryClient = new QueryClient({ defaultOptions: { queries: { retry: false } } });
   const router = makeRouter(queryClient, createMemoryHistory({ initialEntries: [address] }));
+  unfollow = followSession(queryClient, router);
   render(
     <QueryClientProvider client={queryClient}>
       <RouterProvider router={router} />
@@ -184,4 +189,92 @@ test('a monitor that does not exist is a page of its own', async () => {
   );
   visit('/monitors/nothing');
   expect(await screen.findByRole('heading', { name: 'There is nothing at this address' })).toBeVisible();
+});
+
+test('another user sees nothing of what the one before has read', async () => {
+  const first = answer();
+  session.begin(first);
+  server.use(listing([monitor({ name: 'Shop of the first' })]));
+  visit('/monitors');
+  await screen.findByRole('link', { name: 'Shop of the first' });
+  let arrive: () => void = () => undefined;
+  const arrived = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  server.use(
+    http.get(`${API}/monitors`, async () => {
+      await arrived;
+      return HttpResponse.json({ items: [monitor({ name: 'Mail of the second' })], next_cursor: null });
+    }),
+  );
+  session.begin(answer({ user: { ...first.user, id: 'second', email: 'grace@example.org' } }));
+  await waitFor(() => expect(screen.queryByRole('link', { name: 'Shop of the first' })).toBeNull());
+  arrive();
+  expect(await screen.findByRole('link', { name: 'Mail of the second' })).toBeVisible();
+});
+
+test('a question whether to delete outlives the row that it was asked from, and the monitor stays away', async () => {
+  session.begin(answer());
+  const shop = monitor({ status: 'DOWN' });
+  let monitors = [shop];
+  server.use(
+    http.get(`${API}/monitors`, () => HttpResponse.json({ items: monitors, next_cursor: null })),
+    http.delete(`${API}/monitors/${shop.id}`, () => {
+      monitors = [];
+      return new HttpResponse(null, { status: 204 });
+    }),
+  );
+  const { user } = visit('/monitors?status=DOWN');
+  await screen.findByRole('link', { name: 'Shop' });
+  await screen.findByText('Live');
+  await user.click(screen.getByRole('button', { name: 'Actions for Shop' }));
+  await user.click(await screen.findByRole('menuitem', { name: 'Delete' }));
+  const question = await screen.findByRole('dialog', { name: 'Delete “Shop”?' });
+  tell('flip', {
+    monitor_id: shop.id,
+    from: 'DOWN',
+    to: 'UP',
+    at: '2026-11-22T12:05:00.000000Z',
+    reason: null,
+  });
+  await screen.findByText('No monitor matches.');
+  expect(question).toBeVisible();
+  await user.click(within(question).getByRole('button', { name: 'Delete monitor' }));
+  expect(await screen.findByText('Nothing is watched yet')).toBeVisible();
+  expect(screen.getByRole('main')).toHaveFocus();
+});
+
+test('no panel speaks of a window whose answer has not come', async () => {
+  session.begin(answer());
+  const shop = monitor();
+  const account = { due: 1440, up: 1440, degraded: 0, down: 0, missed: 0, unknown: 0, skipped: 0 };
+  const empty = () => HttpResponse.json({ items: [], next_cursor: null });
+  const path = `${API}/monitors/${shop.id}`;
+  let arrive: () => void = () => undefined;
+  const arrived = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  let isSecond = false;
+  const inTurn = (body: object) => async () => {
+    if (isSecond) await arrived;
+    return HttpResponse.json(body);
+  };
+  server.use(
+    http.get(path, () => HttpResponse.json(shop)),
+    http.get(`${path}/uptime`, () => HttpResponse.json({ title: 'Away' }, { status: 503 })),
+    http.get(`${path}/incidents`, empty),
+    http.get(`${path}/latency`, inTurn({ items: [] })),
+    http.get(`${path}/history`, inTurn({ items: [] })),
+    http.get(`${path}/slots`, inTurn({ ...account, unaccounted: 0, in_flight: 1 })),
+    http.get(`${path}/gaps`, inTurn({ items: [], next_cursor: null })),
+    http.get(`${path}/checks`, inTurn({ items: [], next_cursor: null })),
+  );
+  const { user } = visit(`/monitors/${shop.id}?window=24h`);
+  await waitFor(() => expect(screen.getAllByText(/the last 24 hours\.$/)).toHaveLength(4));
+  isSecond = true;
+  await user.click(screen.getByRole('link', { name: '7 d' }));
+  await waitFor(() => expect(screen.queryAllByText(/the last 24 hours\.$/)).toHaveLength(0));
+  expect(screen.queryAllByText(/the last 7 days\.$/)).toHaveLength(0);
+  arrive();
+  await waitFor(() => expect(screen.getAllByText(/the last 7 days\.$/)).toHaveLength(4));
 });

@@ -4,7 +4,7 @@
  */
 
 import type { InfiniteData, Query, QueryClient, QueryKey } from '@tanstack/react-query';
-import { incidentsKey } from '@/features/incidents/queries';
+import { incidentsKey } from '@/api/keys';
 import { Collector } from '@/features/live/collector';
 import { readWhatIsAtOdds } from '@/features/monitors/patch';
 import { monitorKeys } from '@/features/monitors/queries';

@@ -1,6 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet } from '@tanstack/react-router';
-import { useLayoutEffect } from 'react';
+import { useLayoutEffect, useSyncExternalStore } from 'react';
+import { session } from '@/api/browser';
 import { AwayBar } from '@/features/live/away-bar';
 import { LiveIndicator } from '@/features/live/indicator';
 import { Lighthouse } from '@/ui/logo';
@@ -11,8 +12,16 @@ import { startLive } from './live';
 const TAB =
   'grid h-9 place-items-center rounded-lg px-2.5 font-medium text-soft hover:text-ink sm:px-3 aria-[current=page]:bg-sunken aria-[current=page]:text-ink';
 
-/** What stands around every page of somebody who is logged in. */
+/**
+ * What stands around every page of somebody who is logged in. It begins anew with each user, so that no page goes on showing
+ * what it has read for the one before; while it is not known who is there, it shows nothing.
+ */
 export function Shell() {
+  const state = useSyncExternalStore(session.subscribe, session.state);
+  return state.kind === 'active' ? <ShellOfUser key={state.user.id} /> : null;
+}
+
+function ShellOfUser() {
   const client = useQueryClient();
   // Before the page asks for anything: what is read after that needs no second reading.
   useLayoutEffect(() => startLive(client), [client]);

@@ -12,3 +12,13 @@ afterEach(cleanup);
 // jsdom has no media queries, and does not scroll: here everything is light, and stays where it is.
 vi.stubGlobal('matchMedia', () => new EventTarget());
 vi.stubGlobal('scrollTo', () => undefined);
+
+// Nor does it show dialogs: here one is open, and its closing is told, without anything being modal.
+HTMLDialogElement.prototype.showModal = function () {
+  this.open = true;
+};
+HTMLDialogElement.prototype.close = function () {
+  if (!this.open) return;
+  this.open = false;
+  this.dispatchEvent(new Event('close'));
+};

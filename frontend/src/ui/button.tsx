@@ -1,6 +1,6 @@
 import clsx from 'clsx';
 import { Slot } from 'radix-ui';
-import type { ComponentProps } from 'react';
+import type { ComponentProps, MouseEvent } from 'react';
 
 type Look = 'primary' | 'plain' | 'quiet' | 'danger';
 
@@ -23,6 +23,8 @@ type ButtonProps = ComponentProps<'button'> & {
   asChild?: boolean;
 };
 
+const takeNoPress = (event: MouseEvent): void => event.preventDefault();
+
 export function Button({ look = 'plain', small, square, busy, asChild, className, ...rest }: ButtonProps) {
   const Component = asChild ? Slot.Root : 'button';
   return (
@@ -30,14 +32,15 @@ export function Button({ look = 'plain', small, square, busy, asChild, className
       {...(asChild ? {} : { type: 'button', 'aria-busy': busy || undefined })}
       className={clsx(
         'inline-flex items-center justify-center gap-2 whitespace-nowrap rounded-lg font-medium motion-safe:transition-colors',
-        'disabled:cursor-default disabled:opacity-60',
+        'disabled:cursor-default disabled:opacity-60 aria-busy:cursor-default aria-busy:opacity-60',
         small ? 'h-8 text-xs' : 'h-9 text-sm',
         square ? 'w-9' : small ? 'px-2.5' : 'px-3.5',
         LOOKS[look],
         className,
       )}
       {...rest}
-      disabled={rest.disabled || busy}
+      // Not disabled while it is busy: it would lose the focus.
+      {...(busy && { 'aria-disabled': true, onClick: takeNoPress })}
     />
   );
 }

@@ -5,23 +5,33 @@
  * of Radix locks scrolling with an injected style element, which the content policy refuses.
  */
 
-import { type ReactNode, type RefObject, useId } from 'react';
+import { type ReactNode, useId, useLayoutEffect, useRef } from 'react';
 import { Button } from '@/ui/button';
 
 type ConfirmProps = {
-  ref: RefObject<HTMLDialogElement | null>;
   title: string;
   children: ReactNode;
   action: string;
   busy: boolean;
-  onConfirm: () => void;
+  /** Is handed how to close the question once that is done. */
+  onConfirm: (close: () => void) => void;
+  /** The question was closed, however it was answered. */
+  onClose: () => void;
 };
 
-export function Confirm({ ref, title, children, action, busy, onConfirm }: ConfirmProps) {
+/** Asks for as long as it is there. */
+export function Confirm({ title, children, action, busy, onConfirm, onClose }: ConfirmProps) {
   const id = useId();
+  const dialog = useRef<HTMLDialogElement>(null);
+  useLayoutEffect(() => {
+    const shown = dialog.current;
+    shown?.showModal();
+    return () => shown?.close();
+  }, []);
   return (
     <dialog
-      ref={ref}
+      ref={dialog}
+      onClose={onClose}
       aria-labelledby={`${id}-title`}
       aria-describedby={`${id}-text`}
       className="panel m-auto w-[min(28rem,calc(100vw-2rem))] bg-raised p-5 text-ink shadow-float"
@@ -34,7 +44,7 @@ export function Confirm({ ref, title, children, action, busy, onConfirm }: Confi
       </div>
       <form method="dialog" className="mt-5 flex justify-end gap-2">
         <Button type="submit">Cancel</Button>
-        <Button look="danger" busy={busy} onClick={onConfirm}>
+        <Button look="danger" busy={busy} onClick={() => onConfirm(() => dialog.current?.close())}>
           {action}
         </Button>
       </form>

@@ -35,7 +35,7 @@ export function MonitorPage() {
         Monitors
       </Link>
       <Loaded query={query} what="the monitor" framed loading={<PagePending />}>
-        {(monitor) => <Whole monitor={monitor} />}
+        {(monitor) => <Whole key={monitor.id} monitor={monitor} />}
       </Loaded>
     </div>
   );
@@ -44,7 +44,7 @@ export function MonitorPage() {
 function Whole({ monitor }: { monitor: Monitor }) {
   const { window = defaultWindow(monitor), status } = route.useSearch();
   const navigate = route.useNavigate();
-  const leave = () => void navigate({ to: '/monitors', replace: true });
+  const leave = () => navigate({ to: '/monitors', replace: true });
   const { id } = monitor;
   const incidents = useInfiniteQuery(monitorIncidentsQuery(id));
   return (

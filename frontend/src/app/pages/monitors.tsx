@@ -1,8 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
+import { useState } from 'react';
 import { Loaded } from '@/answer/loaded';
 import type { Monitor } from '@/api/types';
 import { useTitle } from '@/app/title';
+import { DeleteDialog } from '@/features/monitors/delete-dialog';
 import { MonitorRow } from '@/features/monitors/monitor-row';
 import { monitorsQuery } from '@/features/monitors/queries';
 import { select } from '@/features/monitors/selection';
@@ -21,6 +23,7 @@ const STEP = 100;
 export function MonitorsPage() {
   useTitle('Monitors');
   const query = useQuery(monitorsQuery);
+  const [toDelete, setToDelete] = useState<Monitor>();
   return (
     <div className="grid gap-5">
       <div className="flex min-h-9 flex-wrap items-center justify-between gap-3">
@@ -35,8 +38,11 @@ export function MonitorsPage() {
         )}
       </div>
       <Loaded query={query} what="monitors" framed loading={<LoadingList />}>
-        {(monitors) => (monitors.length === 0 ? <FirstRun /> : <MonitorList monitors={monitors} />)}
+        {(monitors) =>
+          monitors.length === 0 ? <FirstRun /> : <MonitorList monitors={monitors} onDelete={setToDelete} />
+        }
       </Loaded>
+      {toDelete && <DeleteDialog monitor={toDelete} onClose={() => setToDelete(undefined)} />}
     </div>
   );
 }
@@ -72,7 +78,9 @@ const FirstRun = () => (
   </div>
 );
 
-function MonitorList({ monitors }: { monitors: readonly Monitor[] }) {
+type ListProps = { monitors: readonly Monitor[]; onDelete: (monitor: Monitor) => void };
+
+function MonitorList({ monitors, onDelete }: ListProps) {
   const { status, q, shown = STEP } = route.useSearch();
   const selected = select(monitors, { status, q });
   return (
@@ -93,7 +101,7 @@ function MonitorList({ monitors }: { monitors: readonly Monitor[] }) {
       ) : (
         <ul className="panel">
           {selected.slice(0, shown).map((monitor) => (
-            <MonitorRow key={monitor.id} monitor={monitor} />
+            <MonitorRow key={monitor.id} monitor={monitor} onDelete={() => onDelete(monitor)} />
           ))}
         </ul>
       )}

@@ -2,9 +2,8 @@
 
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { api, data } from '@/api/client';
+import { incidentsKey } from '@/api/keys';
 import { flat } from '@/api/pages';
-
-export const incidentsKey = ['incidents'] as const;
 
 const PAGE = 30;
 const page = (cursor: string) => ({ limit: PAGE, ...(cursor && { cursor }) });

@@ -1,60 +1,62 @@
 import { Link } from '@tanstack/react-router';
-import { type RefObject, useRef } from 'react';
+import { useState } from 'react';
 import type { Monitor } from '@/api/types';
 import { Button } from '@/ui/button';
-import { Confirm } from '@/ui/dialog';
 import { DeleteIcon, EditIcon, MoreIcon, PauseIcon, PlayIcon, RefreshIcon } from '@/ui/icons';
 import { Menu, MenuItem, MenuLine } from '@/ui/menu';
-import { useCheckNow, useDeleteMonitor, useTogglePause } from './changes';
+import { useCheckNow, useTogglePause } from './changes';
+import { DeleteDialog } from './delete-dialog';
 
-type ActionsProps = {
+type MenuProps = {
   monitor: Monitor;
-  /** Where to go once the monitor is deleted. */
-  onDeleted?: () => void;
+  /** Asks whether to delete it. The question must outlive the row: its monitor may leave the list meanwhile. */
+  onDelete: () => void;
 };
 
 /** What can be done to a monitor, behind one button. */
-export function MonitorMenu({ monitor, onDeleted }: ActionsProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
+export function MonitorMenu({ monitor, onDelete }: MenuProps) {
   const checkNow = useCheckNow(monitor);
   const pause = useTogglePause(monitor);
   return (
-    <>
-      <Menu
-        trigger={
-          <Button look="quiet" square aria-label={`Actions for ${monitor.name}`}>
-            <MoreIcon />
-          </Button>
-        }
-      >
-        <MenuItem disabled={checkNow.isPending} onSelect={() => checkNow.mutate()}>
-          <RefreshIcon />
-          Check now
-        </MenuItem>
-        <MenuItem asChild>
-          <Link to="/monitors/$id/edit" params={{ id: monitor.id }}>
-            <EditIcon />
-            Edit
-          </Link>
-        </MenuItem>
-        <MenuItem disabled={pause.isPending} onSelect={pause.toggle}>
-          {monitor.is_active ? <PauseIcon /> : <PlayIcon />}
-          {monitor.is_active ? 'Pause' : 'Resume'}
-        </MenuItem>
-        <MenuLine />
-        <MenuItem danger onSelect={() => dialog.current?.showModal()}>
-          <DeleteIcon />
-          Delete
-        </MenuItem>
-      </Menu>
-      <DeleteDialog ref={dialog} monitor={monitor} onDeleted={onDeleted} />
-    </>
+    <Menu
+      trigger={
+        <Button look="quiet" square aria-label={`Actions for ${monitor.name}`}>
+          <MoreIcon />
+        </Button>
+      }
+    >
+      <MenuItem disabled={checkNow.isPending} onSelect={() => checkNow.mutate()}>
+        <RefreshIcon />
+        Check now
+      </MenuItem>
+      <MenuItem asChild>
+        <Link to="/monitors/$id/edit" params={{ id: monitor.id }}>
+          <EditIcon />
+          Edit
+        </Link>
+      </MenuItem>
+      <MenuItem disabled={pause.isPending} onSelect={pause.toggle}>
+        {monitor.is_active ? <PauseIcon /> : <PlayIcon />}
+        {monitor.is_active ? 'Pause' : 'Resume'}
+      </MenuItem>
+      <MenuLine />
+      <MenuItem danger onSelect={onDelete}>
+        <DeleteIcon />
+        Delete
+      </MenuItem>
+    </Menu>
   );
 }
 
+type ButtonsProps = {
+  monitor: Monitor;
+  /** Goes elsewhere once the monitor is deleted. */
+  onDeleted: () => Promise<void>;
+};
+
 /** What can be done to a monitor, laid out. */
-export function MonitorButtons({ monitor, onDeleted }: ActionsProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
+export function MonitorButtons({ monitor, onDeleted }: ButtonsProps) {
+  const [asks, setAsks] = useState(false);
   const checkNow = useCheckNow(monitor);
   const pause = useTogglePause(monitor);
   return (
@@ -73,38 +75,11 @@ export function MonitorButtons({ monitor, onDeleted }: ActionsProps) {
           Edit
         </Link>
       </Button>
-      <Button onClick={() => dialog.current?.showModal()}>
+      <Button onClick={() => setAsks(true)}>
         <DeleteIcon />
         Delete
       </Button>
-      <DeleteDialog ref={dialog} monitor={monitor} onDeleted={onDeleted} />
+      {asks && <DeleteDialog monitor={monitor} onDeleted={onDeleted} onClose={() => setAsks(false)} />}
     </div>
-  );
-}
-
-type DeleteDialogProps = {
-  ref: RefObject<HTMLDialogElement | null>;
-  monitor: Monitor;
-  onDeleted: (() => void) | undefined;
-};
-
-function DeleteDialog({ ref, monitor, onDeleted }: DeleteDialogProps) {
-  const remove = useDeleteMonitor(monitor);
-  const confirm = () =>
-    remove.mutate(undefined, { onSuccess: () => onDeleted?.(), onSettled: () => ref.current?.close() });
-  return (
-    <Confirm
-      ref={ref}
-      title={`Delete “${monitor.name}”?`}
-      action="Delete monitor"
-      busy={remove.isPending}
-      onConfirm={confirm}
-    >
-      <p className="line-clamp-3">{monitor.target.url}</p>
-      <p>
-        It is no longer watched, and its checks, incidents and uptime are deleted with it. This cannot be
-        undone.
-      </p>
-    </Confirm>
   );
 }

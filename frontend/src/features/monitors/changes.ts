@@ -2,6 +2,7 @@
 
 import { type QueryClient, useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, data } from '@/api/client';
+import { incidentsKey } from '@/api/keys';
 import { problemOf } from '@/api/problem';
 import type { Check, Monitor, MonitorChange, NewMonitor } from '@/api/types';
 import { latency } from '@/format/duration';
@@ -13,7 +14,7 @@ const askAgain = (client: QueryClient, id: string) =>
   Promise.all([
     client.invalidateQueries({ queryKey: monitorKeys.list }),
     client.invalidateQueries({ queryKey: monitorKeys.one(id) }),
-    client.invalidateQueries({ queryKey: ['incidents'] }),
+    client.invalidateQueries({ queryKey: incidentsKey }),
   ]);
 
 function noteProblem(error: unknown): void {
@@ -78,15 +79,22 @@ export function useCheckNow(monitor: Pick<Monitor, 'id' | 'name'>) {
 
 const outcome = (check: Check): string => `${STATUS[check.status].label} in ${latency(check.latency_ms)}`;
 
-export function useDeleteMonitor(monitor: Pick<Monitor, 'id' | 'name'>) {
+/** Deletes a monitor, leaves where it was shown, and forgets what was read about it. */
+export function useDeleteMonitor(monitor: Pick<Monitor, 'id' | 'name'>, leave?: () => Promise<void>) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: () => data(api.DELETE('/api/v1/monitors/{id}', { params: { path: { id: monitor.id } } })),
-    onSuccess: () => {
+    onSuccess: async () => {
       note({ tone: 'plain', title: `${monitor.name} is deleted` });
+      // A list that is just being read may have it still.
+      await client.cancelQueries({ queryKey: monitorKeys.list });
       client.setQueryData(monitorKeys.list, (monitors: Monitor[] | undefined) =>
         monitors?.filter((other) => other.id !== monitor.id),
       );
+      await leave?.();
+      client.removeQueries({ queryKey: monitorKeys.one(monitor.id) });
+      void client.invalidateQueries({ queryKey: monitorKeys.list });
+      void client.invalidateQueries({ queryKey: incidentsKey });
     },
     onError: noteProblem,
   });

@@ -9,14 +9,14 @@ import { MonitorMenu } from './actions';
 import { RecentBar } from './recent-bar';
 
 /** One monitor of the list: wide enough it is a row, on a phone a card. */
-export function MonitorRow({ monitor }: { monitor: Monitor }) {
+export function MonitorRow({ monitor, onDelete }: { monitor: Monitor; onDelete: () => void }) {
   const last = monitor.last_check;
   return (
     <li className="relative grid grid-cols-[1fr_auto] items-center gap-x-4 gap-y-2.5 lg:gap-x-5 border-line border-t px-4 py-3 first:border-t-0 hover:bg-sunken/60 md:grid-cols-[7.25rem_minmax(0,1fr)_6.5rem_5rem_4.5rem_2.25rem] lg:grid-cols-[8.5rem_minmax(0,1fr)_11rem_5.5rem_5.5rem_2.25rem]">
       <div className="flex items-center gap-2.5 md:grid md:justify-items-start md:gap-1">
         <StatusBadge status={monitor.status} />
         <span className="text-soft text-xs">
-          <span className="sr-only">since </span>
+          <span className="sr-only">for </span>
           <Elapsed since={monitor.status_since} />
         </span>
       </div>
@@ -43,7 +43,7 @@ export function MonitorRow({ monitor }: { monitor: Monitor }) {
         <Figure label="Latency">{last && last.status !== 'DOWN' ? latency(last.latency_ms) : '–'}</Figure>
       </dl>
       <div className="relative z-10 col-start-2 row-start-1 justify-self-end md:col-start-auto md:row-start-auto">
-        <MonitorMenu monitor={monitor} />
+        <MonitorMenu monitor={monitor} onDelete={onDelete} />
       </div>
     </li>
   );
