@@ -156,7 +156,7 @@ test('a change of status is shown and read aloud as it happens', async () => {
   server.use(listing([down]));
   const failed = check({ slot: '2026-11-22T12:01:00.000000Z', status: 'DOWN', reason: 'the answer was 503' });
   tell('check', { monitor_id: shop.id, check: failed });
-  expect(await screen.findByRole('img', { name: 'Last 1 checks: 1 down' })).toBeVisible();
+  expect(await screen.findByRole('img', { name: 'Last check: 1 down' })).toBeVisible();
   tell('flip', { monitor_id: shop.id, from: 'UP', to: 'DOWN', at: failed.slot, reason: failed.reason });
   await waitFor(() => expect(screen.getByRole('log')).toHaveTextContent('Shop is downthe answer was 503'));
   expect(screen.getByRole('link', { name: 'Down 1' })).toBeVisible();
@@ -177,7 +177,7 @@ test('a change that nobody told of is found with the next check', async () => {
   await screen.findByText('Live');
   tell('check', { monitor_id: shop.id, check: checked });
   expect(await screen.findByRole('link', { name: 'Up 1' }, { timeout: 5_000 })).toBeVisible();
-  expect(screen.getByRole('img', { name: 'Last 1 checks: 1 up' })).toBeVisible();
+  expect(screen.getByRole('img', { name: 'Last check: 1 up' })).toBeVisible();
 });
 
 test('a monitor that does not exist is a page of its own', async () => {

@@ -16,7 +16,8 @@ import {
 import * as z from 'zod/mini';
 import { session } from '@/api/browser';
 import { safeTarget } from '@/features/auth/credentials';
-import { STATUSES } from '@/status/words';
+import { WINDOW_NAMES } from '@/features/monitors/windows';
+import { CHECK_STATUSES, STATUSES } from '@/status/words';
 import { NotFound, NowhereFound, PageFailed, PagePending } from './page-states';
 
 const optional = <Value,>(schema: z.ZodMiniType<Value>) => z.catch(z.optional(schema), undefined);
@@ -87,8 +88,8 @@ const monitor = createRoute({
   getParentRoute: () => home,
   path: '/monitors/$id',
   validateSearch: z.object({
-    window: optional(z.enum(['1h', '24h', '7d', '30d'])),
-    status: optional(z.enum(['UP', 'DEGRADED', 'DOWN'])),
+    window: optional(z.enum(WINDOW_NAMES)),
+    status: optional(z.enum(CHECK_STATUSES)),
   }),
   component: lazyRouteComponent(() => import('./home'), 'MonitorPage'),
 });

@@ -14,11 +14,13 @@ vi.stubGlobal('matchMedia', () => new EventTarget());
 vi.stubGlobal('scrollTo', () => undefined);
 
 // Nor does it show dialogs: here one is open, and its closing is told, without anything being modal.
-HTMLDialogElement.prototype.showModal = function () {
-  this.open = true;
-};
-HTMLDialogElement.prototype.close = function () {
-  if (!this.open) return;
-  this.open = false;
-  this.dispatchEvent(new Event('close'));
-};
+if ('HTMLDialogElement' in globalThis) {
+  HTMLDialogElement.prototype.showModal = function () {
+    this.open = true;
+  };
+  HTMLDialogElement.prototype.close = function () {
+    if (!this.open) return;
+    this.open = false;
+    this.dispatchEvent(new Event('close'));
+  };
+}

@@ -49,9 +49,7 @@ function Account({ account, window }: { account: SlotAccount; window: WindowName
         )}
         <span>
           <strong className="font-semibold">
-            {whole
-              ? 'Every slot is accounted for.'
-              : `${count(Math.abs(account.unaccounted))} slots are not accounted for.`}
+            {whole ? 'Every slot is accounted for.' : imbalance(account.unaccounted)}
           </strong>{' '}
           <span className="text-soft">
             {count(account.due)} {account.due === 1 ? 'slot was' : 'slots were'} due in{' '}
@@ -91,6 +89,15 @@ function Account({ account, window }: { account: SlotAccount; window: WindowName
       </table>
     </>
   );
+}
+
+/** What it means that the account does not add up. */
+export function imbalance(unaccounted: number): string {
+  const n = Math.abs(unaccounted);
+  const slots = `${count(n)} ${n === 1 ? 'slot' : 'slots'}`;
+  return unaccounted > 0
+    ? `${slots} ${n === 1 ? 'is' : 'are'} not accounted for.`
+    : `${slots} too many ${n === 1 ? 'is' : 'are'} on record.`;
 }
 
 type SumProps = { label: string; value: number; means: string; bad?: boolean; light?: boolean };

@@ -9,6 +9,7 @@ import { STATUS } from '@/status/words';
 import { Panel } from '@/ui/panel';
 import { Empty } from '@/ui/states';
 import { Instant } from '@/ui/time';
+import { stretchesOf } from './history-columns';
 import { historyQuery } from './queries';
 import { WINDOWS, type WindowName } from './windows';
 
@@ -40,16 +41,12 @@ function Spans({ spans }: { spans: readonly StatusSpan[] }) {
   return (
     <>
       <div aria-hidden="true" className="flex h-9 overflow-hidden rounded-lg bg-sunken">
-        {spans.map((span) => (
+        {stretchesOf(spans).map(({ status, from, to, columns }) => (
           <span
-            key={span.from}
-            style={{ flexGrow: seconds(span) }}
-            title={`${STATUS[span.status].label} for ${duration(seconds(span))}, from ${instant(new Date(span.from))} to ${instant(new Date(span.to))}`}
-            className={clsx(
-              'basis-0',
-              STATUS[span.status].fill,
-              span.status === 'UP' || span.status === 'PENDING' ? 'min-w-0' : 'min-w-0.75',
-            )}
+            key={from}
+            style={{ flexGrow: columns }}
+            title={`${STATUS[status].label}, between ${instant(new Date(from))} and ${instant(new Date(to))}`}
+            className={clsx('min-w-0 basis-0', STATUS[status].fill)}
           />
         ))}
       </div>
@@ -60,9 +57,7 @@ function Spans({ spans }: { spans: readonly StatusSpan[] }) {
         </p>
       )}
       <details className="mt-2">
-        <summary className="w-fit rounded text-soft hover:text-ink">
-          {spans.length === 1 ? 'One stretch' : `${spans.length} stretches`} as a list
-        </summary>
+        <summary className="w-fit rounded text-soft hover:text-ink">The same as a list</summary>
         <ul className="mt-2 grid gap-1.5">
           {[...spans]
             .reverse()

@@ -8,7 +8,7 @@ import { Panel } from '@/ui/panel';
 import { Empty, Loading, Skeleton } from '@/ui/states';
 import { Instant } from '@/ui/time';
 import { LatencyChart } from './latency-chart';
-import { PERCENTILES } from './latency-series';
+import { latestOf, PERCENTILES } from './latency-series';
 import { latencyQuery } from './queries';
 import { WINDOWS, type WindowName } from './windows';
 
@@ -33,7 +33,7 @@ export function LatencyPanel({ monitor, window }: { monitor: Monitor; window: Wi
             </Empty>
           ) : (
             <>
-              <Legend buckets={buckets} />
+              <Legend latest={latestOf(buckets, to, step)} />
               <LatencyChart from={from} to={to} step={step} buckets={buckets} />
               <LatencyTable buckets={buckets} caption={`Latency in ${WINDOWS[window].words}, newest first`} />
             </>
@@ -45,8 +45,7 @@ export function LatencyPanel({ monitor, window }: { monitor: Monitor; window: Wi
 }
 
 /** The lines and where they stand now. */
-function Legend({ buckets }: { buckets: readonly LatencyBucket[] }) {
-  const latest = buckets.at(-1);
+function Legend({ latest }: { latest: LatencyBucket | undefined }) {
   return (
     <dl className="mb-3 flex flex-wrap gap-x-8 gap-y-2">
       {PERCENTILES.map(({ key, label, stroke, width, dash }) => (

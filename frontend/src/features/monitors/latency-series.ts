@@ -9,6 +9,17 @@ export const PERCENTILES = [
   { key: 'p99_ms', label: 'p99', token: 'lamp', stroke: 'stroke-lamp', width: 1.5, dash: [2, 2] },
 ] as const;
 
+/** Where the lines stand at the end of the graph; nowhere, where the last stretch of it had no answer. */
+export function latestOf(
+  buckets: readonly LatencyBucket[],
+  to: string,
+  step: number,
+): LatencyBucket | undefined {
+  const latest = buckets.at(-1);
+  // The stretch that has just begun may have no check yet.
+  return latest && seconds(to) - seconds(latest.at) <= step * 2 ? latest : undefined;
+}
+
 type Points = (number | null)[];
 
 const seconds = (at: string): number => new Date(at).getTime() / 1000;

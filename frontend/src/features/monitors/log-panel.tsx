@@ -5,7 +5,7 @@ import { ShowMore } from '@/answer/show-more';
 import type { Check, CheckStatus } from '@/api/types';
 import { latency } from '@/format/duration';
 import { StatusBadge } from '@/status/badge';
-import { STATUS } from '@/status/words';
+import { CHECK_STATUSES, STATUS } from '@/status/words';
 import { chosenLink } from '@/ui/chosen-link';
 import { Panel } from '@/ui/panel';
 import { Empty, LoadingLines } from '@/ui/states';
@@ -13,7 +13,7 @@ import { Instant } from '@/ui/time';
 import { checksQuery } from './queries';
 import { WINDOWS, type WindowName } from './windows';
 
-const FILTERS: readonly (CheckStatus | undefined)[] = [undefined, 'UP', 'DEGRADED', 'DOWN'];
+const FILTERS: readonly (CheckStatus | undefined)[] = [undefined, ...CHECK_STATUSES];
 
 type LogProps = { id: string; window: WindowName; status: CheckStatus | undefined };
 

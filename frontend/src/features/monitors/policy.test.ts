@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { learnTime } from '@/clock/server';
 import { monitor } from '@/testing/examples';
-import { seriesOf } from './latency-series';
+import { imbalance } from './audit-panel';
+import { COLUMNS, stretchesOf } from './history-columns';
+import { latestOf, seriesOf } from './latency-series';
 import { select, tally } from './selection';
 import { changeOf, PROPOSED, requestOf, settingsOf } from './settings';
 import { defaultWindow, graphSpan, windowUntilNow } from './windows';
@@ -108,21 +110,53 @@ test('a graph begins with the life of its monitor and has no stretch shorter tha
   });
 });
 
+const bucket = (at: string, p50_ms: number) => ({
+  at,
+  count: 1,
+  avg_ms: 1,
+  min_ms: 1,
+  max_ms: 1,
+  p50_ms,
+  p95_ms: 2,
+  p99_ms: 3,
+});
+
 test('the line of the graph breaks where nothing is known', () => {
-  const bucket = (at: string, p50_ms: number) => ({
-    at,
-    count: 1,
-    avg_ms: 1,
-    min_ms: 1,
-    max_ms: 1,
-    p50_ms,
-    p95_ms: 2,
-    p99_ms: 3,
-  });
   const [at, p50] = seriesOf(
     [bucket('1970-01-01T00:00:00Z', 5), bucket('1970-01-01T00:01:00Z', 6), bucket('1970-01-01T00:05:00Z', 7)],
     60,
   );
   expect(at).toEqual([0, 60, 120, 300]);
   expect(p50).toEqual([5, 6, null, 7]);
+});
+
+test('a latency that is older than the last stretch is not the one of now', () => {
+  const buckets = [bucket('1970-01-01T00:05:00Z', 7)];
+  expect(latestOf(buckets, '1970-01-01T00:06:30Z', 60)).toBe(buckets[0]);
+  expect(latestOf(buckets, '1970-01-01T00:07:30Z', 60)).toBeUndefined();
+});
+
+test('the history fits its bar however often the status changed, and no failure and no end is lost', () => {
+  const at = (minute: number) => new Date(minute * 60_000).toISOString();
+  const spans = Array.from({ length: 2_000 }, (_, n) => ({
+    status: n === 1_001 ? ('DOWN' as const) : n % 2 === 0 ? ('UP' as const) : ('PAUSED' as const),
+    from: at(n),
+    to: at(n + 1),
+  }));
+  const stretches = stretchesOf(spans);
+  expect(stretches.reduce((sum, { columns }) => sum + columns, 0)).toBe(COLUMNS);
+  expect(stretches.map(({ status }) => status)).toEqual(['UP', 'DOWN', 'UP']);
+  expect(stretches[1]).toMatchObject({ from: at(1_001), to: at(1_002), columns: 1 });
+  expect(stretchesOf([{ status: 'UP', from: at(0), to: at(1) }])).toEqual([
+    { status: 'UP', from: at(0), to: at(1), columns: COLUMNS },
+  ]);
+});
+
+test('an account that does not add up says in which direction', () => {
+  expect([1, 2, -1, -2].map(imbalance)).toEqual([
+    '1 slot is not accounted for.',
+    '2 slots are not accounted for.',
+    '1 slot too many is on record.',
+    '2 slots too many are on record.',
+  ]);
 });

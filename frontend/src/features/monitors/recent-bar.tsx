@@ -2,7 +2,7 @@ import clsx from 'clsx';
 import type { RecentCheck } from '@/api/types';
 import { latency } from '@/format/duration';
 import { instant } from '@/format/instant';
-import { STATUS } from '@/status/words';
+import { CHECK_STATUSES, STATUS } from '@/status/words';
 import { RECENT_CHECKS } from './news';
 
 const SHORTEST = 0.25;
@@ -15,16 +15,15 @@ function height(check: RecentCheck, slowest: number): number {
 
 const named = (checks: readonly RecentCheck[]): string => {
   const count = (status: RecentCheck['status']) => checks.filter((check) => check.status === status).length;
-  const parts = (['UP', 'DEGRADED', 'DOWN'] as const).map(
-    (status) => [count(status), STATUS[status].label.toLowerCase()] as const,
-  );
+  const parts = CHECK_STATUSES.map((status) => [count(status), STATUS[status].label.toLowerCase()] as const);
   return parts.flatMap(([n, label]) => (n > 0 ? [`${n} ${label}`] : [])).join(', ');
 };
 
 /** The recent checks of a monitor as a bar, the newest on the right; its height is the latency. */
 export function RecentBar({ checks }: { checks: readonly RecentCheck[] }) {
   const slowest = Math.max(1, ...checks.map((check) => check.latency_ms));
-  const label = checks.length === 0 ? 'No checks yet' : `Last ${checks.length} checks: ${named(checks)}`;
+  const last = checks.length === 1 ? 'Last check' : `Last ${checks.length} checks`;
+  const label = checks.length === 0 ? 'No checks yet' : `${last}: ${named(checks)}`;
   return (
     <div role="img" aria-label={label} className="flex h-8 items-end justify-end gap-px">
       {Array.from({ length: RECENT_CHECKS - checks.length }, (_, place) => (
