@@ -158,6 +158,17 @@ test('somebody watches a URL go down and come back', async ({ page }) => {
     await expect(statusOf(page)).toContainText('Up');
   });
 
+  await test.step('the documentation of the API opens and shows the operations', async () => {
+    const documents = await page.context().newPage();
+    const complaintsThere = await collectComplaints(documents);
+    await documents.goto(`${program.url}/docs`);
+    await expect(documents.getByRole('heading', { name: /Watchkeeper/ }).first()).toBeVisible();
+    await expect(documents.getByText('/api/v1/monitors', { exact: true }).first()).toBeVisible();
+    await documents.close();
+    // The page names no icon, so that the browser asks for one of its own accord.
+    expect(complaintsThere.filter((complaint) => !complaint.includes('/favicon.ico'))).toEqual([]);
+  });
+
   await test.step('a reload, and a theme, stay', async () => {
     await page.getByRole('button', { name: 'Account' }).click();
     await page.getByRole('menuitemradio', { name: 'Dark' }).click();

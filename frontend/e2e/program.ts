@@ -3,7 +3,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect } from '@playwright/test';
@@ -28,12 +27,13 @@ export type Program = {
 /** Starts the program and waits until it is ready. */
 export async function startProgram(): Promise<Program> {
   const data = await mkdtemp(join(tmpdir(), 'watchkeeper-e2e-'));
-  const listen = `127.0.0.1:${await freePort()}`;
-  const url = `http://${listen}`;
+  // The system chooses a port at first; whoever comes back listens on the same one.
+  let listen = '127.0.0.1:0';
   const printed: string[] = [];
   const told: string[] = [];
   const output = () => printed.join('');
   const start = async (): Promise<ChildProcess> => {
+    const before = addresses(told).length;
     const child = spawn(BINARY, ['serve'], {
       env: {
         PATH: process.env.PATH,
@@ -52,10 +52,12 @@ export async function startProgram(): Promise<Program> {
     await once(child, 'spawn').catch((error: Error) => {
       throw new Error(`${BINARY} cannot be started (build it, or set WATCHKEEPER_BIN): ${error.message}`);
     });
-    await waitUntilReady(child, url, output);
+    listen = await addressOf(child, told, before, output);
+    await waitUntilReady(child, `http://${listen}`, output);
     return child;
   };
   let child = await start();
+  const url = `http://${listen}`;
   return {
     url,
     output,
@@ -70,6 +72,28 @@ export async function startProgram(): Promise<Program> {
     },
   };
 }
+
+/** Where it says that it listens: the newest such line, which is the first of each start. */
+async function addressOf(
+  child: ChildProcess,
+  told: readonly string[],
+  before: number,
+  output: () => string,
+): Promise<string> {
+  await expect
+    .poll(
+      () => {
+        if (child.exitCode !== null) throw new Error(`It ended with ${child.exitCode}:\n${output()}`);
+        return addresses(told).length;
+      },
+      { timeout: START_MS, message: 'the program listens' },
+    )
+    .toBeGreaterThan(before);
+  return addresses(told).at(-1) ?? '';
+}
+
+const addresses = (told: readonly string[]): string[] =>
+  [...told.join('').matchAll(/^Watchkeeper listens on http:\/\/(\S+)$/gm)].map(([, address = '']) => address);
 
 async function waitUntilReady(child: ChildProcess, url: string, output: () => string): Promise<void> {
   await expect
@@ -89,16 +113,4 @@ async function end(child: ChildProcess): Promise<void> {
   const gone = once(child, 'exit');
   child.kill('SIGTERM');
   await gone;
-}
-
-/** A port that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
