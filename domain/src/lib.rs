@@ -20,7 +20,7 @@
 //!
 //! # A whole monitor in one file
 //!
-//! ```ignore
+//! ```no_run
 #![doc = include_str!("../examples/embed.rs")]
 //! ```
 
