@@ -1,20 +1,21 @@
 //! The HTTP prober: asks a URL over a fresh connection and reports what it saw.
 //!
-//! One client serves all probes, with pooling off: every request looks up its name and opens a connection of its own,
-//! while the TLS configuration is built once. What happens underneath a request (the name was resolved, the connection
-//! is open, the handshake begins) is noted by hooks in the resolver, the connector and the TLS configuration, which find
-//! the probe that they run for through a task-local `trace`. The `resolver` hands the connector only addresses that
-//! the guard permits, so what was judged is what is dialled; literal addresses never reach it and are judged here.
+//! One client serves all probes, with pooling off: every request has its name looked up (a `lookup` is shared by those
+//! who ask for the same name while it runs) and opens a connection of its own, while the TLS configuration is built once.
+//! What happens underneath a request (the name was resolved, the connection is open, the handshake begins) is noted by
+//! hooks in the resolver, the connector and the TLS configuration, which find the probe that they run for through a
+//! task-local `trace`. The `resolver` hands the connector only addresses that the guard permits, so what was judged is
+//! what is dialled; literal addresses never reach it and are judged here.
 
 mod evidence;
 mod failure;
+mod lookup;
 mod redirect;
 mod resolver;
 mod tls;
 mod trace;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::{Client, Method, Response};
@@ -24,14 +25,15 @@ use url::Url;
 use watchkeeper_domain::address::AddressGuard;
 use watchkeeper_domain::monitor::{HttpMethod, HttpTarget, Target};
 use watchkeeper_domain::port::{ProbeRequest, Prober};
-use watchkeeper_domain::report::{Ending, Reason, ReasonKind, Report};
+use watchkeeper_domain::report::{Ending, Report};
 
 use self::evidence::Seen;
 use self::failure::Failure;
+use self::lookup::Lookups;
 use self::trace::Stage;
 
+pub use self::lookup::MAX_LOOKUPS;
 pub use self::redirect::{MAX_LOCATION_BYTES, MAX_REDIRECTS};
-pub use self::resolver::MAX_LOOKUPS;
 pub use self::tls::trusted_roots;
 
 /// How much of a body is read. Where there is more, reading stops, and that is no failure.
@@ -64,10 +66,14 @@ impl HttpProber {
     /// # Errors
     /// [`ProberError`] where TLS or the client cannot be set up.
     pub fn new(guard: AddressGuard, roots: RootCertStore) -> Result<Self, ProberError> {
+        Self::looking_up_by(Lookups::new(Arc::new(lookup::ask_the_system), MAX_LOOKUPS), guard, roots)
+    }
+
+    fn looking_up_by(lookups: Lookups, guard: AddressGuard, roots: RootCertStore) -> Result<Self, ProberError> {
         let guard = Arc::new(guard);
         let client = Client::builder()
             .tls_backend_preconfigured(tls::configuration(roots)?)
-            .dns_resolver(resolver::GuardedResolver::new(Arc::clone(&guard)))
+            .dns_resolver(resolver::GuardedResolver::new(Arc::clone(&guard), lookups))
             .connector_layer(trace::NoteConnected)
             .user_agent(USER_AGENT)
             // A proxy of the environment would be dialled in place of the target, past the guard.
@@ -138,11 +144,11 @@ impl Prober for HttpProber {
         let started = Instant::now();
         trace::scope(async {
             let mut seen = Seen::default();
-            let ending = match timeout_at(started + request.timeout, self.visit(target, &mut seen)).await {
-                Ok(Ok(http_status)) => Ending::Answered { http_status },
-                Ok(Err(Failure::Theirs(reason))) => Ending::Failed { http_status: seen.status(), reason },
-                Ok(Err(Failure::Ours(lack, detail))) => Ending::CutOff { lack, detail },
-                Err(_) => Ending::Failed { http_status: seen.status(), reason: overdue(request.timeout) },
+            let visited = timeout_at(started + request.timeout, self.visit(target, &mut seen)).await;
+            let ending = match visited.unwrap_or_else(|_| Err(failure::overdue(request.timeout))) {
+                Ok(http_status) => Ending::Answered { http_status },
+                Err(Failure::Theirs(reason)) => Ending::Failed { http_status: seen.status(), reason },
+                Err(Failure::Ours(lack, detail)) => Ending::CutOff { lack, detail },
             };
             let latency = started.elapsed();
             let (timings, dialled) = trace::finish();
@@ -152,11 +158,41 @@ impl Prober for HttpProber {
     }
 }
 
-/// Why a probe that took too long failed, and what it was at.
-fn overdue(timeout: Duration) -> Reason {
-    let limit = match (timeout.as_secs(), timeout.subsec_millis()) {
-        (seconds, 0) => format!("{seconds} s"),
-        _ => format!("{} ms", timeout.as_millis()),
-    };
-    Reason::new(ReasonKind::Timeout, format!("no answer within {limit}, while {}", trace::stage().in_words()))
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::{Mutex, mpsc};
+    use std::time::Duration;
+
+    use watchkeeper_domain::monitor::HttpTarget;
+    use watchkeeper_domain::report::{Lack, ReasonKind};
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(300);
+
+    async fn probe(prober: &HttpProber, url: &str) -> Report {
+        let target = Target::Http(HttpTarget::stored(url, HttpMethod::Get, true).unwrap());
+        prober.probe(ProbeRequest { target: &target, timeout: SHORT }).await
+    }
+
+    #[tokio::test]
+    async fn names_that_take_all_room_do_not_make_others_seem_down() {
+        let (_release, held) = mpsc::channel::<()>();
+        let held = Mutex::new(held);
+        let silent = move |_: &str| {
+            held.lock().unwrap().recv().unwrap_err();
+            Ok(vec![SocketAddr::from(([127, 0, 0, 1], 0))])
+        };
+        let (guard, roots) = (AddressGuard::allowing_all(), RootCertStore::empty());
+        let prober = HttpProber::looking_up_by(Lookups::new(Arc::new(silent), 1), guard, roots).unwrap();
+        let report = probe(&prober, "http://silent.example/").await;
+        let Ending::Failed { reason, .. } = &report.ending else { panic!("{report:?}") };
+        assert_eq!(reason.kind, ReasonKind::Timeout);
+        assert!(reason.detail.ends_with("while resolving the name"), "{reason:?}");
+        let report = probe(&prober, "http://healthy.example/").await;
+        let Ending::CutOff { lack: Lack::Room, detail } = &report.ending else { panic!("{report:?}") };
+        assert_eq!(detail, "there was no room to look up the name within 300 ms");
+        assert_eq!(report.timings.dns, None, "waiting for us is no phase of the target's");
+    }
 }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use rustls::CertificateError;
 use url::Url;
@@ -49,7 +50,9 @@ pub(super) fn explain(error: &reqwest::Error, url: Option<&Url>) -> Failure {
     }
     let words = causes().last().map(in_words).unwrap_or_default();
     match stage {
-        Stage::Resolve => Failure::theirs(ReasonKind::Dns, format!("the name {} does not resolve: {words}", host(url))),
+        Stage::Queue | Stage::Resolve => {
+            Failure::theirs(ReasonKind::Dns, format!("the name {} does not resolve: {words}", host(url)))
+        }
         Stage::Connect => {
             let at = address(url, &trace::dialled());
             let detail = match io.map(io::Error::kind) {
@@ -73,6 +76,19 @@ pub(super) fn explain(error: &reqwest::Error, url: Option<&Url>) -> Failure {
         Stage::Ask => Failure::theirs(ReasonKind::Body, format!("no answer could be read: {words}")),
         Stage::Transfer => Failure::theirs(ReasonKind::Body, format!("the answer broke off: {words}")),
     }
+}
+
+/// Explains what a probe that took too long was at. Where it waited for us, nothing can be said about the target.
+pub(super) fn overdue(timeout: Duration) -> Failure {
+    let limit = match (timeout.as_secs(), timeout.subsec_millis()) {
+        (seconds, 0) => format!("{seconds} s"),
+        _ => format!("{} ms", timeout.as_millis()),
+    };
+    let stage = trace::stage();
+    if stage == Stage::Queue {
+        return Failure::Ours(Lack::Room, format!("there was no room to look up the name within {limit}"));
+    }
+    Failure::theirs(ReasonKind::Timeout, format!("no answer within {limit}, while {}", stage.in_words()))
 }
 
 /// The error and what caused it, the outermost first. An I/O error hides the error that it was made of from

@@ -1,19 +1,14 @@
-//! Names become addresses: asked anew each time, and only those that the guard permits.
+//! Names become addresses: only those that the guard permits.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 use url::{Host, Url};
 use watchkeeper_domain::address::AddressGuard;
 
+use super::lookup::Lookups;
 use super::trace;
-
-/// How many names are looked up at once. The system's resolver takes a thread for each, and cannot be interrupted: this
-/// leaves half of the runtime's threads to others, however slow the name servers are.
-pub const MAX_LOOKUPS: usize = 256;
 
 /// All addresses of a name are refused by the guard.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -29,31 +24,25 @@ pub(super) fn literal_address(url: &Url) -> Option<IpAddr> {
     }
 }
 
-/// Asks the system's resolver, and passes on what may be dialled.
+/// Looks names up, and passes on what may be dialled.
 #[derive(Debug)]
 pub(super) struct GuardedResolver {
     guard: Arc<AddressGuard>,
-    lookups: Arc<Semaphore>,
+    lookups: Lookups,
 }
 
 impl GuardedResolver {
-    pub(super) fn new(guard: Arc<AddressGuard>) -> Self {
-        Self { guard, lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)) }
+    pub(super) fn new(guard: Arc<AddressGuard>, lookups: Lookups) -> Self {
+        Self { guard, lookups }
     }
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (guard, lookups) = (Arc::clone(&self.guard), Arc::clone(&self.lookups));
+        let (guard, lookups) = (Arc::clone(&self.guard), self.lookups.clone());
         Box::pin(async move {
-            let turn = lookups.acquire_owned().await?;
-            let found = spawn_blocking(move || {
-                let found = (name.as_str(), 0).to_socket_addrs().map(Vec::from_iter);
-                drop(turn);
-                found
-            });
-            let found = found.await??;
-            let permitted: Vec<SocketAddr> = found.into_iter().filter(|found| guard.permits(found.ip())).collect();
+            let found = lookups.find(name.as_str()).await?;
+            let permitted: Vec<SocketAddr> = found.iter().copied().filter(|found| guard.permits(found.ip())).collect();
             if permitted.is_empty() {
                 return Err(Refused.into());
             }

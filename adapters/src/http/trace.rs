@@ -22,6 +22,8 @@ tokio::task_local! {
 /// What a probe is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
+    /// Waiting for room to look up the name: our own doing, and no phase of the target's.
+    Queue,
     /// Looking up the name.
     Resolve,
     /// Opening the connection.
@@ -38,6 +40,7 @@ impl Stage {
     /// As in "no answer, while ...".
     pub(super) fn in_words(self) -> &'static str {
         match self {
+            Self::Queue => "waiting for room to look up the name",
             Self::Resolve => "resolving the name",
             Self::Connect => "connecting",
             Self::Handshake => "in the TLS handshake",
@@ -64,6 +67,7 @@ impl Trace {
         let Some(past) = self.stage.replace(stage) else { return };
         let mut timings = self.timings.get();
         let phase = match past {
+            Stage::Queue => return,
             Stage::Resolve => &mut timings.dns,
             Stage::Connect => &mut timings.connect,
             Stage::Handshake => &mut timings.tls,
@@ -89,7 +93,7 @@ pub(super) async fn scope<F: Future>(probe: F) -> F::Output {
 /// A request begins: with looking up its name, unless the URL holds an address.
 pub(super) fn begin(literal: Option<IpAddr>) {
     let _ = TRACE.try_with(|trace| {
-        trace.stage.set(Some(if literal.is_some() { Stage::Connect } else { Stage::Resolve }));
+        trace.stage.set(Some(if literal.is_some() { Stage::Connect } else { Stage::Queue }));
         trace.since.set(Instant::now());
         *trace.dialled.borrow_mut() = literal.into_iter().collect();
     });
