@@ -15,6 +15,10 @@ use super::trace::{self, Stage};
 /// Too many open files, in this process (`EMFILE`) or on this machine (`ENFILE`): the same numbers on every Unix.
 const OUT_OF_FILES: [i32; 2] = [24, 23];
 
+/// Addresses on the public Internet, of the root name server A. Only the way to them is looked up.
+const OUTSIDE: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::new(198, 41, 0, 4)), IpAddr::V6(Ipv6Addr::new(0x2001, 0x503, 0xba3e, 0, 0, 0, 0x2, 0x30))];
+
 /// Whose failure it is.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -51,7 +55,7 @@ pub(super) fn explain(error: &reqwest::Error, url: Option<&Url>) -> Failure {
     let words = causes().last().map(in_words).unwrap_or_default();
     match stage {
         Stage::Queue | Stage::Resolve => {
-            Failure::theirs(ReasonKind::Dns, format!("the name {} does not resolve: {words}", host(url)))
+            unresolved(ReasonKind::Dns, format!("the name {} does not resolve: {words}", host(url)), has_network())
         }
         Stage::Connect => {
             let at = address(url, &trace::dialled());
@@ -73,7 +77,9 @@ pub(super) fn explain(error: &reqwest::Error, url: Option<&Url>) -> Failure {
             };
             Failure::theirs(ReasonKind::Tls, detail)
         }
-        Stage::Ask => Failure::theirs(ReasonKind::Body, format!("no answer could be read: {words}")),
+        Stage::Ask => {
+            Failure::theirs(ReasonKind::Body, format!("connected, but no HTTP answer could be read: {words}"))
+        }
         Stage::Transfer => Failure::theirs(ReasonKind::Body, format!("the answer broke off: {words}")),
     }
 }
@@ -85,10 +91,22 @@ pub(super) fn overdue(timeout: Duration) -> Failure {
         _ => format!("{} ms", timeout.as_millis()),
     };
     let stage = trace::stage();
-    if stage == Stage::Queue {
-        return Failure::Ours(Lack::Room, format!("there was no room to look up the name within {limit}"));
+    let detail = format!("no answer within {limit}, while {}", stage.in_words());
+    match stage {
+        Stage::Queue => Failure::Ours(Lack::Room, format!("there was no room to look up the name within {limit}")),
+        Stage::Resolve => unresolved(ReasonKind::Timeout, detail, has_network()),
+        _ => Failure::theirs(ReasonKind::Timeout, detail),
     }
-    Failure::theirs(ReasonKind::Timeout, format!("no answer within {limit}, while {}", stage.in_words()))
+}
+
+/// A name that did not resolve. Without a network we could ask nobody, whatever the resolver says: it does not tell a
+/// name server that is out of reach from one that is silent.
+fn unresolved(kind: ReasonKind, detail: String, has_network: bool) -> Failure {
+    if has_network {
+        Failure::theirs(kind, detail)
+    } else {
+        Failure::Ours(Lack::Network, format!("we have no route to the Internet: {detail}"))
+    }
 }
 
 /// The error and what caused it, the outermost first. An I/O error hides the error that it was made of from
@@ -115,6 +133,11 @@ fn our_lack(error: &io::Error, stage: Stage, dialled: &[IpAddr], port: u16) -> O
         }
         _ => error.raw_os_error().filter(|code| OUT_OF_FILES.contains(code)).map(|_| Lack::Room),
     }
+}
+
+/// Whether this machine knows a way out, to the IPv4 or the IPv6 Internet.
+fn has_network() -> bool {
+    OUTSIDE.into_iter().any(|outside| has_route(SocketAddr::new(outside, 53)))
 }
 
 /// Whether this machine knows a way to an address. Connecting a datagram socket looks up the route and sends nothing.
@@ -185,6 +208,16 @@ mod tests {
             assert_eq!(lack(io::Error::from_raw_os_error(code), Stage::Connect), Some(Lack::Room));
         }
         assert_eq!(lack(io::ErrorKind::AddrNotAvailable, Stage::Connect), Some(Lack::Room));
+    }
+
+    #[test]
+    fn a_name_that_does_not_resolve_is_the_targets_fault_as_long_as_we_have_a_network() {
+        for kind in [ReasonKind::Dns, ReasonKind::Timeout] {
+            let theirs = unresolved(kind, "silence".into(), true);
+            assert!(matches!(theirs, Failure::Theirs(reason) if reason == Reason::new(kind, "silence")));
+            let ours = unresolved(kind, "silence".into(), false);
+            assert!(matches!(ours, Failure::Ours(Lack::Network, detail) if detail.ends_with("silence")));
+        }
     }
 
     #[test]

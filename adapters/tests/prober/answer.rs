@@ -151,7 +151,7 @@ async fn what_is_no_http_is_a_failure() {
         ["", "\0\x01\x02\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 200 OK\r\nbroken"]
     {
         let report = probe(&Server::answering(answer).await.url()).await;
-        assert_failed(&report, None, ReasonKind::Body, "no answer could be read: ");
+        assert_failed(&report, None, ReasonKind::Body, "connected, but no HTTP answer could be read: ");
     }
 }
 
@@ -173,5 +173,5 @@ async fn headers_without_end_are_given_up() {
         while stream.write_all(b"X-More: and more and more\r\n").await.is_ok() {}
     })
     .await;
-    assert_failed(&probe(&server.url()).await, None, ReasonKind::Body, "no answer could be read: ");
+    assert_failed(&probe(&server.url()).await, None, ReasonKind::Body, "connected, but no HTTP answer could be read: ");
 }
