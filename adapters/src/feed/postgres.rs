@@ -3,6 +3,7 @@
 //! Two tasks do the work for as long as the feed lives. One sends what was published; while the database is away it
 //! drops what it holds and waits, and the queue drops the oldest. The other listens, and connects again by itself.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use async_trait::async_trait;
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 use watchkeeper_domain::event::Event;
@@ -33,6 +34,10 @@ pub(super) const MAX_PAYLOAD_BYTES: usize = 7_900;
 /// How many events are sent in one statement.
 const MAX_EVENTS_AT_ONCE: usize = 1_000;
 
+/// How long nothing may be heard of the database before it is asked whether it is still there, and how long it may take
+/// to answer: a host that vanishes does not close its connections, and who only listens would never notice.
+const LONGEST_SILENCE: Duration = Duration::from_secs(30);
+
 /// The first wait after a failure; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
@@ -53,11 +58,15 @@ impl PostgresFeed {
     /// A feed for a node, which needs a name that no other node has. It works for local listeners at once, and for those
     /// of other nodes as soon as the database answers.
     pub fn start(pool: PgPool, node: Uuid) -> Self {
+        Self::bearing_silence(LONGEST_SILENCE, pool, node)
+    }
+
+    fn bearing_silence(silence: Duration, pool: PgPool, node: Uuid) -> Self {
         let (local, queue) = (LocalFeed::default(), Arc::new(Queue::new(MAX_QUEUED_EVENTS)));
         let (is_listening, listening) = watch::channel(false);
         Self {
             _sender: AbortOnDropHandle::new(tokio::spawn(send(pool.clone(), Arc::clone(&queue), node))),
-            _listener: AbortOnDropHandle::new(tokio::spawn(listen(pool, local.clone(), node, is_listening))),
+            _listener: AbortOnDropHandle::new(tokio::spawn(listen(pool, local.clone(), node, silence, is_listening))),
             local,
             queue,
             listening,
@@ -106,10 +115,10 @@ async fn send(pool: PgPool, queue: Arc<Queue>, node: Uuid) {
 }
 
 /// Passes on what other nodes send.
-async fn listen(pool: PgPool, local: LocalFeed, node: Uuid, is_listening: watch::Sender<bool>) {
+async fn listen(pool: PgPool, local: LocalFeed, node: Uuid, silence: Duration, is_listening: watch::Sender<bool>) {
     let mut wait = FIRST_WAIT;
     loop {
-        let heard = hear(&pool, &local, node, &is_listening).await;
+        let heard = hear(&pool, &local, node, silence, &is_listening).await;
         if is_listening.send_replace(false) {
             wait = FIRST_WAIT;
         }
@@ -127,16 +136,27 @@ async fn hear(
     pool: &PgPool,
     local: &LocalFeed,
     node: Uuid,
+    silence: Duration,
     is_listening: &watch::Sender<bool>,
 ) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.eager_reconnect(false);
-    listener.listen(NOTIFY_CHANNEL).await?;
+    within(silence, listener.listen(NOTIFY_CHANNEL)).await?;
     is_listening.send_replace(true);
-    while let Some(notification) = listener.try_recv().await? {
-        local.tell(of_others(node, notification.payload()));
+    loop {
+        match timeout(silence, listener.try_recv()).await {
+            Ok(Ok(Some(notification))) => local.tell(of_others(node, notification.payload())),
+            Ok(lost) => return lost.map(|_| ()),
+            Err(_) => {
+                within(silence, sqlx::query("SELECT 1").execute(&mut listener)).await?;
+            }
+        }
     }
-    Ok(())
+}
+
+/// What the database answers, unless it does not in time.
+async fn within<T>(bound: Duration, answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    timeout(bound, answer).await.unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))
 }
 
 /// Events as payloads: the node, a space, and a JSON array of as many events as fit.
@@ -167,7 +187,13 @@ fn of_others(node: Uuid, payload: &str) -> Vec<Event> {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::postgres::PgPoolOptions;
+    use std::future::pending;
+
+    use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+    use sqlx::{Connection, PgConnection};
+    use tokio::io::copy_bidirectional;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::Notify;
     use watchkeeper_testdb::Database;
 
     use super::super::example::{checked, flipped, workspace};
@@ -219,25 +245,76 @@ mod tests {
     #[tokio::test]
     async fn a_lost_connection_is_made_anew() {
         let database = Database::fresh().await;
-        let (one, other) = tokio::join!(node(&database, ONE), node(&database, OTHER));
+        let other = node(&database, OTHER).await;
         let mut there = other.listen(workspace(1)).await;
         let mut listening = other.listening.clone();
+        listening.mark_unchanged();
         database.end_connections().await;
-        listening.wait_for(|is_listening| !is_listening).await.unwrap();
+        listening.changed().await.unwrap();
         other.listening().await;
-        // What is sent over a connection that has just been ended may be dropped, so it is said until it is heard.
-        let heard = async {
-            loop {
-                one.publish(vec![checked(1, 1)]).await;
-                let mut pause = tokio::time::interval(Duration::from_millis(50));
-                pause.tick().await;
-                tokio::select! {
-                    event = there.next() => break event,
-                    _ = pause.tick() => {}
-                }
+        // A node that came later: what is sent over a connection that has just been ended may be lost.
+        let one = node(&database, ONE).await;
+        one.publish(vec![checked(1, 1)]).await;
+        assert_eq!(there.next().await, Some(checked(1, 1)));
+    }
+
+    /// A way to a database that passes on what is said over it, until all present connections fall silent: they stay
+    /// open, as they do when the host at the other end vanishes. Later ones are passed on again.
+    async fn way_that_falls_silent(database: &Database, silence: Arc<Notify>) -> PgConnectOptions {
+        let options: PgConnectOptions = database.url().parse().unwrap();
+        let server = (options.get_host().to_owned(), options.get_port());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let (server, silence) = (server.clone(), Arc::clone(&silence));
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(server).await.unwrap();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut client, &mut server) => {}
+                        () = silence.notified() => pending().await,
+                    }
+                });
             }
+        });
+        options.host("127.0.0.1").port(port)
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_falls_silent_is_made_anew() {
+        let (database, silence) = (Database::fresh().await, Arc::new(Notify::new()));
+        let way = way_that_falls_silent(&database, Arc::clone(&silence)).await;
+        let (bound, one) = (Duration::from_millis(500), node(&database, ONE).await);
+        let pool = PgPoolOptions::new().max_connections(3).acquire_timeout(bound).connect_lazy_with(way);
+        let other = PostgresFeed::bearing_silence(bound, pool, OTHER);
+        other.listening().await;
+        let mut there = other.listen(workspace(1)).await;
+        let mut listening = other.listening.clone();
+        listening.mark_unchanged();
+        silence.notify_waiters();
+        listening.changed().await.unwrap();
+        other.listening().await;
+        one.publish(vec![checked(1, 1)]).await;
+        assert_eq!(there.next().await, Some(checked(1, 1)));
+    }
+
+    #[tokio::test]
+    async fn a_database_that_has_nothing_to_say_is_still_listened_to() {
+        let database = Database::fresh().await;
+        let pool = PgPoolOptions::new().max_connections(1).connect(database.url()).await.unwrap();
+        let (listening, quiet) = watch::channel(false);
+        let local = LocalFeed::default();
+        let hearing = hear(&pool, &local, ONE, Duration::from_millis(100), &listening);
+        let asked = async {
+            let mut connection = PgConnection::connect(database.url()).await.unwrap();
+            let asked =
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query = 'SELECT 1'";
+            while sqlx::query_scalar::<_, i64>(asked).fetch_one(&mut connection).await.unwrap() == 0 {}
         };
-        assert_eq!(heard.await, Some(checked(1, 1)));
+        tokio::select! {
+            ended = hearing => panic!("{ended:?}"),
+            () = asked => assert!(*quiet.borrow()),
+        }
     }
 
     #[tokio::test]
