@@ -1,6 +1,7 @@
 //! Tokens: access tokens are JWTs (RFC 7519) under one algorithm and one secret, refresh tokens are bare randomness.
 
 use std::fmt;
+use std::time::Duration;
 
 use aws_lc_rs::{digest, hmac, rand as secure_random};
 use base64::Engine as _;
@@ -21,6 +22,10 @@ pub const AUDIENCE: &str = "watchkeeper-api";
 
 /// The one algorithm. A token that names another, or none, is not even looked at (RFC 8725, section 3.1).
 const ALGORITHM: Algorithm = Algorithm::HS256;
+
+/// How long before its beginning (`nbf`) a token already works: the clocks of nodes that share a secret run a little
+/// apart, and one must not refuse what another has just made. The end of a token has no leeway.
+const NOT_BEFORE_LEEWAY: Duration = Duration::from_secs(1);
 
 /// The randomness of a refresh token.
 const REFRESH_TOKEN_BYTES: usize = 32;
@@ -79,7 +84,7 @@ impl JwtIssuer {
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["iss", "aud", "sub"]);
-        // The library would ask the system's clock. The time comes from the caller, and without leeway.
+        // The library would ask the system's clock. The time comes from the caller.
         validation.validate_exp = false;
         validation.validate_nbf = false;
         let bytes = secret.0.expose_secret();
@@ -112,7 +117,7 @@ impl TokenIssuer for JwtIssuer {
     fn read_access_token(&self, token: &str, now: Timestamp) -> Option<Access> {
         let claims = decode::<Claims>(token, &self.verifying, &self.validation).ok()?.claims;
         let (user, workspace) = (Uuid::try_parse(&claims.sub).ok()?, Uuid::try_parse(&claims.wid).ok()?);
-        let is_valid_now = claims.nbf.timestamp() <= now && now < claims.exp.timestamp();
+        let is_valid_now = claims.nbf.timestamp() <= now.plus(NOT_BEFORE_LEEWAY) && now < claims.exp.timestamp();
         let speaks_for = AccessClaims { user: UserId::new(user), workspace: WorkspaceId::new(workspace) };
         is_valid_now.then_some(Access { claims: speaks_for, expires_at: claims.exp.timestamp() })
     }
@@ -150,8 +155,8 @@ struct Claims {
     exp: NumericDate,
 }
 
-/// Whole seconds since the Unix epoch (RFC 7519, section 2). What comes between is dropped: a token works from the start
-/// of its first second, and never a moment longer than it was meant to.
+/// Whole seconds since the Unix epoch (RFC 7519, section 2). What comes between is dropped: a token works no moment
+/// longer than it was meant to.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 struct NumericDate(i64);
@@ -168,8 +173,6 @@ impl NumericDate {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -224,12 +227,21 @@ mod tests {
     }
 
     #[test]
-    fn a_token_works_from_its_first_second_until_the_last_whole_one() {
+    fn a_token_works_for_a_node_whose_clock_is_a_little_behind() {
+        let token = token();
+        let read = |at| issuer().read_access_token(&token, at).is_some();
+        let earliest = Timestamp::from_secs(NOW.as_micros() / 1_000_000).minus(NOT_BEFORE_LEEWAY);
+        assert!(read(NOW.minus(Duration::from_millis(200))), "its second has not begun there");
+        assert_eq!([earliest.minus(Duration::from_micros(1)), earliest].map(read), [false, true]);
+    }
+
+    #[test]
+    fn a_token_works_until_its_last_whole_second() {
         let token = token();
         let read = |at| issuer().read_access_token(&token, at).is_some();
         let whole = |at: Timestamp| Timestamp::from_secs(at.as_micros() / 1_000_000);
-        let (start, end, instant) = (whole(NOW), whole(NOW.plus(LIFE)), Duration::from_micros(1));
-        assert_eq!([start.minus(instant), start, NOW].map(read), [false, true, true]);
+        let (end, instant) = (whole(NOW.plus(LIFE)), Duration::from_micros(1));
+        assert!(read(NOW));
         assert_eq!([end.minus(instant), end, NOW.plus(LIFE)].map(read), [true, false, false]);
     }
 
