@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::PgPool;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use watchkeeper_domain::port::{Clock, RepoError, RepoResult};
+use watchkeeper_domain::port::{Clock, RepoResult};
 use watchkeeper_domain::time::Timestamp;
 
 /// How often the time should be measured.
@@ -118,18 +117,6 @@ impl<S: TimeSource + ?Sized> TimeSource for std::sync::Arc<S> {
     }
 }
 
-#[async_trait]
-impl TimeSource for PgPool {
-    async fn database_time(&self) -> RepoResult<Timestamp> {
-        // The time of the answer: now() would be that of the transaction's beginning.
-        sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-            .fetch_one(self)
-            .await
-            .map(Timestamp::from_micros)
-            .map_err(|error| RepoError::Unavailable(Box::new(error)))
-    }
-}
-
 async fn measure(source: &impl TimeSource, started: Instant) -> RepoResult<Measurement> {
     let asked = micros_since(started);
     let time = source.database_time().await?;
@@ -148,10 +135,13 @@ mod tests {
     use std::io;
     use std::sync::{Arc, Mutex as StdMutex};
 
+    use watchkeeper_domain::port::RepoError;
+    use watchkeeper_domain::testkit::CountingIds;
     use watchkeeper_testdb::Database;
 
     use super::*;
     use crate::clock::SystemClock;
+    use crate::postgres::{PoolSettings, PostgresStore};
 
     /// A database whose clock and round trips are scripted, in tokio's paused time.
     struct Script {
@@ -281,7 +271,9 @@ mod tests {
     #[tokio::test]
     async fn postgres_tells_the_time() {
         let database = Database::fresh().await;
-        let clock = DatabaseClock::start(PgPool::connect(database.url()).await.unwrap()).await.unwrap();
+        let ids = Arc::new(CountingIds::in_lane(1));
+        let store = PostgresStore::connect(database.url(), PoolSettings::default(), ids).await.unwrap();
+        let clock = DatabaseClock::start(store).await.unwrap();
         clock.step().await.unwrap();
         let (ours, theirs) = (SystemClock.now(), clock.now());
         let apart = ours.since(theirs).max(theirs.since(ours));
