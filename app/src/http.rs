@@ -39,6 +39,7 @@ use url::Url;
 use watchkeeper_domain::port::{Clock, EventFeed, Upkeep};
 use watchkeeper_domain::usecase::{Accounts, History, Monitors, Watch};
 
+pub(crate) use client::ClientAddress;
 pub use document::{openapi_json, openapi_yaml};
 pub use metrics::Metrics;
 
@@ -95,6 +96,7 @@ struct Shared {
     limits: limit::Limits,
     streams: place::Places,
     checks_on_request: place::Places,
+    bodies: json::Bodies,
 }
 
 type Api = Arc<Shared>;
@@ -139,6 +141,7 @@ pub fn router(parts: Parts, settings: Settings) -> BoxEndpoint<'static, Response
         limits,
         streams,
         checks_on_request,
+        bodies: json::Bodies::new(),
     });
     docs::routes(Route::new())
         .nest("/api/v1", document::service().into_endpoint())

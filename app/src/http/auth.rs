@@ -15,7 +15,7 @@ use watchkeeper_domain::session::RefreshToken;
 use watchkeeper_domain::usecase::{AccountError, LoggedIn};
 
 use super::caller::Caller;
-use super::client::{self, ClientAddress, RequestedHost};
+use super::client::{Admitted, AdmittedOwn};
 use super::json::{self, Json};
 use super::problem::{Kind, Problem, Refusal, refusals};
 use super::{Api, Tag, limit};
@@ -25,7 +25,7 @@ refusals! {
     SignUp:
         MalformedJson,
         SignUpClosed,
-        EmailTaken,
+        EmailTaken = Problem::email_taken(),
         BodyTooLarge,
         UnsupportedMediaType,
         ValidationFailed = Problem::broken_rule(Password::parse("short")),
@@ -88,11 +88,10 @@ impl AuthApi {
     #[oai(path = "/auth/signup", method = "post", operation_id = "signUp")]
     async fn sign_up(
         &self,
+        _admitted: Admitted,
         api: Data<&Api>,
-        client: ClientAddress,
         account: Json<NewAccount>,
     ) -> Result<SignedUp, Refusal<SignUp>> {
-        api.limits.admit(client)?;
         let logged_in = api.accounts.sign_up(&account.0.email.0, &account.0.password.0).await?;
         let (session, cookie) = session(&api, &logged_in);
         Ok(SignedUp::Created(session, cookie))
@@ -104,11 +103,10 @@ impl AuthApi {
     #[oai(path = "/auth/login", method = "post", operation_id = "logIn")]
     async fn log_in(
         &self,
+        _admitted: Admitted,
         api: Data<&Api>,
-        client: ClientAddress,
         credentials: Json<Credentials>,
     ) -> Result<LoggedInAgain, Refusal<LogIn>> {
-        api.limits.admit(client)?;
         let attempt = api.limits.begin_log_in(&credentials.0.email)?;
         let logged_in = api.accounts.log_in(&credentials.0.email, &credentials.0.password).await;
         if !matches!(logged_in, Err(AccountError::InvalidCredentials)) {
@@ -125,13 +123,10 @@ impl AuthApi {
     #[oai(path = "/auth/refresh", method = "post", operation_id = "refreshSession")]
     async fn refresh(
         &self,
+        _admitted: AdmittedOwn,
         api: Data<&Api>,
-        client: ClientAddress,
-        host: RequestedHost,
         headers: &HeaderMap,
     ) -> Result<LoggedInAgain, Refusal<Refresh>> {
-        api.limits.admit(client)?;
-        client::refuse_foreign_origin(headers, &host, api.settings.public_url.as_ref())?;
         let logged_in = match cookie::read(headers) {
             Some(shown) => api.accounts.refresh(&RefreshToken::new(shown)).await,
             None => Err(AccountError::SessionEnded),
@@ -147,13 +142,10 @@ impl AuthApi {
     #[oai(path = "/auth/logout", method = "post", operation_id = "logOut")]
     async fn log_out(
         &self,
+        _admitted: AdmittedOwn,
         api: Data<&Api>,
-        client: ClientAddress,
-        host: RequestedHost,
         headers: &HeaderMap,
     ) -> Result<LoggedOut, Refusal<LogOut>> {
-        api.limits.admit(client)?;
-        client::refuse_foreign_origin(headers, &host, api.settings.public_url.as_ref())?;
         if let Some(shown) = cookie::read(headers) {
             api.accounts.log_out(&RefreshToken::new(shown)).await?;
         }

@@ -1,4 +1,5 @@
-//! Where a request comes from: the address behind trusted proxies, and whether a foreign page sent it.
+//! Where a request comes from: the address behind trusted proxies, and whether a foreign page sent it; and who is let in
+//! to the auth routes.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Once;
@@ -7,6 +8,7 @@ use ipnet::IpNet;
 use poem::http::header::{HOST, ORIGIN};
 use poem::http::uri::Authority;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use poem::web::Data;
 use poem::{FromRequest, Request, RequestBody, Result};
 use url::Url;
 
@@ -18,17 +20,22 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 
 /// The address of a client, as far as it can be told apart from others: IPv6 by its /64, which one customer has whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ClientAddress(pub IpAddr);
+pub(crate) struct ClientAddress(IpAddr);
 
-impl<'a> FromRequest<'a> for ClientAddress {
-    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
-        let peer = peer(request);
-        let trusted = request.data::<Api>().map_or(&[][..], |api| &api.settings.trusted_proxies);
-        Ok(Self::behind(peer, request.headers(), trusted))
+impl From<IpAddr> for ClientAddress {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+            v4 => v4,
+        })
     }
 }
 
 impl ClientAddress {
+    fn of(request: &Request, api: &Api) -> Self {
+        Self::behind(peer(request), request.headers(), &api.settings.trusted_proxies)
+    }
+
     /// The nearest hop that is no trusted proxy. Whatever stands further left in `X-Forwarded-For` was written by it, and
     /// may be made up.
     fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
@@ -40,25 +47,43 @@ impl ClientAddress {
             let Some(hop) = hops.pop().and_then(parse_hop) else { break };
             nearest = hop;
         }
-        Self(match nearest {
-            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-            v4 => v4,
-        })
+        nearest.into()
+    }
+}
+
+/// A request of a client that does not ask too often. It is let in before anything else of it is looked at: one that turns
+/// out malformed has used up as much of the allowance as any other.
+pub(super) struct Admitted;
+
+impl<'a> FromRequest<'a> for Admitted {
+    async fn from_request(request: &'a Request, body: &mut RequestBody) -> Result<Self> {
+        let Data(api) = Data::<&Api>::from_request(request, body).await?;
+        api.limits.admit(ClientAddress::of(request, api))?;
+        Ok(Self)
+    }
+}
+
+/// The same, where the browser's cookie speaks: of our own page, or of no page. Another site's page is refused first, so
+/// that it cannot use up the allowance of those who visit it.
+pub(super) struct AdmittedOwn;
+
+impl<'a> FromRequest<'a> for AdmittedOwn {
+    async fn from_request(request: &'a Request, body: &mut RequestBody) -> Result<Self> {
+        let Data(api) = Data::<&Api>::from_request(request, body).await?;
+        refuse_foreign_origin(request.headers(), &RequestedHost::of(request, api), api.settings.public_url.as_ref())?;
+        Admitted::from_request(request, body).await?;
+        Ok(Self)
     }
 }
 
 /// The host that the client asked for, as far as that is known.
-pub(super) struct RequestedHost(Option<String>);
-
-impl<'a> FromRequest<'a> for RequestedHost {
-    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
-        let peer = peer(request);
-        let trusted = request.data::<Api>().map_or(&[][..], |api| &api.settings.trusted_proxies);
-        Ok(Self::behind(peer, request.uri(), request.headers(), trusted))
-    }
-}
+struct RequestedHost(Option<String>);
 
 impl RequestedHost {
+    fn of(request: &Request, api: &Api) -> Self {
+        Self::behind(peer(request), request.uri(), request.headers(), &api.settings.trusted_proxies)
+    }
+
     /// What a trusted proxy says that it was asked for; otherwise what the request itself says: in its target, as HTTP/2
     /// has it (RFC 9113, section 8.3.1), or in `Host`.
     fn behind(peer: IpAddr, target: &Uri, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
@@ -86,7 +111,7 @@ fn parse_hop(text: &str) -> Option<IpAddr> {
 ///
 /// # Errors
 /// `ForeignOrigin`.
-pub(super) fn refuse_foreign_origin(
+fn refuse_foreign_origin(
     headers: &HeaderMap,
     RequestedHost(host): &RequestedHost,
     public_url: Option<&Url>,

@@ -1,6 +1,6 @@
 //! The edge: what holds for every request and every answer, whoever makes it.
 //!
-//! Bodies and time are bounded, every error becomes a problem, every answer carries the security headers and is counted.
+//! Time is bounded, every error becomes a problem, every answer carries the security headers and is counted.
 
 mod allow;
 mod compression;
@@ -22,8 +22,6 @@ use header::SecurityHeaders;
 use super::metrics::Metrics;
 use super::problem::{self, Kind, Problem};
 
-/// The longest body that is read: a few times the longest one that makes sense.
-pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
 /// How long an answer may take. A check on request takes as long as its monitor's timeout, and is bounded by that.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Where answers are for the asker alone, and not to be kept on the way.
@@ -101,7 +99,6 @@ impl<E: Endpoint> EdgeEndpoint<E> {
     /// Lets the inner endpoint answer, within bounds.
     async fn answer(&self, request: Request, path: &str) -> Result<Response> {
         let too_slow = |_| Problem::new(Kind::TooSlow).retry_after(REQUEST_TIMEOUT);
-        let request = timeout(REQUEST_TIMEOUT, bounded(request)).await.map_err(too_slow)??;
         let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         let answer = if path.ends_with(CHECK_ON_REQUEST) {
             answer.await
@@ -122,20 +119,6 @@ impl<E: Endpoint> EdgeEndpoint<E> {
             None => problem.into_response(),
         }
     }
-}
-
-/// Reads the body, which is never longer than [`MAX_BODY_BYTES`], whatever its length is said to be.
-async fn bounded(mut request: Request) -> Result<Request> {
-    let said = request.headers().get(http_header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if said.is_some_and(|length: usize| length > MAX_BODY_BYTES) {
-        return Err(Problem::new(Kind::BodyTooLarge).into());
-    }
-    let body = request.take_body().into_bytes_limit(MAX_BODY_BYTES).await.map_err(|error| match error {
-        poem::error::ReadBodyError::PayloadTooLarge => Problem::new(Kind::BodyTooLarge),
-        _ => Problem::new(Kind::BadRequest).detail("The body broke off."),
-    })?;
-    request.set_body(body);
-    Ok(request)
 }
 
 /// Whether an answer may go out as it is: a success, a redirect, or a problem.

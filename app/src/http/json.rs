@@ -1,8 +1,9 @@
 //! JSON bodies, in and out.
 
+mod body;
 mod shape;
 
-use poem::error::ReadBodyError;
+use poem::web::Data;
 use poem::{FromRequest, IntoResponse, Request, RequestBody, Response, Result};
 use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry};
@@ -10,7 +11,9 @@ use poem_openapi::types::{ParseFromJSON, ToJSON, Type};
 use poem_openapi::{ApiResponse, impl_apirequest_for_payload};
 use serde_json::Value;
 
+use super::Api;
 use super::problem::{FieldError, Kind, Problem};
+pub(super) use body::Bodies;
 
 /// The media type, without a character set, since JSON has only one (RFC 8259, section 8.1).
 const MEDIA_TYPE: &str = "application/json";
@@ -40,12 +43,9 @@ impl<T: ParseFromJSON> ParsePayload for Json<T> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let bytes = match Vec::<u8>::from_request(request, body).await {
-            Err(error) if matches!(error.downcast_ref(), Some(ReadBodyError::Io(_))) => {
-                return Err(Problem::new(Kind::BadRequest).detail("The body broke off.").into());
-            }
-            read => read?,
-        };
+        let Data(api) = Data::<&Api>::from_request(request, body).await?;
+        let _place = api.bodies.place()?;
+        let bytes = body::read(request, body).await?;
         let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
             let position = format!("The body is no JSON: see line {}, column {}.", error.line(), error.column());
             Problem::new(Kind::MalformedJson).detail(position)

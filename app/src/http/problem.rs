@@ -32,11 +32,11 @@ pub(super) struct ProblemBody {
     title: String,
     /// The HTTP status, once more.
     status: u16,
-    /// What went wrong this time.
+    /// What went wrong this time, or what to do about it.
     detail: String,
     /// The kind of problem, for programs; stable.
     code: String,
-    /// The fields or parameters that break a rule; only where the status is 422.
+    /// The fields or parameters that break a rule: where the status is 422, or the code `email_taken`.
     #[oai(skip_serializing_if_is_none)]
     errors: Option<Vec<FieldError>>,
 }
@@ -117,6 +117,13 @@ impl Problem {
         Self { errors, ..Self::new(Kind::ValidationFailed).detail(detail) }
     }
 
+    /// An address that has an account, told as of its field, for forms to show it there.
+    pub(super) fn email_taken() -> Self {
+        let Facts { code, sentence, .. } = Kind::EmailTaken.facts();
+        let error = FieldError { field: "email".into(), code: code.into(), message: sentence.into() };
+        Self { errors: vec![error], ..Self::new(Kind::EmailTaken) }
+    }
+
     /// The same, as the domain found them.
     pub(super) fn broken_rules(invalid: Vec<Invalid>) -> Self {
         Self::invalid(invalid.into_iter().map(FieldError::from).collect())
@@ -133,12 +140,12 @@ impl Problem {
     }
 
     fn body(&self) -> ProblemBody {
-        let Facts { status, code, title, sentence } = self.kind.facts();
+        let Facts { status, code, title, advice, .. } = self.kind.facts();
         ProblemBody {
             kind: format!("/problems/{code}"),
             title: title.to_owned(),
             status: status.as_u16(),
-            detail: self.detail.clone().unwrap_or_else(|| sentence.to_owned()),
+            detail: self.detail.clone().unwrap_or_else(|| advice.to_owned()),
             code: code.to_owned(),
             errors: (!self.errors.is_empty()).then(|| self.errors.clone()),
         }

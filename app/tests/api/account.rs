@@ -75,7 +75,9 @@ async fn a_taken_address_cannot_sign_up_again() {
     let server = Server::new();
     sign_up(&server, &ada()).await;
     let again = json!({ "email": "ADA@example.ORG", "password": PASSWORD });
-    sign_up(&server, &again).await.problem(409, "email_taken");
+    let problem = sign_up(&server, &again).await.problem(409, "email_taken");
+    assert_eq!(problem["errors"][0]["field"], "email");
+    assert_eq!(problem["detail"], "Log in instead, or use another address.");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What holds for every request and every answer.
 
+use futures_util::FutureExt;
+use futures_util::future::join_all;
 use poem::http::Method;
 use poem::{Body, Request};
 use serde_json::json;
@@ -147,13 +149,46 @@ async fn answers_of_the_api_are_not_kept_on_the_way_and_secrets_not_compressed()
 async fn a_body_that_does_not_end_is_not_waited_for() {
     let server = Server::new();
     let token = server.sign_up("ada@example.org").await;
-    for path in ["/api/v1/monitors", "/api/v1/monitors/019c1405-6400-7000-8000-0000000000c1/check"] {
-        let never = Body::from_bytes_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
-        let request = raw(Method::POST, path, "application/json", never);
-        let answer = Answer::of(server.send(request).await).await;
-        answer.problem(503, "too_slow");
-    }
+    let answer = Answer::of(server.send(endless("/api/v1/monitors", &token)).await).await;
+    answer.problem(503, "too_slow");
     assert_eq!(server.get("/api/v1/auth/me", &token).await.status, 200);
+}
+
+/// A request whose body never ends.
+fn endless(path: &str, token: &str) -> Request {
+    let never = Body::from_bytes_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+    let request = Request::builder().method(Method::POST).uri_str(path);
+    request.header("authorization", format!("Bearer {token}")).content_type("application/json").body(never)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_is_read_only_where_one_is_taken_and_of_whom_it_is_taken() {
+    let server = Server::new();
+    let token = server.sign_up("ada@example.org").await;
+    let monitor = "/api/v1/monitors/019c1405-6400-7000-8000-0000000000c1";
+    for (path, token, status, code) in [
+        ("/api/v1/monitors", "nobody", 401, "unauthenticated"),
+        ("/api/v1/nothing", &token, 404, "not_found"),
+        (monitor, &token, 405, "method_not_allowed"),
+        (&format!("{monitor}/check"), &token, 404, "not_found"),
+        ("/api/v1/auth/refresh", &token, 401, "session_ended"),
+    ] {
+        let answer = server.send(endless(path, token)).now_or_never();
+        Answer::of(answer.unwrap_or_else(|| panic!("{path} waits for the body"))).await.problem(status, code);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_bodies_are_read_at_once() {
+    let server = Server::new();
+    let token = server.sign_up("ada@example.org").await;
+    let path = "/api/v1/monitors";
+    let mut reading = Box::pin(join_all((0..1024).map(|_| server.send(endless(path, &token)))));
+    assert!(futures_util::poll!(&mut reading).is_pending());
+    Answer::of(server.send(endless(path, &token)).await).await.problem(503, "too_busy");
+    assert_eq!(server.get(path, &token).await.status, 200, "who sends none is not concerned");
+    drop(reading);
+    server.add_monitor(&token, "https://example.org/").await;
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use watchkeeper_domain::port::{ProbeRequest, Prober};
 use watchkeeper_domain::report::Report;
 use watchkeeper_domain::testkit::fixture::answer;
 
-use super::server::{Answer, PASSWORD, Server};
+use super::server::{Answer, PASSWORD, Server, raw};
 
 const LOG_IN: &str = "/api/v1/auth/login";
 
@@ -63,6 +63,33 @@ async fn all_auth_routes_share_the_allowance_of_an_address() {
     for path in ["/api/v1/auth/signup", LOG_IN, "/api/v1/auth/refresh", "/api/v1/auth/logout"] {
         server.ask(Method::POST, path, None, Some(&body)).await.problem(429, "too_many_requests");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_malformed_counts_as_well() {
+    for body in ["{", "{}", r#"{"email":"ada@example.org"}"#] {
+        let server = Server::new();
+        for path in ["/api/v1/auth/signup", LOG_IN] {
+            for _ in 0..15 {
+                let answer = Answer::of(server.send(raw(Method::POST, path, "application/json", body)).await).await;
+                assert!(matches!(answer.status.as_u16(), 400 | 422), "{answer:?}");
+            }
+        }
+        let answer = Answer::of(server.send(raw(Method::POST, LOG_IN, "application/json", body)).await).await;
+        answer.problem(429, "too_many_requests");
+    }
+}
+
+/// Of whoever visits it, another site's page uses up nothing.
+#[tokio::test(start_paused = true)]
+async fn another_sites_page_does_not_use_up_the_allowance_of_its_visitors() {
+    let server = Server::new();
+    for n in 0..31 {
+        let path = ["/api/v1/auth/refresh", "/api/v1/auth/logout"][n % 2];
+        let request = Request::builder().method(Method::POST).uri_str(path).header("origin", "https://evil.example");
+        Answer::of(server.send(request.finish()).await).await.problem(403, "foreign_origin");
+    }
+    server.ask(Method::POST, "/api/v1/auth/refresh", None, None).await.problem(401, "session_ended");
 }
 
 #[tokio::test(start_paused = true)]

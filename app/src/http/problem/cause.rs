@@ -31,7 +31,7 @@ impl From<AccountError> for Problem {
     fn from(error: AccountError) -> Self {
         match error {
             AccountError::Invalid(invalid) => Self::broken_rules(invalid),
-            AccountError::EmailTaken => Self::new(Kind::EmailTaken),
+            AccountError::EmailTaken => Self::email_taken(),
             AccountError::SignUpClosed => Self::new(Kind::SignUpClosed),
             AccountError::InvalidCredentials => Self::new(Kind::InvalidCredentials),
             AccountError::SessionEnded => Self::new(Kind::SessionEnded),
@@ -45,9 +45,8 @@ impl From<MonitorError> for Problem {
         match error {
             MonitorError::Invalid(invalid) => Self::broken_rules(invalid),
             MonitorError::NotFound => Self::new(Kind::NotFound),
-            MonitorError::LimitReached(most) => {
-                Self::new(Kind::LimitReached).detail(format!("A workspace has at most {most} monitors."))
-            }
+            MonitorError::LimitReached(most) => Self::new(Kind::LimitReached)
+                .detail(format!("A workspace has at most {most} monitors. Delete one first.")),
             MonitorError::Repo(error) => error.into(),
         }
     }
