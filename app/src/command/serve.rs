@@ -22,10 +22,13 @@ use crate::config::Settings;
 use crate::failure::Failure;
 use crate::http;
 use crate::wiring::{self, Patience, Wiring};
-use connection::Bounded;
+use connection::{Bounded, Bounds};
 
 /// How long requests under way may take when the server stops.
 const HTTP_GRACE: Duration = Duration::from_secs(5);
+/// How long the head of the first request of a connection may take: a slow line has time, and who opens connections only to
+/// hold them has not.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may be silent: longer than between two signs of life of a stream, and than a check on request
 /// (two minutes, see [`watchkeeper_domain::monitor::Timeout::MAX_SECS`]) keeps its caller waiting.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(150);
@@ -33,6 +36,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(150);
 const BACKLOG: u32 = 1024;
 /// How many connections there may be at once: one for every live stream, and some for everybody else.
 const MAX_CONNECTIONS: usize = 12_000;
+/// How many of them an address may have, behind which there may be a whole office.
+const MAX_CONNECTIONS_OF_ADDRESS: usize = 1_000;
+/// How many requests there may be at once on a connection that speaks HTTP/2: a proxy that needs more opens another.
+const MAX_STREAMS: u32 = 128;
 
 /// Serves the API and the dashboard, and watches where it is to.
 pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: CancellationToken) -> Result<(), Failure> {
@@ -43,7 +50,7 @@ pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: Cancella
     let stop_serving = stop.child_token();
     // Whatever else ends this function ends the server as well.
     let _stop_serving = stop_serving.clone().drop_guard();
-    let server = start(listener, Site::new(Arc::clone(&site), settings), stop_serving.clone())?;
+    let server = start(listener, Site::new(Arc::clone(&site), settings), settings, stop_serving.clone())?;
     print(&format!("Watchkeeper listens on http://{address}\n"))?;
 
     let Some(wiring) = Wiring::open(settings, Patience::UntilItAnswers, &stop).await? else {
@@ -76,9 +83,22 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-fn start(listener: TcpListener, site: Site, stop: CancellationToken) -> Result<JoinHandle<io::Result<()>>, Failure> {
-    let acceptor = Bounded::new(TcpAcceptor::from_tokio(listener)?, MAX_CONNECTIONS, IDLE_TIMEOUT);
-    let server = Server::new_with_acceptor(acceptor);
+fn start(
+    listener: TcpListener,
+    site: Site,
+    settings: &Settings,
+    stop: CancellationToken,
+) -> Result<JoinHandle<io::Result<()>>, Failure> {
+    let bounds = Bounds {
+        most: MAX_CONNECTIONS,
+        most_of_address: MAX_CONNECTIONS_OF_ADDRESS,
+        silence: IDLE_TIMEOUT,
+        head: HEAD_TIMEOUT,
+    };
+    let trusted = wiring::site_settings(settings).trusted_proxies;
+    let acceptor = Bounded::new(TcpAcceptor::from_tokio(listener)?, bounds, trusted);
+    // Unless it is named, there is no bound: the framework's own default is none.
+    let server = Server::new_with_acceptor(acceptor).http2_max_concurrent_streams(MAX_STREAMS);
     Ok(tokio::spawn(server.run_with_graceful_shutdown(site, stop.cancelled_owned(), Some(HTTP_GRACE))))
 }
 
@@ -111,13 +131,39 @@ impl Endpoint for Site {
 #[cfg(test)]
 mod tests {
     use poem::http::{StatusCode, Uri};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
 
     use crate::config::Config;
 
     use super::*;
 
+    fn settings() -> Settings {
+        Config::read(["watchkeeper"]).unwrap().settings
+    }
+
     fn site() -> Site {
-        Site::new(Arc::default(), &Config::read(["watchkeeper"]).unwrap().settings)
+        Site::new(Arc::default(), &settings())
+    }
+
+    /// HTTP/2 without TLS is spoken by whoever begins with its preface (RFC 9113, section 3.3); each side says first what it
+    /// bears.
+    #[tokio::test]
+    async fn a_connection_that_speaks_http_2_has_a_bound_of_requests_at_once() {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let stop = CancellationToken::new();
+        let _stop = stop.clone().drop_guard();
+        let _server = start(listener, site(), &settings(), stop).unwrap();
+        client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let mut frame = [0; 9];
+        client.read_exact(&mut frame).await.unwrap();
+        let mut said = vec![0; u32::from_be_bytes([0, frame[0], frame[1], frame[2]]).try_into().unwrap()];
+        client.read_exact(&mut said).await.unwrap();
+        assert_eq!(frame[3], 4, "SETTINGS");
+        // SETTINGS_MAX_CONCURRENT_STREAMS is the third setting (RFC 9113, section 6.5.2).
+        let streams = said.chunks_exact(6).find(|setting| setting[..2] == [0, 3]).unwrap();
+        assert_eq!(streams[2..], MAX_STREAMS.to_be_bytes());
     }
 
     async fn ask(site: &Site, path: &'static str) -> (StatusCode, String) {
