@@ -11,7 +11,7 @@ use poem::http::header::{CACHE_CONTROL, HeaderName};
 use poem::web::Data;
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
-use poem_openapi::types::Type;
+use poem_openapi::types::{Example, ToJSON, Type};
 use poem_openapi::{ApiResponse, OpenApi};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use watchkeeper_domain::port::EventStream;
@@ -122,6 +122,7 @@ impl ApiResponse for Events {
         let data = MetaSchema {
             one_of: vec![CheckEvent::schema_ref(), FlipEvent::schema_ref()],
             description: Some("The data of each event, as JSON."),
+            example: CheckEvent::example().to_json(),
             ..MetaSchema::ANY
         };
         let schema = MetaSchemaRef::Inline(Box::new(data));

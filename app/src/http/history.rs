@@ -16,7 +16,7 @@ use watchkeeper_domain::usecase::WindowRequest;
 use super::caller::Caller;
 use super::check::{CheckList, CheckStatus};
 use super::json::Json;
-use super::parameter::{Limit, Whole, default_limit, window};
+use super::parameter::{Limit, Whole, default_limit, example_cursor, example_id, window};
 use super::problem::{Problem, Refusal, refusals};
 use super::value::Time;
 use super::{Api, Tag, cursor};
@@ -45,17 +45,20 @@ impl HistoryApi {
         api: Data<&Api>,
         caller: Caller,
         /// Which monitor.
+        #[oai(example = "example_id")]
         id: Path<Uuid>,
         /// From when; 24 hours before the end by default.
         from: Query<Option<Time>>,
         /// Until when; now by default, and never later.
         to: Query<Option<Time>>,
         /// Only checks with this status.
+        #[oai(example = "example_status")]
         status: Query<Option<CheckStatus>>,
         /// How many checks a page has.
         #[oai(default = "default_limit")]
         limit: Query<Limit>,
         /// Where to go on reading: `next_cursor` of the page before.
+        #[oai(example = "example_cursor")]
         cursor: Query<Option<String>>,
     ) -> Result<Json<CheckList>, Refusal<Page>> {
         let before = cursor::read::<Timestamp>(cursor.0.as_deref())?;
@@ -76,6 +79,7 @@ impl HistoryApi {
         api: Data<&Api>,
         caller: Caller,
         /// Which monitor.
+        #[oai(example = "example_id")]
         id: Path<Uuid>,
         /// From when; 24 hours before the end by default.
         from: Query<Option<Time>>,
@@ -96,6 +100,7 @@ impl HistoryApi {
         api: Data<&Api>,
         caller: Caller,
         /// Which monitor.
+        #[oai(example = "example_id")]
         id: Path<Uuid>,
         /// From when; 24 hours before the end by default.
         from: Query<Option<Time>>,
@@ -117,12 +122,14 @@ impl HistoryApi {
         api: Data<&Api>,
         caller: Caller,
         /// Which monitor.
+        #[oai(example = "example_id")]
         id: Path<Uuid>,
         /// From when; 24 hours before the end by default.
         from: Query<Option<Time>>,
         /// Until when; now by default, and never later.
         to: Query<Option<Time>>,
         /// How long a stretch is, in seconds; by default so that there are about 96. At most 2000 stretches.
+        #[oai(example = "example_step")]
         step: Query<Option<Step>>,
     ) -> Result<Json<LatencyList>, Refusal<Read>> {
         let id = MonitorId::new(id.0);
@@ -140,6 +147,7 @@ impl HistoryApi {
         api: Data<&Api>,
         caller: Caller,
         /// Which monitor.
+        #[oai(example = "example_id")]
         id: Path<Uuid>,
         /// From when; 24 hours before the end by default.
         from: Query<Option<Time>>,
@@ -160,6 +168,7 @@ impl HistoryApi {
         api: Data<&Api>,
         caller: Caller,
         /// Which monitor.
+        #[oai(example = "example_id")]
         id: Path<Uuid>,
         /// From when; 24 hours before the end by default.
         from: Query<Option<Time>>,
@@ -169,6 +178,7 @@ impl HistoryApi {
         #[oai(default = "default_limit")]
         limit: Query<Limit>,
         /// Where to go on reading: `next_cursor` of the page before.
+        #[oai(example = "example_cursor")]
         cursor: Query<Option<String>>,
     ) -> Result<Json<GapList>, Refusal<Page>> {
         let before = cursor::read::<Timestamp>(cursor.0.as_deref())?;
@@ -179,6 +189,14 @@ impl HistoryApi {
         let (gaps, next_cursor) = cursor::page(gaps, limit.get(), |gap| gap.run.first);
         Ok(Json(GapList::new(&gaps, next_cursor)))
     }
+}
+
+fn example_status() -> Option<CheckStatus> {
+    Some(CheckStatus::Down)
+}
+
+fn example_step() -> Option<Step> {
+    Some(Step::new(900))
 }
 
 /// A window that ends before it begins.

@@ -11,7 +11,7 @@ use watchkeeper_domain::port::IncidentQuery;
 
 use super::caller::Caller;
 use super::json::Json;
-use super::parameter::{Limit, default_limit};
+use super::parameter::{Limit, default_limit, example_cursor, example_id};
 use super::problem::{Problem, Refusal, refusals};
 use super::{Api, Shared, Tag, cursor};
 use view::{Incident, IncidentList};
@@ -42,6 +42,7 @@ impl IncidentApi {
         #[oai(default = "default_limit")]
         limit: Query<Limit>,
         /// Where to go on reading: `next_cursor` of the page before.
+        #[oai(example = "example_cursor")]
         cursor: Query<Option<String>>,
     ) -> Result<Json<IncidentList>, Refusal<List>> {
         Ok(api.incidents(caller.workspace(), None, cursor.0.as_deref(), limit.get()).await?)
@@ -56,11 +57,13 @@ impl IncidentApi {
         api: Data<&Api>,
         caller: Caller,
         /// Which monitor.
+        #[oai(example = "example_id")]
         id: Path<Uuid>,
         /// How many incidents a page has.
         #[oai(default = "default_limit")]
         limit: Query<Limit>,
         /// Where to go on reading: `next_cursor` of the page before.
+        #[oai(example = "example_cursor")]
         cursor: Query<Option<String>>,
     ) -> Result<Json<IncidentList>, Refusal<ListOfMonitor>> {
         let monitor = Some(MonitorId::new(id.0));
@@ -76,6 +79,7 @@ impl IncidentApi {
         api: Data<&Api>,
         caller: Caller,
         /// Which incident.
+        #[oai(example = "example_id")]
         id: Path<Uuid>,
     ) -> Result<Json<Incident>, Refusal<Get>> {
         let (incident, timeline) = api.history.incident(caller.workspace(), IncidentId::new(id.0)).await?;

@@ -5,8 +5,11 @@ use std::borrow::Cow;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseError, ParseFromParameter, ParseResult, ToJSON, Type};
 use serde_json::Value;
+use uuid::{Uuid, uuid};
+use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::usecase::WindowRequest;
 
+use super::cursor;
 use super::value::Time;
 
 /// How many things a page of a list has where nothing is said.
@@ -22,11 +25,26 @@ pub(super) fn default_limit() -> Limit {
     Whole(DEFAULT_LIMIT)
 }
 
+/// An identifier, as an example.
+pub(super) fn example_id() -> Uuid {
+    uuid!("019c1405-6400-7000-8000-0000000000c1")
+}
+
+/// A cursor, as an example.
+pub(super) fn example_cursor() -> Option<String> {
+    Some(cursor::write(&Timestamp::from_secs(1_769_904_000)))
+}
+
 /// A whole number within bounds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Whole<const MIN: u32, const MAX: u32>(u32);
 
 impl<const MIN: u32, const MAX: u32> Whole<MIN, MAX> {
+    /// This number, where it is known to be within the bounds.
+    pub(super) const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
     /// The number.
     pub(super) fn get(self) -> u32 {
         self.0

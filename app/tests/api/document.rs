@@ -99,11 +99,10 @@ fn every_object_and_field_is_described_and_every_body_has_an_example() {
     for (path, method, operation) in operations() {
         let responses = operation["responses"].as_object().unwrap().values();
         let bodies = responses.chain(operation.get("requestBody")).filter_map(|body| body["content"].as_object());
-        for reference in
-            bodies.flat_map(|content| content.values()).filter_map(|media| media["schema"]["$ref"].as_str())
-        {
-            let name = reference.rsplit('/').next().unwrap();
-            assert!(document()["components"]["schemas"][name].get("example").is_some(), "{method} {path}: {name}");
+        for media in bodies.flat_map(|content| content.values()) {
+            let name = media["schema"]["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
+            let schema = name.map_or(&media["schema"], |name| &document()["components"]["schemas"][name]);
+            assert!(schema.get("example").is_some(), "{method} {path}: {schema}");
         }
     }
 }

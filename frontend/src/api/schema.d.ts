@@ -1237,9 +1237,9 @@ export interface components {
         Problem: {
             /** @description The kind of problem, for programs; stable. */
             code: string;
-            /** @description What went wrong this time. */
+            /** @description What went wrong this time, or what to do about it. */
             detail: string;
-            /** @description The fields or parameters that break a rule; only where the status is 422. */
+            /** @description The fields or parameters that break a rule: where the status is 422, or the code `email_taken`. */
             errors?: components["schemas"]["FieldError"][];
             /**
              * Format: uint16
@@ -1701,7 +1701,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -1761,7 +1761,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -1812,7 +1812,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -1885,7 +1885,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -1996,7 +1996,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2058,7 +2058,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2123,7 +2123,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2186,7 +2186,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2253,7 +2253,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2355,7 +2355,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2418,7 +2418,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2479,7 +2479,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2591,7 +2591,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2688,7 +2688,7 @@ export interface operations {
                 /** @description How many checks a page has. */
                 limit?: number;
                 /** @description Only checks with this status. */
-                status?: components["schemas"]["CheckStatus"];
+                status?: components["schemas"]["CheckStatus"] & unknown;
                 /** @description Until when; now by default, and never later. */
                 to?: string;
             };
@@ -2748,7 +2748,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2829,7 +2829,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2906,7 +2906,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -2983,7 +2983,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -3062,7 +3062,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -3139,7 +3139,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
@@ -3216,7 +3216,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The store cannot be reached or is too slow; `Retry-After` says when to try again. */
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     /** @description After how many seconds it is worth trying again. */
