@@ -2,7 +2,7 @@
 
 use poem::http::Method;
 use serde_json::json;
-use watchkeeper_domain::testkit::fixture::{down, up};
+use watchkeeper_domain::testkit::fixture::down;
 
 use super::server::{Server, document};
 
@@ -71,5 +71,4 @@ async fn another_workspace_sees_nothing_of_it_on_any_route() {
     }
     let own = server.get(&format!("/api/v1/monitors/{monitor}"), &ada).await.json();
     assert_eq!(own["name"], "example.org", "nothing was changed");
-    server.work(up).await;
 }
