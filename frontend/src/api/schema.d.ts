@@ -1312,17 +1312,17 @@ export interface components {
             down: number;
             /**
              * Format: uint64
-             * @description What the schedule's history asks for, up to the oldest open slot.
+             * @description What the schedule's history asks for, up to the oldest slot in flight.
              */
             due: number;
             /**
              * Format: uint64
-             * @description Slots at or after the oldest open one, up to now: claimed, or still to be.
+             * @description Slots that are claimed, or that may still start, and what came after the oldest of them.
              */
             in_flight: number;
             /**
              * Format: uint64
-             * @description Slots that we missed: we were late or stopped.
+             * @description Slots that we missed: we were late or stopped. One counts as soon as it may no longer start.
              */
             missed: number;
             /**

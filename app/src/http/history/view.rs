@@ -182,7 +182,7 @@ impl Example for LatencyList {
 #[derive(Object)]
 #[oai(example)]
 pub(super) struct SlotAccount {
-    /// What the schedule's history asks for, up to the oldest open slot.
+    /// What the schedule's history asks for, up to the oldest slot in flight.
     due: u64,
     /// Scheduled checks that found it up.
     up: u64,
@@ -190,13 +190,13 @@ pub(super) struct SlotAccount {
     degraded: u64,
     /// Scheduled checks that found it down.
     down: u64,
-    /// Slots that we missed: we were late or stopped.
+    /// Slots that we missed: we were late or stopped. One counts as soon as it may no longer start.
     missed: u64,
     /// Slots at which we had no network.
     unknown: u64,
     /// Slots in maintenance.
     skipped: u64,
-    /// Slots at or after the oldest open one, up to now: claimed, or still to be.
+    /// Slots that are claimed, or that may still start, and what came after the oldest of them.
     in_flight: u64,
     /// What was due and is nowhere in the record. It is zero.
     unaccounted: i64,
