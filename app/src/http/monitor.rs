@@ -20,7 +20,7 @@ use watchkeeper_domain::usecase::MonitorError;
 
 use super::caller::Caller;
 use super::json::Json;
-use super::parameter::{Limit, Whole, default_limit};
+use super::parameter::{Limit, Whole, default_limit, example_cursor, example_id};
 use super::place::Places;
 use super::problem::{Kind, Problem, Refusal, refusals};
 use super::{Api, Tag, check, cursor, limit};
@@ -105,6 +105,7 @@ impl MonitorApi {
         #[oai(default = "default_limit")]
         limit: Query<Limit>,
         /// Where to go on reading: `next_cursor` of the page before.
+        #[oai(example = "example_cursor")]
         cursor: Query<Option<String>>,
     ) -> Result<Json<MonitorList>, Refusal<List>> {
         let after = cursor::read::<MonitorId>(cursor.0.as_deref())?;
@@ -136,6 +137,7 @@ impl MonitorApi {
         api: Data<&Api>,
         caller: Caller,
         /// Which monitor.
+        #[oai(example = "example_id")]
         id: Path<Uuid>,
     ) -> Result<Json<Monitor>, Refusal<Get>> {
         let view = api.monitors.get(caller.workspace(), MonitorId::new(id.0)).await?;
@@ -152,6 +154,7 @@ impl MonitorApi {
         api: Data<&Api>,
         caller: Caller,
         /// Which monitor.
+        #[oai(example = "example_id")]
         id: Path<Uuid>,
         change: Json<MonitorChange>,
     ) -> Result<Json<Monitor>, Refusal<Change>> {
@@ -168,6 +171,7 @@ impl MonitorApi {
         api: Data<&Api>,
         caller: Caller,
         /// Which monitor.
+        #[oai(example = "example_id")]
         id: Path<Uuid>,
     ) -> Result<Deleted, Refusal<Delete>> {
         api.monitors.delete(caller.workspace(), MonitorId::new(id.0)).await?;
@@ -184,6 +188,7 @@ impl MonitorApi {
         api: Data<&Api>,
         caller: Caller,
         /// Which monitor.
+        #[oai(example = "example_id")]
         id: Path<Uuid>,
     ) -> Result<Json<check::Check>, Refusal<CheckNow>> {
         let id = MonitorId::new(id.0);

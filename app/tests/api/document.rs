@@ -89,7 +89,7 @@ fn the_examples_of_refusals_are_of_their_operations() {
 }
 
 #[test]
-fn every_object_and_field_is_described_and_every_body_has_an_example() {
+fn every_object_and_field_is_described_and_every_body_and_parameter_has_an_example() {
     for (name, schema) in document()["components"]["schemas"].as_object().unwrap() {
         assert!(schema["description"].is_string(), "{name} is not described");
         for (field, property) in schema["properties"].as_object().into_iter().flatten() {
@@ -103,6 +103,11 @@ fn every_object_and_field_is_described_and_every_body_has_an_example() {
             let name = media["schema"]["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
             let schema = name.map_or(&media["schema"], |name| &document()["components"]["schemas"][name]);
             assert!(schema.get("example").is_some(), "{method} {path}: {schema}");
+        }
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let schema = &parameter["schema"];
+            let shown = [parameter.get("example"), schema.get("example"), schema.get("default"), schema.get("enum")];
+            assert!(shown.iter().any(Option::is_some), "{method} {path}: {parameter}");
         }
     }
 }
