@@ -105,7 +105,7 @@ fn measured(found: &Found) -> anyhow::Result<String> {
     text.push_str(
         "\n### Lateness, memory, disk\n\n![Lateness](performance-lateness.svg)\n\nLateness is the start of a probe less its slot, \
          from the record. Memory is resident: at the end, and at its highest. Missed slots are \
-         recorded as such; the last load asks for more than the machine can do, to show what happens then.\n\n\
+         recorded as such; the last load keeps the whole machine busy, to show what happens then.\n\n\
          | load | store | p50 | p95 | p99 | latest | checks | missed | failed | memory (highest) | bytes a check on disk |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",
     );

@@ -18,7 +18,7 @@ use crate::statistics::{Spread, percentile, whole};
 const STEADY: Load = Load { monitors: 2_000, interval_seconds: 20 };
 /// The load at which the cost of a check is compared, and memory read.
 const BUSY: Load = Load { monitors: 10_000, interval_seconds: 5 };
-/// More than two cores can do.
+/// What keeps two cores busy.
 const FLOOD: Load = Load { monitors: 6_000, interval_seconds: 1 };
 /// The bare loop asks with so many at once; more gain nothing on two cores.
 const BARE_CONCURRENCY: u32 = 64;
@@ -160,7 +160,7 @@ async fn on_store(kind: Kind, binary: &Path, url: &str, effort: Effort) -> anyho
     let questions = questions(&bed, &monitor).await?;
     bed.clear().await?;
 
-    tell(&format!("{kind}: {FLOOD}, more than there is room for"));
+    tell(&format!("{kind}: {FLOOD}, which keeps the machine busy"));
     let bed = Bed::make(kind, binary).await?;
     let flood = under(FLOOD, &bed, url, effort).await?.0;
     bed.clear().await?;
