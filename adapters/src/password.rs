@@ -165,6 +165,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn hashing_leaves_the_thread_to_others() {
+        let (hasher, password) = (hasher(), password("correct horse battery"));
+        let mut hashing = std::pin::pin!(hasher.hash(password.clone()));
+        assert!(futures_util::poll!(&mut hashing).is_pending(), "it is done elsewhere");
+        let hash = hashing.await.unwrap();
+        let mut verifying = std::pin::pin!(hasher.verify(password, Some(hash)));
+        assert!(futures_util::poll!(&mut verifying).is_pending());
+        assert!(verifying.await.unwrap());
+    }
+
+    #[tokio::test]
     async fn a_stored_hash_that_is_none_is_reported_as_corrupt() {
         let answer = hasher().verify(password("correct horse battery"), Some(PasswordHash::new("plain"))).await;
         assert!(matches!(answer, Err(RepoError::Corrupt(_))));

@@ -2,8 +2,8 @@
 //!
 //! A method of a repository is one atomic step: it happens wholly or not at all, and what it says is durable when it
 //! returns. "Not there" is `Option`. Every MUST in the documentation of the store's ports ([`Store`]) that can be seen from
-//! outside is a case of the contract suite (feature `testkit`), which every store passes. What a question costs cannot be
-//! seen so: that is for a store's own tests.
+//! outside is a case of the contract suite (feature `testkit`), which every store passes. What cannot be seen so (what a
+//! question costs, that nobody waits), and what other ports promise, is for the tests of each adapter.
 
 mod chance;
 mod check;

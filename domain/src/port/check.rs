@@ -60,7 +60,7 @@ pub trait CheckRepo: Send + Sync {
     /// Takes work for a region, the longest due first, and writes a lease for each ([`crate::check::lease_end`]).
     ///
     /// Of the schedule (monitors whose next slot is at or before the horizon, as [`crate::schedule::Schedule::plan`] says):
-    /// - A slot MUST be given to one claimer only, however many ask at once; they do not wait for each other.
+    /// - A slot MUST be given to one claimer only, however many ask at once, and they MUST NOT wait for each other.
     /// - The newest slot that may start MUST be given; older ones MUST be recorded as a `Missed` gap and count as
     ///   silence ([`crate::status::State::silent`]).
     /// - The next slot of the monitor MUST move on, and never back, whatever `now` says.

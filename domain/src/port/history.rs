@@ -52,8 +52,7 @@ pub const MAX_LATENCY_BUCKETS: u32 = 2_000;
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait HistoryRepo: Send + Sync {
-    /// The checks in a window, the newest first; all origins. The cost does not grow with the number of other
-    /// monitors.
+    /// The checks in a window, the newest first; all origins. The cost MUST NOT grow with the number of other monitors.
     /// Following `more_before` MUST lead through every check exactly once.
     async fn checks(&self, query: &CheckQuery) -> RepoResult<CheckPage>;
 

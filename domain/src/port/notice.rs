@@ -38,7 +38,7 @@ pub trait Notifier: Send + Sync {
     fn kind(&self) -> ChannelKind;
 
     /// Delivers a notice. It may be asked twice for the same one (after a crash): the notice's identifier is the
-    /// idempotency key to pass on. It gives up within [`crate::notice::DELIVERY_TIMEOUT`].
+    /// idempotency key to pass on. It MUST give up within [`crate::notice::DELIVERY_TIMEOUT`].
     async fn deliver(&self, notice: &Notice) -> Result<(), NotDelivered>;
 }
 

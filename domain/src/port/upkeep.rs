@@ -24,8 +24,8 @@ pub trait Upkeep: Send + Sync {
     /// Leaves the fingerprint of the token secret, if none is there yet, and answers the one that is.
     async fn adopt_fingerprint(&self, fingerprint: &str) -> RepoResult<String>;
 
-    /// Makes room for checks around an instant (partitions, a good while ahead). Whoever records calls it for
-    /// instants near enough beforehand, as often as they like; a store may make do without.
+    /// Makes room for checks around an instant (partitions, a good while ahead). It MUST have been called for an
+    /// instant near enough before checks of that time are recorded, and may be called as often as one likes.
     async fn prepare(&self, now: Timestamp) -> RepoResult<()>;
 
     /// Rolls up the oldest closed hour that is not yet rolled up, of all monitors, and answers where it begins; `None`

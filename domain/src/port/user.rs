@@ -87,8 +87,7 @@ pub trait SessionRepo: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WeakPassword;
 
-/// Hashes passwords and knows weak ones. Hashing takes long on purpose and does not hold up other
-/// tasks.
+/// Hashes passwords and knows weak ones. Hashing takes long on purpose and MUST NOT hold up other tasks.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {

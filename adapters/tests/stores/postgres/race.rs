@@ -49,6 +49,23 @@ async fn many_claimers_on_two_nodes_never_take_a_slot_twice() {
     assert_eq!((claims.len(), slots.len()), (60, 60));
 }
 
+#[tokio::test]
+async fn a_claimer_does_not_wait_for_another() {
+    let nodes = Nodes::start().await;
+    let (held, free) = (nodes.stage.monitor_every(60).await, nodes.stage.monitor_every(60).await);
+    let mut claiming = nodes.one.pool().begin().await.unwrap();
+    sqlx::query("SELECT FROM schedule WHERE monitor_id = $1 FOR UPDATE")
+        .bind(held.id().uuid())
+        .execute(&mut *claiming)
+        .await
+        .unwrap();
+    let now = held.slot(0).max(free.slot(0));
+    let claims = nodes.other.claim(&request(now, 10, nodes.stage.token())).await.unwrap();
+    assert_eq!(claims.iter().map(|claim| claim.monitor).collect::<Vec<_>>(), [free.id()]);
+    claiming.rollback().await.unwrap();
+    assert_eq!(nodes.stage.claim_one(now).await.monitor, held.id());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_result_of_the_former_holder_and_of_the_new_one_at_once_count_once() {
     let nodes = Nodes::start().await;
