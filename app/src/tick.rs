@@ -154,11 +154,13 @@ impl Pass {
             .await;
         let (recap, answer) = recorder::record(watch, &settled, metrics).await;
         answer?;
-        self.summary.lost += (claimed - settled.len() + recap.stale) as u64;
+        self.summary.lost += (claimed - settled.len() + recap.stale.len()) as u64;
         self.summary.flips += recap.flips.len() as u64;
-        self.refused += settled.len() - recap.recorded - recap.stale;
-        for settled in &settled {
-            self.count(settled);
+        self.refused += settled.len() - recap.recorded - recap.stale.len();
+        for (position, settled) in settled.iter().enumerate() {
+            if !recap.stale.contains(&position) {
+                self.count(settled);
+            }
             self.await_confirmation(settled, &monitors).await?;
         }
         Ok(is_ours)
@@ -208,11 +210,8 @@ impl Pass {
 /// When a suspicion that came up just now is confirmed: by a confirmation, or by the next slot where that one is nearer
 /// (see [`watchkeeper_domain::settle::settle`]).
 fn confirmed_at(view: &MonitorView, now: Timestamp) -> Option<Timestamp> {
-    let (next_slot, schedule) = view.next_slot?;
-    let due = now.plus(Confirmation::wait(view.monitor.settings.interval));
-    // Right after an opening slot the next one lies further off than the next instant of the grid.
-    let first_after = schedule.at_or_after(now.next()).max(next_slot);
-    Some(if due < first_after { due } else { next_slot })
+    let (next_slot, _) = view.next_slot?;
+    Some(next_slot.min(now.plus(Confirmation::wait(view.monitor.settings.interval))))
 }
 
 #[cfg(test)]

@@ -34,17 +34,17 @@ pub struct Metrics {
     pub(super) is_cut_off: Gauge,
     pub(super) deliveries_made: Counter,
     pub(super) deliveries_failed: Counter,
-    checks: Checks,
+    pub(super) checks: Checks,
     store_errors: Labelled,
 }
 
 /// Recorded checks by what came of them.
 #[derive(Clone, Debug)]
-struct Checks {
-    up: Counter,
-    degraded: Counter,
-    down: Counter,
-    unknown: Counter,
+pub(super) struct Checks {
+    pub(super) up: Counter,
+    pub(super) degraded: Counter,
+    pub(super) down: Counter,
+    pub(super) unknown: Counter,
 }
 
 impl Metrics {
@@ -108,10 +108,12 @@ impl Metrics {
         metrics
     }
 
-    /// Counts results that are in the record now.
-    pub(super) fn recorded(&self, batch: &[Settled]) {
+    /// Counts the results of a batch: those that are in the record now, and those that came too late, by their position.
+    pub(super) fn recorded(&self, batch: &[Settled], stale: &[usize]) {
         self.batch_size.observe(batch.len() as f64);
-        for settled in batch {
+        self.results_stale.inc_by(stale.len() as u64);
+        let in_the_record = batch.iter().enumerate().filter(|(position, _)| !stale.contains(position));
+        for (_, settled) in in_the_record {
             match &settled.outcome {
                 Outcome::Unknown => self.checks.unknown.inc(),
                 Outcome::Checked(check) => match check.verdict {

@@ -142,14 +142,14 @@ impl Recorder {
 /// then the batch may be given again, and what is in the record already is stale.
 pub(crate) async fn record(watch: &Watch, batch: &[Settled], metrics: &Metrics) -> (Recap, RepoResult<()>) {
     let mut whole = Recap::default();
-    let mut parts = vec![batch];
-    while let Some(part) = parts.pop() {
+    // Each with its position in the batch.
+    let mut parts = vec![(0, batch)];
+    while let Some((first, part)) = parts.pop() {
         match patiently(watch.record(part)).await {
             Ok(recap) => {
-                metrics.recorded(part);
-                metrics.results_stale.inc_by(recap.stale as u64);
+                metrics.recorded(part, &recap.stale);
                 whole.recorded += recap.recorded;
-                whole.stale += recap.stale;
+                whole.stale.extend(recap.stale.into_iter().map(|position| first + position));
                 whole.flips.extend(recap.flips);
             }
             Err(error @ RepoError::Unavailable(_)) => return (whole, Err(error)),
@@ -165,8 +165,9 @@ pub(crate) async fn record(watch: &Watch, batch: &[Settled], metrics: &Metrics) 
                     );
                 }
                 _ => {
-                    let (first, second) = part.split_at(part.len() / 2);
-                    parts.extend([second, first]);
+                    let half = part.len() / 2;
+                    let (earlier, later) = part.split_at(half);
+                    parts.extend([(first + half, later), (first, earlier)]);
                 }
             },
         }

@@ -36,8 +36,8 @@ pub struct Assignment {
 pub struct Recap {
     /// How many results are in the record.
     pub recorded: usize,
-    /// How many came too late: somebody else holds the slot, or it is not due any more.
-    pub stale: usize,
+    /// Those that came too late, by their position in the batch: somebody else holds the slot, or it is not due any more.
+    pub stale: Vec<usize>,
     /// The changes of status.
     pub flips: Vec<(MonitorId, Flip)>,
 }
@@ -150,9 +150,9 @@ impl Watch {
         let answers = self.checks.record(self.clock.now(), batch).await?;
         let mut recap = Recap::default();
         let mut events = Vec::with_capacity(batch.len());
-        for (settled, answer) in batch.iter().zip(answers) {
+        for (position, (settled, answer)) in batch.iter().zip(answers).enumerate() {
             let Recorded::Recorded { workspace, flip } = answer else {
-                recap.stale += 1;
+                recap.stale.push(position);
                 continue;
             };
             recap.recorded += 1;

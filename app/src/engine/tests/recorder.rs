@@ -4,6 +4,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 use watchkeeper_domain::check::Settled;
+use watchkeeper_domain::id::LeaseToken;
 use watchkeeper_domain::status::Status;
 use watchkeeper_domain::testkit::fixture;
 
@@ -214,4 +215,21 @@ async fn news_is_announced_and_what_is_none_is_not() {
     bench.find(fixture::down(&claim));
     bench.recorder.step().await;
     assert!(bench.is_announced().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_came_too_late_is_counted_as_that_and_not_as_a_check() {
+    let stage = Stage::open().await;
+    let monitors = [stage.monitor(60).await, stage.monitor(60).await, stage.monitor(60).await];
+    *stage.switched.refused.lock().unwrap() = Some(monitors[1].id);
+    let mut bench = bench(&stage);
+    let mut claims = stage.claim().await;
+    claims.sort_by_key(|claim| claim.monitor);
+    // The batch is halved until what is refused stands alone; what is stale is in the last part.
+    claims[2].token = LeaseToken::new(uuid::Uuid::nil());
+    claims.iter().for_each(|claim| bench.find(fixture::up(claim)));
+    bench.recorder.step().await;
+    let counted =
+        (stage.metrics.checks.up.get(), stage.metrics.results_stale.get(), stage.metrics.results_dropped.get());
+    assert_eq!(counted, (1, 1, 1));
 }
