@@ -311,9 +311,10 @@ mod tests {
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query = 'SELECT 1'";
             while sqlx::query_scalar::<_, i64>(asked).fetch_one(&mut connection).await.unwrap() == 0 {}
         };
+        let asked = timeout(Duration::from_secs(30), asked);
         tokio::select! {
             ended = hearing => panic!("{ended:?}"),
-            () = asked => assert!(*quiet.borrow()),
+            asked = asked => assert!(asked.is_ok() && *quiet.borrow()),
         }
     }
 

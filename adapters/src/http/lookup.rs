@@ -136,20 +136,24 @@ fn abandoned(why: impl Into<Box<dyn Error + Send + Sync>>) -> Unresolved {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
 
     use futures_util::future::{join_all, poll_immediate};
 
     use super::*;
 
-    /// Lookups that count, in which the first one hangs until the sender is dropped.
-    fn hanging_once(most: usize) -> (Lookups, Arc<AtomicUsize>, mpsc::Sender<()>) {
-        let asked = Arc::new(AtomicUsize::new(0));
+    /// Lookups that are counted, in which the first one hangs until the sender is dropped.
+    fn hanging_once(most: usize) -> (Lookups, watch::Receiver<usize>, mpsc::Sender<()>) {
+        let (count, asked) = watch::channel(0);
         let (release, held) = mpsc::channel();
-        let (counter, held) = (Arc::clone(&asked), Mutex::new(held));
+        let held = Mutex::new(held);
         let ask = move |_: &str| {
-            if counter.fetch_add(1, Ordering::SeqCst) == 0 {
+            let mut is_first = false;
+            count.send_modify(|count| {
+                is_first = *count == 0;
+                *count += 1;
+            });
+            if is_first {
                 held.lock().unwrap().recv().unwrap_err();
             }
             Ok(vec![SocketAddr::from(([127, 0, 0, 1], 0))])
@@ -158,10 +162,8 @@ mod tests {
     }
 
     /// Waits until the first lookup has begun, so that it is the one that hangs.
-    async fn has_begun(asked: &AtomicUsize) {
-        while asked.load(Ordering::SeqCst) == 0 {
-            tokio::task::yield_now().await;
-        }
+    async fn has_begun(asked: &mut watch::Receiver<usize>) {
+        asked.wait_for(|count| *count > 0).await.unwrap();
     }
 
     #[tokio::test]
@@ -170,29 +172,29 @@ mod tests {
         let all = join_all((0..10).map(|_| lookups.find("example.org")));
         let (found, ()) = tokio::join!(all, async { drop(release) });
         assert!(found.iter().all(|found| found.is_ok()));
-        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        assert_eq!(*asked.borrow(), 1);
         lookups.find("example.org").await.unwrap();
-        assert_eq!(asked.load(Ordering::SeqCst), 2, "the answer is not kept");
+        assert_eq!(*asked.borrow(), 2, "the answer is not kept");
     }
 
     #[tokio::test]
     async fn a_silent_name_leaves_room_to_others_however_many_ask_for_it() {
-        let (lookups, asked, _release) = hanging_once(2);
+        let (lookups, mut asked, _release) = hanging_once(2);
         for _ in 0..10 {
             assert!(poll_immediate(lookups.find("silent.example")).await.is_none());
         }
-        has_begun(&asked).await;
+        has_begun(&mut asked).await;
         assert!(lookups.find("example.org").await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_lookup_that_hangs_is_not_joined_for_long() {
-        let (lookups, asked, _release) = hanging_once(2);
+        let (lookups, mut asked, _release) = hanging_once(2);
         assert!(poll_immediate(lookups.find("example.org")).await.is_none());
-        has_begun(&asked).await;
+        has_begun(&mut asked).await;
         tokio::time::advance(JOINED_FOR).await;
         assert!(lookups.find("example.org").await.is_ok());
-        assert_eq!(asked.load(Ordering::SeqCst), 2);
+        assert_eq!(*asked.borrow(), 2);
     }
 
     #[tokio::test]
