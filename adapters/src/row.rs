@@ -14,7 +14,7 @@ mod user;
 pub(crate) use code::{Code, NoticeState};
 pub(crate) use evidence::EvidenceJson;
 pub(crate) use fault::{Fault, Unreadable};
-pub(crate) use log::{CheckRow, EpochRow, FigureRow, GapRow, OpenRow, SpanRow, open_slots, schedule};
+pub(crate) use log::{CheckRow, EpochRow, FigureRow, GapRow, HourRow, OpenRow, SpanRow, open_slots, schedule};
 pub(crate) use monitor::{MonitorRow, SettingsRow, StateRow};
 pub(crate) use notice::{ChannelRow, DeliveryRow, IncidentRow, NoticeRow, outcome_columns};
 pub(crate) use user::UserRow;

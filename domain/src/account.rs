@@ -26,7 +26,7 @@ impl Email {
         let address = text.trim().to_lowercase();
         let refuse = |message: &str| Err(Invalid::new("email", "invalid_email", message));
         if address.len() > Self::MAX_BYTES {
-            return refuse("An e-mail address has at most 254 bytes.");
+            return refuse(&format!("An e-mail address has at most {} bytes.", Self::MAX_BYTES));
         }
         let Some((local, host)) = address.rsplit_once('@') else {
             return refuse("An e-mail address looks like name@example.org.");
@@ -83,12 +83,13 @@ impl Password {
     /// # Errors
     /// [`Invalid`] on the field `password`.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let refuse = |code, message: String| Err(Invalid::new("password", code, message));
         match text.chars().count() {
             0..Self::MIN_CHARS => {
-                Err(Invalid::new("password", "password_too_short", "A password has at least 8 characters."))
+                refuse("password_too_short", format!("A password has at least {} characters.", Self::MIN_CHARS))
             }
             Self::MIN_CHARS..=Self::MAX_CHARS => Ok(Self(text.to_owned())),
-            _ => Err(Invalid::new("password", "password_too_long", "A password has at most 128 characters.")),
+            _ => refuse("password_too_long", format!("A password has at most {} characters.", Self::MAX_CHARS)),
         }
     }
 

@@ -30,15 +30,15 @@ impl AuditFacts {
     /// The part of a window in which every slot must be accounted for: up to the oldest slot that is still in flight.
     pub fn settled(&self, window: Window, now: Timestamp) -> Window {
         let oldest = self.in_flight(now).min();
-        up_to(window, oldest.unwrap_or(Timestamp::from_micros(i64::MAX)).min(now.next()))
+        window.before(oldest.unwrap_or(Timestamp::from_micros(i64::MAX)).min(now.next()))
     }
 
     /// The slots that are claimed and not lost, and the next one that may start.
     fn in_flight(&self, now: Timestamp) -> impl Iterator<Item = Timestamp> + '_ {
         let claimed = self.open.iter().filter(move |open| !open.is_lost(now)).map(|open| open.slot);
         let next = self.next_due_at.map(|slot| {
-            let epoch = self.epochs.iter().rev().find(|epoch| epoch.opening_slot <= slot);
-            let overdue = epoch.and_then(|epoch| Some(epoch.after(epoch.schedule.overdue(slot, now)?.last)));
+            let overdue = Epoch::of(&self.epochs, slot)
+                .and_then(|epoch| Some(epoch.after(epoch.schedule.overdue(slot, now)?.last)));
             overdue.unwrap_or(slot)
         });
         claimed.chain(next)
@@ -87,7 +87,7 @@ impl SlotAccount {
 pub fn account(facts: &AuditFacts, window: Window, now: Timestamp) -> SlotAccount {
     let settled = facts.settled(window, now);
     let due = facts.epochs.iter().map(|epoch| epoch.count(settled)).sum();
-    let so_far = up_to(window, now.next());
+    let so_far = window.before(now.next());
     let in_flight = facts.in_flight(now).filter(|slot| so_far.contains(*slot)).count();
     let unwritten = Gap::unwritten(&facts.epochs, &facts.open, facts.next_due_at, now);
     let gaps = |outcome: GapOutcome| -> u64 {
@@ -112,11 +112,6 @@ pub fn account(facts: &AuditFacts, window: Window, now: Timestamp) -> SlotAccoun
         in_flight: u64::try_from(in_flight).unwrap_or(u64::MAX),
         unaccounted: i64::try_from(due).unwrap_or(i64::MAX) - i64::try_from(recorded).unwrap_or(i64::MAX),
     }
-}
-
-/// The part of a window that lies before an instant.
-fn up_to(window: Window, end: Timestamp) -> Window {
-    window.clip(Window::new(window.from().min(end), end).unwrap_or(window))
 }
 
 /// How many slots of a gap lie in a window. A gap that lies inside whole is believed its own count, so that the account

@@ -34,7 +34,8 @@ impl MonitorName {
         if is_sized && !name.chars().any(char::is_control) {
             Ok(Self(name.to_owned()))
         } else {
-            Err(Invalid::new("name", "invalid_name", "A name has 1 to 100 characters on one line."))
+            let message = format!("A name has {} to {} characters on one line.", Self::MIN_CHARS, Self::MAX_CHARS);
+            Err(Invalid::new("name", "invalid_name", message))
         }
     }
 
@@ -120,7 +121,8 @@ impl Timeout {
     pub fn parse(seconds: i64, interval: Interval) -> Result<Self, Invalid> {
         let most = interval.0.min(Self::MAX_SECS);
         u32::try_from(seconds).ok().filter(|s| (Self::MIN_SECS..=most).contains(s)).map(Self).ok_or_else(|| {
-            let message = format!("A timeout has 1 to {} seconds, and is no longer than the interval.", Self::MAX_SECS);
+            let (least, most) = (Self::MIN_SECS, Self::MAX_SECS);
+            let message = format!("A timeout has {least} to {most} seconds, and is no longer than the interval.");
             Invalid::new("timeout_seconds", "timeout_out_of_bounds", message)
         })
     }
@@ -172,7 +174,8 @@ pub struct HttpTarget {
 }
 
 impl HttpTarget {
-    /// The longest URL, in bytes, both as it was sent and as it is stored (percent-encoded): what every server and proxy can be expected to take (RFC 9110, section 4.1, asks for 8000).
+    /// The longest URL, in bytes, both as it was sent and as it is stored (percent-encoded): what every server and proxy
+    /// can be expected to take (RFC 9110, section 4.1, asks for 8000).
     pub const MAX_URL_BYTES: usize = 2048;
 
     /// Parses a target. A literal address that the guard refuses is refused at once; names are judged when dialled.
@@ -181,7 +184,10 @@ impl HttpTarget {
     /// [`Invalid`] on the field `target.url`.
     pub fn parse(url: &str, method: HttpMethod, follow_redirects: bool, guard: &AddressGuard) -> Result<Self, Invalid> {
         let refuse = |code, message: &str| Err(Invalid::new("target.url", code, message));
-        let too_long = || refuse("url_too_long", "A URL has at most 2048 bytes, percent-encoded.");
+        let too_long = || {
+            let message = format!("A URL has at most {} bytes, percent-encoded.", Self::MAX_URL_BYTES);
+            refuse("url_too_long", &message)
+        };
         if url.len() > Self::MAX_URL_BYTES {
             return too_long();
         }

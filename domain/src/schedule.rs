@@ -205,6 +205,14 @@ impl Epoch {
         self.schedule.at_or_after(at.next()).max(self.after(self.opening_slot))
     }
 
+    /// The one of some epochs of a monitor, the oldest first, that a slot belongs to: the newest that opened by then.
+    pub fn of<'e>(
+        epochs: impl IntoIterator<Item = &'e Self, IntoIter: DoubleEndedIterator>,
+        slot: Timestamp,
+    ) -> Option<&'e Self> {
+        epochs.into_iter().rev().find(|epoch| epoch.opening_slot <= slot)
+    }
+
     /// The instant up to which slots count: where the epoch ended, or the end of time.
     pub fn end(&self) -> Timestamp {
         self.ended_at.unwrap_or(Timestamp::from_micros(i64::MAX))

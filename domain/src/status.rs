@@ -49,10 +49,9 @@ impl Confirmation {
     /// # Errors
     /// [`Invalid`] on that field.
     pub fn parse(count: i64, field: &'static str) -> Result<u32, Invalid> {
-        u32::try_from(count)
-            .ok()
-            .filter(|count| *count <= Self::MAX)
-            .ok_or_else(|| Invalid::new(field, "confirmations_out_of_bounds", "Confirmations are 0 to 10."))
+        u32::try_from(count).ok().filter(|count| *count <= Self::MAX).ok_or_else(|| {
+            Invalid::new(field, "confirmations_out_of_bounds", format!("Confirmations are 0 to {}.", Self::MAX))
+        })
     }
 
     /// How long after a surprising check its confirmation is made.

@@ -103,6 +103,11 @@ impl Window {
         self.from <= at && at < self.to
     }
 
+    /// The part of this window that lies before an instant.
+    pub fn before(&self, end: Timestamp) -> Self {
+        self.clip(Self { from: self.from.min(end), to: end })
+    }
+
     /// The part of this window that lies in the other as well; empty (at the nearer edge) where they are apart.
     pub fn clip(&self, other: Self) -> Self {
         let from = self.from.max(other.from).min(self.to.max(other.from));
@@ -122,6 +127,13 @@ mod tests {
     #[test]
     fn a_window_never_runs_backwards() {
         assert_eq!(Window::new(Timestamp::from_secs(2), Timestamp::from_secs(1)), None);
+    }
+
+    #[test]
+    fn what_lies_before_an_instant_ends_there_at_the_latest() {
+        let before = |end| window(0, 10).before(Timestamp::from_secs(end));
+        assert_eq!([before(4), before(10), before(20)], [window(0, 4), window(0, 10), window(0, 10)]);
+        assert!(before(0).is_empty() && before(-5).is_empty());
     }
 
     #[test]

@@ -166,7 +166,6 @@ pub fn join(mut earlier: Vec<StatusSpan>, later: Vec<StatusSpan>) -> Vec<StatusS
 /// The stretches during which we did not see the target, oldest first and apart from each other: each gap up to the
 /// slot after it, also where it is still to be written.
 fn blind_windows(facts: &TimeFacts, now: Timestamp) -> Vec<Window> {
-    let epoch_of = |slot: Timestamp| facts.epochs.iter().rev().find(|epoch| epoch.opening_slot <= slot);
     let unwritten = Gap::unwritten(&facts.epochs, &facts.open, facts.next_due_at, now);
     let mut windows: Vec<Window> = facts
         .gaps
@@ -174,7 +173,7 @@ fn blind_windows(facts: &TimeFacts, now: Timestamp) -> Vec<Window> {
         .chain(&unwritten)
         .filter(|gap| gap.outcome != GapOutcome::Skipped)
         .filter_map(|gap| {
-            let epoch = epoch_of(gap.run.first)?;
+            let epoch = Epoch::of(&facts.epochs, gap.run.first)?;
             Window::new(gap.run.first, epoch.after(gap.run.last).min(epoch.end()))
         })
         .collect();

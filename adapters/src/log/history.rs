@@ -50,7 +50,7 @@ pub(crate) async fn page(reader: &mut impl Reader, query: &CheckQuery) -> Result
         if let Some(oldest) = oldest_of_too_many(&found, most) {
             found.retain(|check| check.slot >= oldest);
             (is_last, from) = (false, oldest);
-            walk = walk_through(whole.clip(Window::last(oldest.since(whole.from()), oldest)));
+            walk = walk_through(whole.before(oldest));
         }
         checks.extend(found.into_iter().filter(|check| verdict.is_none_or(|verdict| check.verdict == verdict)));
         more_before = (!is_last || before.is_some()).then_some(from);

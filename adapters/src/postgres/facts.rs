@@ -25,10 +25,10 @@ struct KnownRow {
 
 /// A row of a monitor.
 #[derive(FromRow)]
-struct Of<T> {
-    monitor_id: Uuid,
+pub(super) struct Of<T> {
+    pub(super) monitor_id: Uuid,
     #[sqlx(flatten)]
-    row: T,
+    pub(super) row: T,
 }
 
 /// Monitors and their windows as arrays.

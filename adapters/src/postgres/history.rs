@@ -83,7 +83,7 @@ impl HistoryRepo for PostgresStore {
         .bind(Instant(window.from()))
         .bind(Instant(before.map_or(window.to(), |before| before.min(window.to()))))
         .bind(i64::from(limit))
-        .fetch_all(&self.pool)
+        .fetch_all(&self.questions)
         .await
         .map_err(Fault::from)?;
         Ok(rows.into_iter().map(Gap::try_from).collect::<Result<_, _>>().map_err(Fault::from)?)

@@ -1,12 +1,13 @@
 //! The log of checks. It is keyed time first, so nothing here ever scans it: healthy scheduled checks are looked up by
 //! their slots, the others are found in the index of notable checks.
 
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 use watchkeeper_domain::check::{Check, Region};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::time::{Timestamp, Window};
 
+use super::facts::Of;
 use super::instant::Instant;
 use super::storable;
 use crate::log::{Figure, Stretch};
@@ -71,13 +72,6 @@ pub(super) fn is_without_partition(fault: &Fault) -> bool {
     error.code().as_deref() == Some("23514") && error.constraint().is_none()
 }
 
-#[derive(FromRow)]
-struct LogRow {
-    monitor_id: Uuid,
-    #[sqlx(flatten)]
-    check: CheckRow,
-}
-
 /// The checks of monitors in stretches of their slots, the newest first, at most `most` in each stretch.
 pub(super) async fn checks_in(
     connection: &mut PgConnection,
@@ -88,7 +82,7 @@ pub(super) async fn checks_in(
     let Some(bounds) = bounds(stretches) else { return Ok(Vec::new()) };
     let mut rows = notable(connection, stretches, region, bounds, most).await?;
     rows.extend(healthy(connection, stretches, region, bounds).await?);
-    let check = |row: LogRow| Ok(row.check.check(MonitorId::new(row.monitor_id), region)?);
+    let check = |row: Of<CheckRow>| Ok(row.row.check(MonitorId::new(row.monitor_id), region)?);
     let mut checks = rows.into_iter().map(check).collect::<Result<Vec<Check>, Fault>>()?;
     checks.sort_by_key(|check| std::cmp::Reverse(check.slot));
     Ok(checks)
@@ -107,7 +101,7 @@ async fn healthy(
     stretches: &[(MonitorId, Stretch)],
     region: &Region,
     bounds: Window,
-) -> Result<Vec<LogRow>, Fault> {
+) -> Result<Vec<Of<CheckRow>>, Fault> {
     let (monitors, slots) = keys(stretches);
     if slots.is_empty() {
         return Ok(Vec::new());
@@ -143,7 +137,7 @@ async fn notable(
     region: &Region,
     bounds: Window,
     most: usize,
-) -> Result<Vec<LogRow>, Fault> {
+) -> Result<Vec<Of<CheckRow>>, Fault> {
     let rows = sqlx::query_as(
         "SELECT w.monitor_id, unix_us(c.slot) AS slot, c.origin, unix_us(c.checked_at) AS checked_at, c.verdict,
                 c.reason_kind, c.reason_detail, c.latency_us, c.dns_us, c.connect_us, c.tls_us, c.first_byte_us,

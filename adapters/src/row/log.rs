@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use sqlx::FromRow;
 use uuid::Uuid;
 use watchkeeper_domain::check::{Check, OpenSlot, Region};
+use watchkeeper_domain::histogram::Histogram;
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::report::{Reason, Timings};
+use watchkeeper_domain::rollup::HourSum;
 use watchkeeper_domain::schedule::{Epoch, Schedule, SlotRun};
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::{Gap, StatusSpan};
@@ -121,6 +123,27 @@ impl EpochRow {
 /// A grid out of its two columns.
 pub(crate) fn schedule(interval_ms: i64, phase_ms: i64) -> Schedule {
     Schedule::from_millis(u64::try_from(interval_ms).unwrap_or(0), u64::try_from(phase_ms).unwrap_or(0))
+}
+
+/// An hour that was rolled up, as a row.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct HourRow {
+    pub(crate) began_at: i64,
+    pub(crate) up: i64,
+    pub(crate) degraded: i64,
+    pub(crate) down: i64,
+    pub(crate) latencies: Vec<u8>,
+}
+
+impl TryFrom<HourRow> for (Timestamp, HourSum) {
+    type Error = Unreadable;
+
+    fn try_from(row: HourRow) -> Result<Self, Unreadable> {
+        let latencies =
+            Histogram::from_bytes(&row.latencies).ok_or_else(|| Unreadable::new("Histogram", row.began_at))?;
+        let [up, degraded, down] = [row.up, row.degraded, row.down].map(|count| u64::try_from(count).unwrap_or(0));
+        Ok((Timestamp::from_micros(row.began_at), HourSum { up, degraded, down, latencies }))
+    }
 }
 
 /// A gap as a row.

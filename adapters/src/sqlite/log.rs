@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
 use watchkeeper_domain::check::{Check, OpenSlot, Origin, Region};
-use watchkeeper_domain::histogram::Histogram;
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::rollup::HourSum;
 use watchkeeper_domain::time::{Timestamp, Window};
@@ -17,7 +16,9 @@ use watchkeeper_domain::uptime::StatusSpan;
 use super::rollup::HOUR_SECS;
 use super::values::{identifiers, instants, json, windows};
 use crate::log::{Facts, Figure, Reader, Stretch};
-use crate::row::{CheckRow, Code, EpochRow, Fault, FigureRow, GapRow, OpenRow, SpanRow, Unreadable, open_slots};
+use crate::row::{
+    CheckRow, Code, EpochRow, Fault, FigureRow, GapRow, HourRow, OpenRow, SpanRow, Unreadable, open_slots,
+};
 
 /// A reader of one snapshot.
 pub(super) struct LogReader<'s> {
@@ -63,15 +64,6 @@ struct Of<T> {
     monitor_key: i64,
     #[sqlx(flatten)]
     row: T,
-}
-
-#[derive(FromRow)]
-struct HourRow {
-    began_at: i64,
-    up: i64,
-    degraded: i64,
-    down: i64,
-    latencies: Vec<u8>,
 }
 
 #[async_trait]
@@ -184,13 +176,7 @@ impl Reader for LogReader<'_> {
             .bind(instants(&asked))
             .fetch_all(&mut *self.step)
             .await?;
-        let hour = |row: HourRow| {
-            let latencies = Histogram::from_bytes(&row.latencies);
-            let latencies = latencies.ok_or_else(|| Unreadable::new("Histogram", row.began_at))?;
-            let (up, degraded, down) = (row.up.unsigned_abs(), row.degraded.unsigned_abs(), row.down.unsigned_abs());
-            Ok((Timestamp::from_micros(row.began_at), HourSum { up, degraded, down, latencies }))
-        };
-        rows.into_iter().map(hour).collect()
+        Ok(rows.into_iter().map(TryFrom::try_from).collect::<Result<_, _>>()?)
     }
 }
 

@@ -56,11 +56,12 @@ async fn due_hour(store: &SqliteStore, now: Timestamp) -> Result<Option<Timestam
     if !has_settled(hour, now) {
         return Ok(None);
     }
-    // A slot of a long interval may start for hours: it keeps its hour open until it is claimed.
+    // A slot of a long interval may start for hours, at the most one and a half intervals where it opens an epoch: it keeps
+    // its hour open until it is claimed.
     let is_open: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM claims WHERE slot < ?1)
              OR EXISTS (SELECT 1 FROM schedule
-                         WHERE next_due_at < ?1 AND ?2 - interval_ms * 1500 < ?1)",
+                         WHERE next_due_at < ?1 AND next_due_at + interval_ms * 1500 > ?2)",
     )
     .bind(hour.plus(HOUR).as_micros())
     .bind(now.as_micros())

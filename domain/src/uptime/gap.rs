@@ -47,10 +47,7 @@ impl Gap {
     pub fn unwritten(epochs: &[Epoch], open: &[OpenSlot], next_due_at: Option<Timestamp>, now: Timestamp) -> Vec<Self> {
         let one = |slot| SlotRun { first: slot, last: slot, count: 1 };
         let lost = open.iter().filter(|open| open.is_lost(now)).map(|open| one(open.slot));
-        let overdue = next_due_at.and_then(|slot| {
-            let epoch = epochs.iter().rev().find(|epoch| epoch.opening_slot <= slot)?;
-            epoch.schedule.overdue(slot, now)
-        });
+        let overdue = next_due_at.and_then(|slot| Epoch::of(epochs, slot)?.schedule.overdue(slot, now));
         lost.chain(overdue).map(|run| Self { run, outcome: GapOutcome::Missed }).collect()
     }
 }

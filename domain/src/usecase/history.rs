@@ -99,10 +99,7 @@ impl History {
     ) -> Result<CheckPage, HistoryError> {
         // The newest check lies exactly at now when it was made in this very microsecond.
         let window = self.window(workspace, monitor, request, self.clock.now().next()).await?;
-        let window = match before {
-            Some(before) => window.clip(Window::new(window.from().min(before), before).unwrap_or(window)),
-            None => window,
-        };
+        let window = before.map_or(window, |before| window.before(before));
         let query = CheckQuery { monitor, region: self.region.clone(), window, verdict, limit };
         Ok(self.repo.checks(&query).await?)
     }

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use watchkeeper_domain::check::{Check, OpenSlot, Origin, Region};
-use watchkeeper_domain::histogram::Histogram;
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::rollup::HourSum;
 use watchkeeper_domain::time::{Timestamp, Window};
@@ -14,7 +13,7 @@ use watchkeeper_domain::uptime::StatusSpan;
 use crate::log::{Facts, Figure, Reader, Stretch};
 use crate::postgres::instant::Instant;
 use crate::postgres::{facts, log, rollup};
-use crate::row::{Code, Fault, OpenRow, Unreadable, open_slots};
+use crate::row::{Code, Fault, HourRow, OpenRow, open_slots};
 
 /// A reader of one snapshot.
 pub(super) struct LogReader<'s> {
@@ -26,15 +25,6 @@ impl<'s> LogReader<'s> {
     pub(super) fn new(snapshot: &'s mut PgConnection, region: &'s Region) -> Self {
         Self { snapshot, region }
     }
-}
-
-#[derive(FromRow)]
-struct HourRow {
-    began_at: Instant,
-    up: i64,
-    degraded: i64,
-    down: i64,
-    latencies: Vec<u8>,
 }
 
 #[async_trait]
@@ -86,7 +76,7 @@ impl Reader for LogReader<'_> {
 
     async fn hours(&mut self, monitor: MonitorId, hours: &[Window]) -> Result<Vec<(Timestamp, HourSum)>, Fault> {
         let rows: Vec<HourRow> = sqlx::query_as(
-            "SELECT r.began_at, r.up, r.degraded, r.down, r.latencies
+            "SELECT unix_us(r.began_at) AS began_at, r.up, r.degraded, r.down, r.latencies
              FROM unnest($1::timestamptz[]) AS w (began_at)
              CROSS JOIN LATERAL (
                  SELECT *
@@ -101,13 +91,6 @@ impl Reader for LogReader<'_> {
         .bind(self.region.as_str())
         .fetch_all(&mut *self.snapshot)
         .await?;
-        let count = |count: i64| u64::try_from(count).unwrap_or(0);
-        let hour = |row: HourRow| {
-            let latencies = Histogram::from_bytes(&row.latencies);
-            let latencies = latencies.ok_or_else(|| Unreadable::new("Histogram", "a stored rollup"))?;
-            let (up, degraded, down) = (count(row.up), count(row.degraded), count(row.down));
-            Ok((row.began_at.0, HourSum { up, degraded, down, latencies }))
-        };
-        rows.into_iter().map(hour).collect()
+        Ok(rows.into_iter().map(TryFrom::try_from).collect::<Result<_, _>>()?)
     }
 }

@@ -75,7 +75,7 @@ impl Watched {
 
     /// The epoch that a slot belongs to.
     pub(super) fn epoch_of(&self, slot: Timestamp) -> &Epoch {
-        self.epochs().rev().find(|epoch| epoch.opening_slot <= slot).unwrap_or(&self.epoch)
+        Epoch::of(self.epochs(), slot).unwrap_or(&self.epoch)
     }
 
     /// The instant, or the first one after it that no check and no open work of this monitor has taken.
