@@ -128,26 +128,16 @@ fn slots_within(gap: &Gap, epochs: &[Epoch], window: Window) -> u64 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use uuid::Uuid;
 
     use super::*;
-    use crate::check::Region;
-    use crate::id::MonitorId;
     use crate::schedule::{Schedule, SlotRun};
-
+    use crate::testkit::fixture;
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_secs(seconds)
     }
 
     fn facts() -> AuditFacts {
-        let epoch = Epoch {
-            monitor: MonitorId::new(Uuid::nil()),
-            region: Region::default(),
-            began_at: at(0),
-            ended_at: None,
-            opening_slot: at(0),
-            schedule: Schedule::from_millis(60_000, 0),
-        };
+        let epoch = fixture::epoch(at(0), None, Schedule::from_millis(60_000, 0));
         AuditFacts { epochs: vec![epoch], next_due_at: Some(at(600)), ..AuditFacts::default() }
     }
 

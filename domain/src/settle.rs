@@ -194,14 +194,7 @@ mod tests {
 
     #[test]
     fn a_manual_check_keeps_clear_of_the_grid_and_of_the_next_slot() {
-        let epoch = Epoch {
-            monitor: MonitorId::new(Uuid::nil()),
-            region: Region::default(),
-            began_at: T0,
-            ended_at: None,
-            opening_slot: T0,
-            schedule: Schedule::from_millis(1_000, 0),
-        };
+        let epoch = fixture::epoch(T0, None, Schedule::from_millis(1_000, 0));
         let slot = epoch.schedule.at_or_after(T0);
         let first = |at, next| instants_between_slots(&epoch, next, at).take(2).collect::<Vec<_>>();
         assert_eq!(first(slot, None), [slot.next(), slot.next().next()]);

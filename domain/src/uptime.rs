@@ -191,13 +191,10 @@ fn blind_windows(facts: &TimeFacts, now: Timestamp) -> Vec<Window> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use uuid::Uuid;
 
     use super::*;
-    use crate::check::Region;
-    use crate::id::MonitorId;
     use crate::schedule::{Schedule, SlotRun};
-
+    use crate::testkit::fixture;
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_secs(seconds)
     }
@@ -211,14 +208,7 @@ mod tests {
     }
 
     fn epoch(from: i64, to: Option<i64>) -> Epoch {
-        Epoch {
-            monitor: MonitorId::new(Uuid::nil()),
-            region: Region::default(),
-            began_at: at(from),
-            ended_at: to.map(at),
-            opening_slot: at(from),
-            schedule: Schedule::from_millis(60_000, 0),
-        }
+        fixture::epoch(at(from), to.map(at), Schedule::from_millis(60_000, 0))
     }
 
     fn gap(first: i64, last: i64, outcome: GapOutcome) -> Gap {

@@ -84,10 +84,8 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use uuid::Uuid;
-    use watchkeeper_domain::check::Region;
-    use watchkeeper_domain::id::MonitorId;
     use watchkeeper_domain::schedule::Schedule;
+    use watchkeeper_domain::testkit::fixture;
 
     use super::*;
 
@@ -96,14 +94,7 @@ mod tests {
     }
 
     fn epoch(from: i64, to: Option<i64>) -> Epoch {
-        Epoch {
-            monitor: MonitorId::new(Uuid::nil()),
-            region: Region::default(),
-            began_at: at(from),
-            ended_at: to.map(at),
-            opening_slot: at(from),
-            schedule: Schedule::from_millis(60_000, 0),
-        }
+        fixture::epoch(at(from), to.map(at), Schedule::from_millis(60_000, 0))
     }
 
     proptest! {

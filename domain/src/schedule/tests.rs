@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::testkit::fixture;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_secs(seconds)
@@ -58,14 +59,7 @@ fn an_opening_slot_is_followed_by_the_grid_from_half_an_interval_on() {
 
 #[test]
 fn a_change_is_dated_after_the_beginning_the_end_and_all_that_is_recorded() {
-    let open = Epoch {
-        monitor: MonitorId::new(Uuid::nil()),
-        region: Region::default(),
-        began_at: at(100),
-        ended_at: None,
-        opening_slot: at(100),
-        schedule: Schedule::from_millis(60_000, 0),
-    };
+    let open = fixture::epoch(at(100), None, Schedule::from_millis(60_000, 0));
     assert_eq!(open.instant_of_change(at(500), [at(400), at(480)]), at(500));
     assert_eq!(open.instant_of_change(at(90), []), at(100).next());
     assert_eq!(open.instant_of_change(at(300), [at(300), at(240)]), at(300).next());
@@ -93,14 +87,7 @@ prop_compose! {
         life in proptest::option::of(0_i64..400_000_000_000),
     ) -> Epoch {
         let opening_slot = Timestamp::from_micros(opening);
-        Epoch {
-            monitor: MonitorId::new(Uuid::nil()),
-            region: Region::default(),
-            began_at: opening_slot,
-            ended_at: life.map(|life| Timestamp::from_micros(opening + life)),
-            opening_slot,
-            schedule,
-        }
+        fixture::epoch(opening_slot, life.map(|life| Timestamp::from_micros(opening + life)), schedule)
     }
 }
 

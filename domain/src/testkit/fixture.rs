@@ -7,11 +7,12 @@ use uuid::Uuid;
 
 use crate::account::{Email, PasswordHash, User};
 use crate::address::AddressGuard;
-use crate::check::{Check, Claim, Outcome, Settled};
+use crate::check::{Check, Claim, Outcome, Region, Settled};
 use crate::id::{ChannelId, MonitorId, SessionId, UserId, WorkspaceId};
 use crate::monitor::{Expectation, HttpMethod, HttpTarget, Interval, Monitor, MonitorName, Settings, Target, Timeout};
 use crate::port::NewAccount;
 use crate::report::{Ending, Evidence, Reason, ReasonKind, Report, Timings};
+use crate::schedule::{Epoch, Schedule};
 use crate::session::{NewSession, REFRESH_TOKEN_LIFETIME, RefreshTokenHash};
 use crate::status::Confirmation;
 use crate::time::Timestamp;
@@ -85,6 +86,12 @@ pub fn settings(interval_secs: u32) -> Settings {
 /// A monitor that is made at an instant.
 pub fn monitor(id: MonitorId, workspace: WorkspaceId, interval_secs: u32, created_at: Timestamp) -> Monitor {
     Monitor { id, workspace, settings: settings(interval_secs), is_active: true, created_at, version: 1 }
+}
+
+/// An epoch of some monitor, from the default region, that began with its opening slot.
+pub fn epoch(opening_slot: Timestamp, ended_at: Option<Timestamp>, schedule: Schedule) -> Epoch {
+    let (monitor, region) = (MonitorId::new(Uuid::nil()), Region::default());
+    Epoch { monitor, region, began_at: opening_slot, ended_at, opening_slot, schedule }
 }
 
 /// A finished probe of a claim, begun at its slot.
