@@ -2,19 +2,22 @@
 //!
 //! A monitor's rows lie scattered among those of all others. But what the log can hold of it is known: slots lie on the
 //! grids of its epochs, less its gaps, and are looked up by their whole key; what is not up or not scheduled is found
-//! through a small index. A [`Reader`] puts such questions to one snapshot of a store, of many monitors at once and with
+//! through a small index. What is older than whole checks are kept is read from packed days. A [`Reader`] puts such questions to one snapshot of a store, of many monitors at once and with
 //! a bound on each; here is which questions are put, and when it has been enough.
 
+pub(crate) mod closing;
 mod history;
+mod packed;
 mod survey;
 mod walk;
 
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use watchkeeper_domain::check::{Check, OpenSlot, Origin};
+use watchkeeper_domain::check::{Check, OpenSlot, Origin, Region};
 use watchkeeper_domain::id::MonitorId;
-use watchkeeper_domain::rollup::HourSum;
+use watchkeeper_domain::pack::Pack;
+use watchkeeper_domain::rollup::Tally;
 use watchkeeper_domain::schedule::Epoch;
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::{Gap, StatusSpan, TimeFacts};
@@ -24,7 +27,7 @@ pub(crate) use history::{page, recent, time_facts};
 pub(crate) use survey::{audit, latencies};
 pub(crate) use walk::{Stretch, Walk};
 
-use crate::row::{Code, Fault, FigureRow, duration};
+use crate::row::{Code, DayRow, Fault, FigureRow, duration};
 
 /// How many epochs, and gaps, of one monitor are held at once.
 const MAX_FACTS: usize = 500;
@@ -32,6 +35,9 @@ const MAX_FACTS: usize = 500;
 /// Questions to one snapshot of a store about what happened, seen from one region.
 #[async_trait]
 pub(crate) trait Reader: Send {
+    /// The region that it sees from.
+    fn region(&self) -> &Region;
+
     /// What is known of each monitor in its window, at most `most` epochs and gaps of each, the newest; those that are not
     /// there are left out. No monitor is asked for twice.
     async fn facts(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<HashMap<MonitorId, Facts>, Fault>;
@@ -60,11 +66,44 @@ pub(crate) trait Reader: Send {
     /// The slots of monitors that are claimed and not yet recorded, the oldest first.
     async fn open_slots(&mut self, monitors: &[MonitorId]) -> Result<HashMap<MonitorId, Vec<OpenSlot>>, Fault>;
 
-    /// Up to where hours are rolled up.
-    async fn rolled_to(&mut self) -> Result<Option<Timestamp>, Fault>;
+    /// How far history has been derived.
+    async fn progress(&mut self) -> Result<Progress, Fault>;
 
-    /// What was rolled up of these hours of a monitor; an hour without checks may be left out.
-    async fn hours(&mut self, monitor: MonitorId, hours: &[Window]) -> Result<Vec<(Timestamp, HourSum)>, Fault>;
+    /// What was rolled up of these hours of a monitor, if they are not folded; an hour without checks may be left out.
+    async fn hours(&mut self, monitor: MonitorId, hours: &[Window]) -> Result<Vec<(Timestamp, Tally)>, Fault>;
+
+    /// The folded days of a monitor that began in a window; days without checks are left out.
+    async fn days(&mut self, monitor: MonitorId, window: Window) -> Result<Vec<DayRow>, Fault>;
+
+    /// The packed days of monitors that began in windows, the newest `most` in each window, the newest first.
+    async fn packs(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<Vec<PackedDay>, Fault>;
+}
+
+/// How far history has been derived.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    /// Hours that began before it are rolled up.
+    pub(crate) hours_to: Option<Timestamp>,
+    /// Days that began before it are folded.
+    pub(crate) days_to: Option<Timestamp>,
+    /// Checks from here on are kept whole; those before it are packed.
+    pub(crate) raw_from: Option<Timestamp>,
+}
+
+impl Progress {
+    /// The part of a window that is read from the log of whole checks, and the part that is packed.
+    fn split(&self, window: Window) -> (Window, Window) {
+        let raw_from = self.raw_from.unwrap_or(Timestamp::from_micros(i64::MIN));
+        (window.not_before(raw_from), window.before(raw_from))
+    }
+}
+
+/// The packed checks of a day of one monitor.
+#[derive(Clone, Debug)]
+pub(crate) struct PackedDay {
+    pub(crate) monitor: MonitorId,
+    pub(crate) began_at: Timestamp,
+    pub(crate) pack: Pack,
 }
 
 /// What is known of one monitor in a window beside its log.
@@ -109,6 +148,13 @@ pub(crate) struct Figure {
     origin: Origin,
     verdict: Verdict,
     latency: std::time::Duration,
+}
+
+impl From<&Check> for Figure {
+    fn from(check: &Check) -> Self {
+        let Check { slot, origin, verdict, latency, .. } = *check;
+        Self { slot, origin, verdict, latency }
+    }
 }
 
 impl TryFrom<FigureRow> for Figure {

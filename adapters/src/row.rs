@@ -9,14 +9,16 @@ mod fault;
 mod log;
 mod monitor;
 mod notice;
+mod pack;
 mod user;
 
 pub(crate) use code::{Code, NoticeState};
 pub(crate) use evidence::EvidenceJson;
 pub(crate) use fault::{Fault, Unreadable};
-pub(crate) use log::{CheckRow, EpochRow, FigureRow, GapRow, HourRow, OpenRow, SpanRow, open_slots, schedule};
+pub(crate) use log::{CheckRow, DayRow, EpochRow, FigureRow, GapRow, HourRow, OpenRow, SpanRow, open_slots, schedule};
 pub(crate) use monitor::{MonitorRow, SettingsRow, StateRow};
 pub(crate) use notice::{ChannelRow, DeliveryRow, IncidentRow, NoticeRow, outcome_columns};
+pub(crate) use pack::PackRow;
 pub(crate) use user::UserRow;
 
 use std::time::Duration;

@@ -9,6 +9,7 @@
 
 mod check;
 mod claim;
+mod fold;
 #[cfg(test)]
 mod full;
 mod gap;
@@ -22,8 +23,10 @@ mod notice;
 mod open;
 #[cfg(test)]
 mod plan;
+mod progress;
 mod purge;
 mod record;
+mod retire;
 mod rollup;
 mod session;
 mod upkeep;

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::varint::{pull, push};
+
 /// How many bits of a value beyond its leading one are told apart.
 const PRECISION_BITS: u32 = 4;
 const SUB_BUCKETS: u64 = 1 << PRECISION_BITS;
@@ -132,27 +134,6 @@ fn middle(index: u16) -> u64 {
         None => sub,
         Some(shift) => ((SUB_BUCKETS + sub) << shift) + ((1 << shift) >> 1),
     }
-}
-
-fn push(bytes: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-}
-
-fn pull(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, tail) = rest.split_first()?;
-        *rest = tail;
-        value |= u64::from(byte & 0x7f).checked_shl(shift)?;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

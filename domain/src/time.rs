@@ -108,6 +108,11 @@ impl Window {
         self.clip(Self { from: self.from.min(end), to: end })
     }
 
+    /// The part of this window that does not lie before an instant.
+    pub fn not_before(&self, start: Timestamp) -> Self {
+        Self { from: self.from.max(start).min(self.to), to: self.to }
+    }
+
     /// The part of this window that lies in the other as well; empty (at the nearer edge) where they are apart.
     pub fn clip(&self, other: Self) -> Self {
         let from = self.from.max(other.from).min(self.to.max(other.from));
@@ -134,6 +139,15 @@ mod tests {
         let before = |end| window(0, 10).before(Timestamp::from_secs(end));
         assert_eq!([before(4), before(10), before(20)], [window(0, 4), window(0, 10), window(0, 10)]);
         assert!(before(0).is_empty() && before(-5).is_empty());
+    }
+
+    #[test]
+    fn a_window_is_cut_in_two_by_any_instant() {
+        for (at, before, after) in [(5, (10, 10), (10, 20)), (15, (10, 15), (15, 20)), (25, (10, 20), (20, 20))] {
+            let (whole, at) = (window(10, 20), Timestamp::from_secs(at));
+            assert_eq!(whole.before(at), window(before.0, before.1));
+            assert_eq!(whole.not_before(at), window(after.0, after.1));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Pages of checks, the newest checks, and how time was spent.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use watchkeeper_domain::check::{Check, Origin};
 use watchkeeper_domain::id::MonitorId;
@@ -9,13 +9,13 @@ use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::TimeFacts;
 use watchkeeper_domain::verdict::Verdict;
 
-use super::{MAX_FACTS, Reader, Stretch, Walk};
+use super::{Facts, MAX_FACTS, Reader, Stretch, Walk, packed};
 use crate::row::Fault;
 
 /// The most checks of one page.
 const MAX_PAGE: usize = 1_000;
 /// How many stretches of slots one question looks into before it answers with what it has.
-const MAX_STRETCHES: usize = 8;
+pub(super) const MAX_STRETCHES: usize = 8;
 /// How many checks that are not healthy scheduled ones are read at least to find those of one verdict among them.
 const NOTABLE_AT_ONCE: usize = 100;
 /// How many slots of a monitor are looked up beyond what is wanted at first, since the newest is often under way.
@@ -25,16 +25,40 @@ const UNDER_WAY: usize = 1;
 const FEW_FACTS: usize = 4;
 const MORE_FACTS: usize = 4;
 
-/// A page of the log: stretches of slots are looked into until it is full, the window is through, or it has been enough.
+/// A page of the log: first of what is kept whole, then of what is packed.
+pub(crate) async fn page(reader: &mut impl Reader, query: &CheckQuery) -> Result<CheckPage, Fault> {
+    let (raw, packed) = reader.progress().await?.split(query.window);
+    let limit = usize::try_from(query.limit).unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
+    let known = reader.facts(&[(query.monitor, raw)], MAX_FACTS).await?;
+    let Some(known) = known.get(&query.monitor) else { return Ok(CheckPage::default()) };
+    let mut page = raw_page(reader, query, known, raw, limit).await?;
+    if page.more_before.is_none() && !packed.is_empty() {
+        let room = limit.saturating_sub(page.checks.len());
+        if room == 0 {
+            page.more_before = Some(packed.to());
+        } else {
+            let older = packed::page(reader, query, packed, room).await?;
+            page.checks.extend(older.checks);
+            page.more_before = older.more_before;
+        }
+    }
+    Ok(page)
+}
+
+/// A page of the log of whole checks: stretches of slots are looked into until it is full, the window is through, or it has
+/// been enough.
 ///
 /// Where one verdict is asked for, checks of others are read and left out here, so that what is read stays bounded however
 /// rare it is.
-pub(crate) async fn page(reader: &mut impl Reader, query: &CheckQuery) -> Result<CheckPage, Fault> {
-    let CheckQuery { monitor, window, verdict, limit, .. } = query;
-    let limit = usize::try_from(*limit).unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
-    let known = reader.facts(&[(*monitor, *window)], MAX_FACTS).await?;
-    let Some(known) = known.get(monitor) else { return Ok(CheckPage::default()) };
-    let (whole, before) = known.whole_part(*window, MAX_FACTS);
+async fn raw_page(
+    reader: &mut impl Reader,
+    query: &CheckQuery,
+    known: &Facts,
+    window: Window,
+    limit: usize,
+) -> Result<CheckPage, Fault> {
+    let CheckQuery { monitor, verdict, .. } = query;
+    let (whole, before) = known.whole_part(window, MAX_FACTS);
     let walk_through = |window: Window| match verdict {
         None | Some(Verdict::Up) => known.walk(window),
         Some(_) => Walk::new(Vec::new(), [], window, None),
@@ -89,15 +113,18 @@ pub(crate) async fn recent(
 ) -> Result<Vec<Vec<Check>>, Fault> {
     let limit = usize::try_from(limit).unwrap_or(MAX_PAGE).min(MAX_PAGE);
     let Some(life) = Window::new(Timestamp::EPOCH, now.next()) else { return Ok(vec![Vec::new(); monitors.len()]) };
+    let (life, packed) = reader.progress().await?.split(life);
     let search = |monitor: &MonitorId| (*monitor, Search { rest: life, walk: None });
     let mut searches: BTreeMap<MonitorId, Search> = monitors.iter().map(search).collect();
     let mut found: HashMap<MonitorId, Vec<Check>> = HashMap::with_capacity(monitors.len());
+    let mut known = BTreeSet::new();
     let mut most = FEW_FACTS;
     for _ in 0..MAX_STRETCHES {
         if searches.is_empty() {
             break;
         }
         begin_walks(reader, &mut searches, most).await?;
+        known.extend(searches.keys().copied());
         most = most.saturating_mul(MORE_FACTS).min(MAX_FACTS);
         let next = |(monitor, search): (&MonitorId, &mut Search)| {
             Some((*monitor, search.walk.as_mut()?.0.next(limit + UNDER_WAY)))
@@ -116,6 +143,11 @@ pub(crate) async fn recent(
                 *search = Search { rest: before, walk: None };
             }
         }
+    }
+    let room = |monitor: &MonitorId| limit.saturating_sub(found.get(monitor).map_or(0, Vec::len));
+    let short = known.into_iter().map(|monitor| (monitor, room(&monitor))).filter(|(_, room)| *room > 0);
+    for check in packed::newest(reader, short.collect(), packed).await? {
+        found.entry(check.monitor).or_default().push(check);
     }
     let newest = |monitor: &MonitorId| {
         let mut checks = found.get(monitor).cloned().unwrap_or_default();

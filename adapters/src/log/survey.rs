@@ -1,15 +1,16 @@
-//! Surveying the log of one monitor over a long window: whole hours that are rolled up are read from there, everything
-//! else by look-ups in bounded chunks.
+//! Surveying the log of one monitor over a long window: whole days and hours that are rolled up are read from there,
+//! everything else from packed days, or by look-ups in bounded chunks.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use watchkeeper_domain::audit::{AuditFacts, SlotAccount, account};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::port::LatencyBucket;
-use watchkeeper_domain::rollup::{HourSum, LatencyStretches, whole_hours};
+use watchkeeper_domain::rollup::{DAY, LatencyStretches, Tally, day_of, whole_hours};
 use watchkeeper_domain::time::{Timestamp, Window};
 
-use super::{Figure, MAX_FACTS, Reader};
+use super::{Figure, MAX_FACTS, Progress, Reader, packed};
 use crate::row::Fault;
 
 /// How many slots are looked up at once.
@@ -19,7 +20,8 @@ const HOURS_AT_ONCE: usize = 500;
 
 /// What a survey finds.
 enum Finding {
-    Hour(Timestamp, HourSum),
+    /// An hour or a day, whole, and where it begins.
+    Whole(Timestamp, Tally),
     Check(Figure),
 }
 
@@ -42,17 +44,13 @@ pub(crate) async fn audit(
         rest = before;
     }
     let Some(settled) = settled else { return Ok(sum) };
-    let mut checked = HourSum::default();
+    let mut checked = Tally::default();
     let see = |finding| match finding {
-        Finding::Hour(_, hour) => {
-            checked.up += hour.up;
-            checked.degraded += hour.degraded;
-            checked.down += hour.down;
-        }
+        Finding::Whole(_, tally) => checked.merge(&tally),
         Finding::Check(check) => checked.add(check.origin, check.verdict, check.latency),
     };
     survey(reader, monitor, settled, |_| true, see).await?;
-    let HourSum { up, degraded, down, .. } = checked;
+    let Tally { up, degraded, down, .. } = checked;
     sum.add(&account(&AuditFacts { up, degraded, down, ..AuditFacts::default() }, settled, now));
     Ok(sum)
 }
@@ -67,15 +65,15 @@ pub(crate) async fn latencies(
     let empty = LatencyStretches::new(window, step);
     let mut stretches = empty.clone();
     let see = |finding| match finding {
-        Finding::Hour(began_at, hour) => stretches.add_hour(began_at, &hour.latencies),
+        Finding::Whole(began_at, tally) => stretches.add_whole(began_at, &tally.latencies),
         Finding::Check(check) => stretches.add(check.slot, check.verdict, check.latency),
     };
-    survey(reader, monitor, window, |hour| empty.hold_whole(hour), see).await?;
+    survey(reader, monitor, window, |part| empty.hold_whole(part), see).await?;
     Ok(stretches.into_stretches().map(|(at, latencies)| LatencyBucket { at, latencies }).collect())
 }
 
-/// Shows everything that the log holds of a monitor in a window, each check once: whole hours that may be taken rolled
-/// up, and the other checks one by one, in no order.
+/// Shows everything that is known of a monitor's checks in a window, each check once: whole days and hours that may be taken
+/// rolled up, and the other checks one by one, in no order.
 async fn survey(
     reader: &mut impl Reader,
     monitor: MonitorId,
@@ -83,29 +81,26 @@ async fn survey(
     may_take: impl Fn(Window) -> bool,
     mut see: impl FnMut(Finding),
 ) -> Result<(), Fault> {
-    let mut rest = Some(window);
-    let mut hours: Option<Vec<Window>> = None;
+    let progress = reader.progress().await?;
+    let (raw, packed) = progress.split(window);
+    let (mut rest, mut taken) = (Some(raw), None);
     while let Some(part) = rest {
         let Some(facts) = reader.facts(&[(monitor, part)], MAX_FACTS).await?.remove(&monitor) else { return Ok(()) };
-        let hours = match &hours {
-            Some(hours) => hours,
+        let taken = match &taken {
+            Some(taken) => taken,
             None => {
-                let rolled_to = reader.rolled_to().await?.unwrap_or(window.from());
-                let taken: Vec<Window> = whole_hours(window, rolled_to).filter(|hour| may_take(*hour)).collect();
-                for piece in taken.chunks(HOURS_AT_ONCE) {
-                    for (began_at, hour) in reader.hours(monitor, piece).await? {
-                        see(Finding::Hour(began_at, hour));
-                    }
-                }
-                hours.insert(taken)
+                let sums = sums(reader, monitor, window, &progress, &may_take, &mut see).await?;
+                let windows = outside(packed, &sums);
+                packed::figures(reader, monitor, &windows, |figure| see(Finding::Check(figure))).await?;
+                taken.insert(sums)
             }
         };
         let (whole, before) = facts.whole_part(part, MAX_FACTS);
-        let last = |hour: &Window| hour.to().minus(Duration::from_micros(1));
-        let mut walk = facts.walk_past(whole, hours.iter().map(|hour| (hour.from(), last(hour))));
+        let last = |part: &Window| part.to().minus(Duration::from_micros(1));
+        let mut walk = facts.walk_past(whole, taken.iter().map(|part| (part.from(), last(part))));
         loop {
             let stretch = walk.next(CHUNK);
-            let windows = outside(stretch.window, hours);
+            let windows = outside(stretch.window, taken);
             for figure in reader.figures(monitor, &stretch.slots, &windows).await? {
                 see(Finding::Check(figure));
             }
@@ -118,14 +113,78 @@ async fn survey(
     Ok(())
 }
 
-/// The parts of a window that lie in none of the hours, which are in order.
-fn outside(window: Window, hours: &[Window]) -> Vec<Window> {
-    let first = hours.partition_point(|hour| hour.to() <= window.from());
+/// Shows the whole days and hours of a window that are rolled up and may be taken, and answers the parts of the window that
+/// they cover, in order.
+async fn sums(
+    reader: &mut impl Reader,
+    monitor: MonitorId,
+    window: Window,
+    progress: &Progress,
+    may_take: impl Fn(Window) -> bool,
+    see: &mut impl FnMut(Finding),
+) -> Result<Vec<Window>, Fault> {
+    let days_to = progress.days_to.unwrap_or(window.from());
+    let folded = window.before(days_to);
+    let mut covered = days(reader, monitor, folded, &may_take, see).await?;
+    let hours_to = progress.hours_to.unwrap_or(window.from());
+    let hours: Vec<Window> = whole_hours(window.not_before(days_to), hours_to).filter(|hour| may_take(*hour)).collect();
+    for piece in hours.chunks(HOURS_AT_ONCE) {
+        for (began_at, tally) in reader.hours(monitor, piece).await? {
+            see(Finding::Whole(began_at, tally));
+        }
+    }
+    covered.extend(hours);
+    Ok(covered)
+}
+
+/// The same of a window in which all days are folded.
+async fn days(
+    reader: &mut impl Reader,
+    monitor: MonitorId,
+    window: Window,
+    may_take: impl Fn(Window) -> bool,
+    see: &mut impl FnMut(Finding),
+) -> Result<Vec<Window>, Fault> {
+    let mut covered = Vec::new();
+    if window.is_empty() {
+        return Ok(covered);
+    }
+    let (first, mut rows) = (day_of(window.from()), BTreeMap::new());
+    for row in reader.days(monitor, Window::new(first, window.to()).unwrap_or(window)).await? {
+        rows.insert(row.began_at, row);
+    }
+    for began_at in packed::days_in(window) {
+        let day = Window::last(DAY, began_at.plus(DAY));
+        match rows.remove(&began_at.as_micros()) {
+            // Where nothing is left of a day, no part of it holds anything.
+            None => covered.push(window.clip(day)),
+            Some(row) if window.clip(day) == day && may_take(day) => {
+                see(Finding::Whole(began_at, row.total()?));
+                covered.push(day);
+            }
+            Some(row) => {
+                let day_tally = row.day()?;
+                let tallies: BTreeMap<Timestamp, &Tally> = day_tally.hours(began_at).collect();
+                for hour in whole_hours(window.clip(day), day.to()).filter(|hour| may_take(*hour)) {
+                    if let Some(tally) = tallies.get(&hour.from()) {
+                        see(Finding::Whole(hour.from(), (*tally).clone()));
+                    }
+                    covered.push(hour);
+                }
+            }
+        }
+    }
+    Ok(covered)
+}
+
+/// The parts of a window that lie in none of some others, which are apart and in order.
+fn outside(window: Window, others: &[Window]) -> Vec<Window> {
+    let first = others.partition_point(|other| other.to() <= window.from());
     let mut parts = Vec::new();
     let mut from = window.from();
-    for hour in hours.iter().skip(first).take_while(|hour| hour.from() < window.to()) {
-        parts.extend(Window::new(from, hour.from()));
-        from = hour.to();
+    for other in others.iter().skip(first).take_while(|other| other.from() < window.to()) {
+        parts.extend(Window::new(from, other.from()));
+        from = other.to();
     }
     parts.extend(Window::new(from, window.to()));
     parts.retain(|part| !part.is_empty());

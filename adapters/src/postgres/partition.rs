@@ -1,54 +1,53 @@
-//! Partitions of the log: one for each week, made ahead.
+//! Partitions of the log: one for each day of UTC, made ahead and dropped by age.
 //!
-//! A week is a compromise: a point look-up looks into few partitions however many monitors there are, and age leaves in
-//! steps that are small against the months for which people keep a log.
+//! Checks are kept whole for days or weeks, so that they are few; a point look-up goes into one of them, since it names
+//! the time. A range that was made in another width by an earlier version counts as what it covers.
 
 use std::collections::BTreeSet;
 
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection};
+use watchkeeper_domain::rollup::{DAY, day_of};
 use watchkeeper_domain::time::Timestamp;
 
+use super::instant::Instant;
 use super::{Work, take_turns};
 use crate::row::Fault;
 
-/// How long a partition is; they lie on a grid from the Unix epoch.
-const PARTITION_MICROS: i64 = 7 * 24 * 3_600 * 1_000_000;
 /// How many are made beside the one of the present: before it for results that come late, after it as a reserve.
-const BEHIND: i64 = 1;
-const AHEAD: i64 = 4;
+const BEHIND: u32 = 1;
+const AHEAD: u32 = 7;
 /// What is partitioned.
-const TABLES: [&str; 2] = ["checks", "check_evidence"];
+const TABLES: [&str; 3] = ["checks", "check_evidence", "hour_rollups"];
 
-/// Into how many weeks one batch may make room for itself: the results of one batch are claimed within minutes, so that
-/// a few weeks hold even what a node brings that was cut off.
-const WEEKS_OF_A_BATCH: usize = 4;
+/// For how many days one batch may make room: the results of one batch are claimed within minutes, so that a few days hold
+/// even what a node brings that was cut off.
+const DAYS_OF_A_BATCH: usize = 10;
+
+/// How long dropping a partition may hold up those who read and write, who queue up behind it.
+const DROPPING_WAITS: &str = "SET LOCAL lock_timeout = '500ms'";
 
 /// Makes the partitions around an instant that are not there yet.
 pub(super) async fn prepare(connection: &mut PgConnection, now: Timestamp) -> Result<(), Fault> {
-    let present = week_of(now);
-    make(connection, present - BEHIND..=present + AHEAD).await
+    let first = day_of(now).minus(DAY * BEHIND);
+    make(connection, (0..=BEHIND + AHEAD).map(|number| first.plus(DAY * number))).await
 }
 
-/// Makes the partitions for slots that found none; `false` where they lie too far apart, and nothing is made.
+/// Makes the partitions for instants that found none; `false` where they lie too far apart, and nothing is made.
 pub(super) async fn prepare_for(
     connection: &mut PgConnection,
-    slots: impl Iterator<Item = Timestamp>,
+    instants: impl Iterator<Item = Timestamp>,
 ) -> Result<bool, Fault> {
-    let weeks: BTreeSet<i64> = slots.map(week_of).collect();
-    let are_few = weeks.len() <= WEEKS_OF_A_BATCH;
+    let days: BTreeSet<Timestamp> = instants.map(day_of).collect();
+    let are_few = days.len() <= DAYS_OF_A_BATCH;
     if are_few {
-        make(connection, weeks).await?;
+        make(connection, days).await?;
     }
     Ok(are_few)
 }
 
-fn week_of(at: Timestamp) -> i64 {
-    at.as_micros().div_euclid(PARTITION_MICROS)
-}
-
-async fn make(connection: &mut PgConnection, weeks: impl IntoIterator<Item = i64>) -> Result<(), Fault> {
+async fn make(connection: &mut PgConnection, days: impl IntoIterator<Item = Timestamp>) -> Result<(), Fault> {
     let wanted: Vec<Partition> =
-        weeks.into_iter().flat_map(|number| TABLES.map(|table| Partition { table, number })).collect();
+        days.into_iter().flat_map(|day| TABLES.map(|table| Partition { table, day })).collect();
     if missing(connection, &wanted).await?.is_empty() {
         return Ok(());
     }
@@ -63,46 +62,72 @@ async fn make(connection: &mut PgConnection, weeks: impl IntoIterator<Item = i64
 #[derive(Clone, Copy)]
 struct Partition {
     table: &'static str,
-    number: i64,
+    day: Timestamp,
 }
 
 impl Partition {
-    /// Its name: the table's, and the second of Unix time at which it begins.
-    fn name(self) -> String {
-        format!("{}_{}", self.table, self.begins() / 1_000_000)
-    }
-
-    fn begins(self) -> i64 {
-        self.number * PARTITION_MICROS
-    }
-
     /// Makes a table like the partitioned one and attaches it: other than making it a partition at once, this holds up
-    /// nobody who reads or writes meanwhile.
+    /// nobody who reads or writes meanwhile. Its name is the table's, and the second of Unix time at which it begins.
     async fn make(self, connection: &mut PgConnection) -> Result<(), Fault> {
-        let (table, name) = (self.table, self.name());
-        let seconds = |micros: i64| micros / 1_000_000;
-        let (from, to) = (seconds(self.begins()), seconds(self.begins() + PARTITION_MICROS));
+        let seconds = |at: Timestamp| at.as_micros() / 1_000_000;
+        let (table, from, to) = (self.table, seconds(self.day), seconds(self.day.plus(DAY)));
         let statement = format!(
-            "CREATE TABLE {name} (LIKE {table} INCLUDING ALL);
-             ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM (to_timestamp({from})) TO (to_timestamp({to}))"
+            "CREATE TABLE {table}_{from} (LIKE {table} INCLUDING ALL);
+             ALTER TABLE {table} ATTACH PARTITION {table}_{from}
+                 FOR VALUES FROM (to_timestamp({from})) TO (to_timestamp({to}))"
         );
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await?;
         Ok(())
     }
 }
 
-async fn missing(connection: &mut PgConnection, wanted: &[Partition]) -> Result<Vec<Partition>, Fault> {
-    let names: Vec<String> = wanted.iter().map(|partition| partition.name()).collect();
-    // The catalogue is read as a table: what answers by name alone may remember that a name was not there a moment ago.
-    let there: Vec<bool> = sqlx::query_scalar(
-        "SELECT EXISTS (
-             SELECT FROM pg_class WHERE relname = w.name AND relnamespace = current_schema()::regnamespace
-         )
-         FROM unnest($1::text[]) WITH ORDINALITY AS w (name, n)
-         ORDER BY w.n",
+/// A partition that is there, and its bounds.
+#[derive(FromRow)]
+struct ThereRow {
+    parent: String,
+    name: String,
+    begins: Instant,
+    ends: Instant,
+}
+
+/// The partitions that are there. The catalogue is read as a table: what answers by name alone may remember that a name was
+/// not there a moment ago.
+async fn there(connection: &mut PgConnection) -> Result<Vec<ThereRow>, Fault> {
+    let rows = sqlx::query_as(
+        r"SELECT parent.relname::text AS parent, child.relname::text AS name, bounds[1]::timestamptz AS begins,
+                 bounds[2]::timestamptz AS ends
+          FROM pg_inherits
+          JOIN pg_class AS parent ON parent.oid = inhparent
+          JOIN pg_class AS child ON child.oid = inhrelid
+          CROSS JOIN LATERAL regexp_match(pg_get_expr(child.relpartbound, child.oid), 'FROM \(''(.+)''\) TO \(''(.+)''\)')
+               AS bounds
+          WHERE parent.relnamespace = current_schema()::regnamespace
+            AND parent.relkind = 'p' AND parent.relname = ANY ($1) AND bounds IS NOT NULL
+          ORDER BY begins",
     )
-    .bind(names)
+    .bind(TABLES.map(str::to_owned).to_vec())
     .fetch_all(connection)
     .await?;
-    Ok(wanted.iter().zip(there).filter(|(_, is_there)| !is_there).map(|(partition, _)| *partition).collect())
+    Ok(rows)
+}
+
+async fn missing(connection: &mut PgConnection, wanted: &[Partition]) -> Result<Vec<Partition>, Fault> {
+    let there = there(connection).await?;
+    let is_covered = |wanted: &&Partition| {
+        let overlaps = |row: &ThereRow| row.begins.0 < wanted.day.plus(DAY) && wanted.day < row.ends.0;
+        there.iter().any(|row| row.parent == wanted.table && overlaps(row))
+    };
+    Ok(wanted.iter().filter(|wanted| !is_covered(wanted)).copied().collect())
+}
+
+/// Drops the partitions that end by an instant; where one is in use for long, this fails, and is to be tried again later.
+pub(super) async fn drop_before(connection: &mut PgConnection, instant: Timestamp) -> Result<(), Fault> {
+    let old: Vec<String> =
+        there(connection).await?.into_iter().filter(|row| row.ends.0 <= instant).map(|row| row.name).collect();
+    if old.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(DROPPING_WAITS).execute(&mut *connection).await?;
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP TABLE {}", old.join(", ")))).execute(connection).await?;
+    Ok(())
 }

@@ -7,9 +7,9 @@ use watchkeeper_domain::port::Purged;
 use watchkeeper_domain::session::forgotten_before;
 use watchkeeper_domain::time::{Timestamp, Window};
 
-use super::bigint;
 use super::instant::Instant;
 use super::standing::region;
+use super::{bigint, progress};
 use crate::log::Walk;
 use crate::row::{EpochRow, Fault};
 
@@ -57,6 +57,10 @@ async fn purge_monitor(connection: &mut PgConnection, limit: i64) -> Result<(u64
     let mut step = Step { limit, work: 0, rows: 0 };
     purge_log(connection, monitor, &mut step).await?;
     for statement in [
+        "DELETE FROM packed_checks
+         WHERE ctid = ANY (ARRAY (SELECT ctid FROM packed_checks WHERE monitor_id = $1 LIMIT $2))",
+        "DELETE FROM day_rollups
+         WHERE ctid = ANY (ARRAY (SELECT ctid FROM day_rollups WHERE monitor_id = $1 LIMIT $2))",
         "DELETE FROM slot_gaps WHERE ctid = ANY (ARRAY (SELECT ctid FROM slot_gaps WHERE monitor_id = $1 LIMIT $2))",
         "DELETE FROM status_spans
          WHERE ctid = ANY (ARRAY (SELECT ctid FROM status_spans WHERE monitor_id = $1 LIMIT $2))",
@@ -97,11 +101,13 @@ impl Step {
 /// for twice, and the log is never scanned. Rollups go with the last of them.
 async fn purge_log(connection: &mut PgConnection, monitor: Uuid, step: &mut Step) -> Result<(), Fault> {
     step.took(purge_notable(connection, monitor, step.limit).await?);
+    let raw_from = progress::read(connection).await?.raw_from.unwrap_or(Timestamp::from_micros(i64::MIN));
     while step.room() > 0 {
         let Some((region, epoch)) = newest_epoch(connection, monitor).await? else { break };
         let end = epoch.ended_at.unwrap_or(i64::MAX);
         let whole = Window::new(Timestamp::from_micros(epoch.began_at), Timestamp::from_micros(end));
-        let Some(whole) = whole else { break };
+        // What is older is packed, and goes with the days.
+        let Some(whole) = whole.map(|whole| whole.not_before(raw_from)) else { break };
         let gaps = newest_gaps(connection, monitor, &region, whole, step.room()).await?;
         let mut walk = Walk::new(vec![epoch.epoch(monitor, &region)], gaps, whole, None);
         let stretch = walk.next(usize::try_from(step.room()).unwrap_or(usize::MAX));
@@ -187,12 +193,11 @@ async fn purge_notable(connection: &mut PgConnection, monitor: Uuid, limit: i64)
         rows += purge_slots(connection, monitor, &region, &of_region).await?;
         // Their hours may lie outside of all epochs: a paused monitor is checked by hand.
         sqlx::query(
-            "DELETE FROM rollups
-             WHERE period = $1 AND monitor_id = $2 AND region = $3
+            "DELETE FROM hour_rollups
+             WHERE monitor_id = $1 AND region = $2
                AND began_at = ANY (ARRAY (SELECT DISTINCT date_trunc('hour', slot, 'UTC')
-                                          FROM unnest($4::timestamptz[]) AS w (slot)))",
+                                          FROM unnest($3::timestamptz[]) AS w (slot)))",
         )
-        .bind(super::rollup::HOURLY)
         .bind(monitor)
         .bind(region.as_str())
         .bind(of_region.into_iter().map(Instant).collect::<Vec<_>>())
@@ -232,11 +237,10 @@ async fn purge_rollups(
     window: Window,
 ) -> Result<(), Fault> {
     sqlx::query(
-        "DELETE FROM rollups
-         WHERE period = $1 AND monitor_id = $2 AND region = $3
-           AND began_at = ANY (ARRAY (SELECT generate_series(date_trunc('hour', $4, 'UTC'), $5, '1 hour')))",
+        "DELETE FROM hour_rollups
+         WHERE monitor_id = $1 AND region = $2
+           AND began_at = ANY (ARRAY (SELECT generate_series(date_trunc('hour', $3, 'UTC'), $4, '1 hour')))",
     )
-    .bind(super::rollup::HOURLY)
     .bind(monitor)
     .bind(region.as_str())
     .bind(Instant(window.from()))

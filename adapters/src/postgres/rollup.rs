@@ -1,42 +1,30 @@
 //! Rollups: closed hours of the log, so that long windows need not be read check by check.
 //!
-//! Hours are rolled up one after the other, all monitors at once; the row of `rollup_progress` is locked meanwhile. No
-//! check is recorded into an hour that is closed: what may still be is open work, and that keeps its hour open.
+//! Hours are rolled up one after the other, all monitors at once, while the row of progress is locked. No check is recorded
+//! into an hour that is closed: what may still be is open work, and that keeps its hour open.
 
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
-use watchkeeper_domain::rollup::{HOUR, HourSum, has_settled, hour_of};
+use watchkeeper_domain::id::MonitorId;
+use watchkeeper_domain::rollup::{HOUR, Tally, has_settled, hour_of};
 use watchkeeper_domain::time::Timestamp;
 
-use super::bigint;
 use super::instant::Instant;
-use crate::row::{Code, Fault, duration};
-
-/// The period of hourly rollups in their key.
-pub(super) const HOURLY: i16 = 1;
+use super::standing::region;
+use super::{bigint, partition, progress};
+use crate::log::closing::{Stretch, Stretches};
+use crate::row::{CheckRow, Fault, PackRow, Unreadable};
 
 /// How many checks are fetched at once.
 const FETCH: &str = "FETCH 5000 FROM closed_hour";
-/// How many rollups are written at once.
-const ROWS: usize = 1_000;
 /// The hour of very many monitors is sorted outside of memory, which takes longer than any other statement may.
 const PATIENCE: &str = "SET LOCAL statement_timeout = '4min'";
-
-/// Up to where hours are rolled up.
-pub(super) async fn rolled_to(connection: &mut PgConnection) -> Result<Option<Timestamp>, Fault> {
-    let rolled_to: Option<Option<Instant>> =
-        sqlx::query_scalar("SELECT rolled_to FROM rollup_progress WHERE period = $1")
-            .bind(HOURLY)
-            .fetch_optional(connection)
-            .await?;
-    Ok(rolled_to.flatten().map(|at| at.0))
-}
 
 /// Does what [`watchkeeper_domain::port::Upkeep::roll_up`] says.
 pub(super) async fn roll_up(connection: &mut PgConnection, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
     // Whoever holds it is at this very work.
-    let Some(rolled_to) = lock_progress_unless_held(connection).await? else { return Ok(None) };
-    let next = match rolled_to {
+    let Some(row) = progress::lock_unless_held(connection).await? else { return Ok(None) };
+    let next = match row.progress().hours_to {
         Some(next) => Some(next),
         None => oldest_check(connection).await?.map(hour_of),
     };
@@ -45,23 +33,10 @@ pub(super) async fn roll_up(connection: &mut PgConnection, now: Timestamp) -> Re
     if !has_settled(hour, now) || is_open(connection, end, now).await? {
         return Ok(None);
     }
+    partition::prepare_for(connection, [hour].into_iter()).await?;
     close(connection, hour).await?;
-    sqlx::query("UPDATE rollup_progress SET rolled_to = $2 WHERE period = $1")
-        .bind(HOURLY)
-        .bind(Instant(end))
-        .execute(connection)
-        .await?;
+    progress::hours_are_rolled_up_to(connection, end).await?;
     Ok(Some(hour))
-}
-
-/// Locks how far hours are rolled up; `None` where somebody else holds it.
-async fn lock_progress_unless_held(connection: &mut PgConnection) -> Result<Option<Option<Timestamp>>, Fault> {
-    let rolled_to: Option<Option<Instant>> =
-        sqlx::query_scalar("SELECT rolled_to FROM rollup_progress WHERE period = $1 FOR UPDATE SKIP LOCKED")
-            .bind(HOURLY)
-            .fetch_optional(connection)
-            .await?;
-    Ok(rolled_to.map(|at| at.map(|at| at.0)))
 }
 
 async fn oldest_check(connection: &mut PgConnection) -> Result<Option<Timestamp>, Fault> {
@@ -87,19 +62,11 @@ async fn is_open(connection: &mut PgConnection, end: Timestamp, now: Timestamp) 
 }
 
 #[derive(FromRow)]
-struct ClosedRow {
+struct LoggedRow {
     monitor_id: Uuid,
     region: String,
-    origin: i16,
-    verdict: i16,
-    latency_us: i64,
-}
-
-/// What an hour of one monitor adds up to.
-struct Closed {
-    monitor: Uuid,
-    region: String,
-    sum: HourSum,
+    #[sqlx(flatten)]
+    check: CheckRow,
 }
 
 /// Draws up an hour of all monitors, with a few of them in memory at a time. The hour is one contiguous stretch of the
@@ -108,63 +75,64 @@ async fn close(connection: &mut PgConnection, hour: Timestamp) -> Result<(), Fau
     sqlx::query(PATIENCE).execute(&mut *connection).await?;
     sqlx::query(
         "DECLARE closed_hour NO SCROLL CURSOR FOR
-         SELECT monitor_id, region, origin, verdict, latency_us
+         SELECT monitor_id, region, unix_us(slot) AS slot, origin, unix_us(checked_at) AS checked_at, verdict,
+                reason_kind, reason_detail, latency_us, NULL::bigint AS dns_us, NULL::bigint AS connect_us,
+                NULL::bigint AS tls_us, NULL::bigint AS first_byte_us, NULL::bigint AS transfer_us, http_status,
+                NULL::text AS evidence
          FROM checks
          WHERE slot >= $1 AND slot < $2
-         ORDER BY monitor_id, region",
+         ORDER BY monitor_id, region, checks.slot",
     )
     .bind(Instant(hour))
     .bind(Instant(hour.plus(HOUR)))
     .execute(&mut *connection)
     .await?;
-    let mut sums: Vec<Closed> = Vec::new();
+    let mut hours: Stretches<Uuid, Tally> = Stretches::default();
     loop {
-        let rows: Vec<ClosedRow> = sqlx::query_as(FETCH).fetch_all(&mut *connection).await?;
-        let is_over = rows.is_empty();
-        for row in rows {
-            let same = sums.last().is_some_and(|of| of.monitor == row.monitor_id && of.region == row.region);
-            if !same {
-                if sums.len() >= ROWS {
-                    write(connection, hour, &sums).await?;
-                    sums.clear();
-                }
-                sums.push(Closed { monitor: row.monitor_id, region: row.region.clone(), sum: HourSum::default() });
-            }
-            if let Some(Closed { sum, .. }) = sums.last_mut() {
-                sum.add(Code::of_code(row.origin)?, Code::of_code(row.verdict)?, duration(row.latency_us));
-            }
-        }
-        if is_over {
+        let rows: Vec<LoggedRow> = sqlx::query_as(FETCH).fetch_all(&mut *connection).await?;
+        if rows.is_empty() {
             break;
         }
+        for LoggedRow { monitor_id, region: name, check } in rows {
+            if let Some(whole) = hours.enough(&monitor_id, &name) {
+                write(connection, hour, &whole).await?;
+            }
+            hours.add(monitor_id, &check.check(MonitorId::new(monitor_id), &region(&name)?)?);
+        }
     }
-    write(connection, hour, &sums).await?;
+    write(connection, hour, &hours.rest()).await?;
     sqlx::query("CLOSE closed_hour").execute(connection).await?;
     Ok(())
 }
 
-async fn write(connection: &mut PgConnection, hour: Timestamp, sums: &[Closed]) -> Result<(), Fault> {
-    if sums.is_empty() {
+async fn write(connection: &mut PgConnection, hour: Timestamp, of: &[Stretch<Uuid, Tally>]) -> Result<(), Fault> {
+    if of.is_empty() {
         return Ok(());
     }
+    let packs: Vec<PackRow> =
+        of.iter().map(|stretch| PackRow::of(hour, &stretch.pack)).collect::<Result<_, Unreadable>>()?;
     sqlx::query(
-        "INSERT INTO rollups (period, began_at, monitor_id, region, up, degraded, down, latencies)
-         SELECT $1, $2, w.*
-         FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[]) AS w (monitor_id)
+        "INSERT INTO hour_rollups (began_at, monitor_id, region, up, degraded, down, latencies, runs, packed_latencies)
+         SELECT $1, w.monitor_id, w.region, w.up, w.degraded, w.down, w.latencies, w.runs::json, w.packed_latencies
+         FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::text[],
+                     $9::bytea[])
+              AS w (monitor_id, region, up, degraded, down, latencies, runs, packed_latencies)
          -- A monitor that was purged meanwhile has nobody who would remove this again.
          WHERE EXISTS (SELECT FROM monitors WHERE id = w.monitor_id)
-         ON CONFLICT ON CONSTRAINT rollups_pkey
+         ON CONFLICT (began_at, monitor_id, region)
          DO UPDATE SET up = excluded.up, degraded = excluded.degraded, down = excluded.down,
-                       latencies = excluded.latencies",
+                       latencies = excluded.latencies, runs = excluded.runs,
+                       packed_latencies = excluded.packed_latencies",
     )
-    .bind(HOURLY)
     .bind(Instant(hour))
-    .bind(sums.iter().map(|of| of.monitor).collect::<Vec<_>>())
-    .bind(sums.iter().map(|of| of.region.clone()).collect::<Vec<_>>())
-    .bind(sums.iter().map(|of| bigint(of.sum.up)).collect::<Vec<_>>())
-    .bind(sums.iter().map(|of| bigint(of.sum.degraded)).collect::<Vec<_>>())
-    .bind(sums.iter().map(|of| bigint(of.sum.down)).collect::<Vec<_>>())
-    .bind(sums.iter().map(|of| of.sum.latencies.to_bytes()).collect::<Vec<_>>())
+    .bind(of.iter().map(|of| of.monitor).collect::<Vec<_>>())
+    .bind(of.iter().map(|of| of.region.clone()).collect::<Vec<_>>())
+    .bind(of.iter().map(|of| bigint(of.sums.up)).collect::<Vec<_>>())
+    .bind(of.iter().map(|of| bigint(of.sums.degraded)).collect::<Vec<_>>())
+    .bind(of.iter().map(|of| bigint(of.sums.down)).collect::<Vec<_>>())
+    .bind(of.iter().map(|of| of.sums.latencies.to_bytes()).collect::<Vec<_>>())
+    .bind(packs.iter().map(|pack| pack.runs.clone()).collect::<Vec<_>>())
+    .bind(packs.iter().map(|pack| pack.packed_latencies.clone()).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())

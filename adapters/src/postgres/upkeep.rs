@@ -1,11 +1,12 @@
 //! Keeping the store in order.
 
 use async_trait::async_trait;
-use watchkeeper_domain::port::{Purged, RepoError, RepoResult, Upkeep};
+use watchkeeper_domain::port::{Folded, Purged, RepoError, RepoResult, Retired, Upkeep};
+use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::time::Timestamp;
 
 use super::connect::MIGRATIONS;
-use super::{PostgresStore, commit, partition, purge, rollup};
+use super::{PostgresStore, commit, fold, partition, purge, retire, rollup};
 use crate::row::Fault;
 
 #[async_trait]
@@ -49,6 +50,20 @@ impl Upkeep for PostgresStore {
         let hour = rollup::roll_up(&mut transaction, now).await?;
         commit(transaction).await?;
         Ok(hour)
+    }
+
+    async fn fold(&self, limit: u32) -> RepoResult<Folded> {
+        let mut transaction = self.begin().await?;
+        let folded = fold::fold(&mut transaction, i64::from(limit)).await?;
+        commit(transaction).await?;
+        Ok(folded)
+    }
+
+    async fn retire(&self, now: Timestamp, retention: &Retention, limit: u32) -> RepoResult<Retired> {
+        let mut transaction = self.begin().await?;
+        let retired = retire::retire(&mut transaction, now, retention, i64::from(limit)).await?;
+        commit(transaction).await?;
+        Ok(retired)
     }
 
     async fn purge(&self, now: Timestamp, limit: u32) -> RepoResult<Purged> {

@@ -8,7 +8,7 @@ use watchkeeper_domain::check::{Check, OpenSlot, Region};
 use watchkeeper_domain::histogram::Histogram;
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::report::{Reason, Timings};
-use watchkeeper_domain::rollup::HourSum;
+use watchkeeper_domain::rollup::{DayTally, Tally};
 use watchkeeper_domain::schedule::{Epoch, Schedule, SlotRun};
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::{Gap, StatusSpan};
@@ -135,15 +135,50 @@ pub(crate) struct HourRow {
     pub(crate) latencies: Vec<u8>,
 }
 
-impl TryFrom<HourRow> for (Timestamp, HourSum) {
+impl TryFrom<HourRow> for (Timestamp, Tally) {
     type Error = Unreadable;
 
     fn try_from(row: HourRow) -> Result<Self, Unreadable> {
-        let latencies =
-            Histogram::from_bytes(&row.latencies).ok_or_else(|| Unreadable::new("Histogram", row.began_at))?;
-        let [up, degraded, down] = [row.up, row.degraded, row.down].map(|count| u64::try_from(count).unwrap_or(0));
-        Ok((Timestamp::from_micros(row.began_at), HourSum { up, degraded, down, latencies }))
+        let tally = tally(row.began_at, [row.up, row.degraded, row.down], &row.latencies)?;
+        Ok((Timestamp::from_micros(row.began_at), tally))
     }
+}
+
+/// A day that was folded, as a row.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct DayRow {
+    pub(crate) began_at: i64,
+    pub(crate) up: i64,
+    pub(crate) degraded: i64,
+    pub(crate) down: i64,
+    pub(crate) latencies: Vec<u8>,
+    pub(crate) hours: Vec<u8>,
+}
+
+impl DayRow {
+    /// The columns of a day.
+    pub(crate) fn of(began_at: Timestamp, day: &DayTally) -> Self {
+        let Tally { up, degraded, down, latencies } = day.total();
+        let [up, degraded, down] = [up, degraded, down].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+        let (latencies, hours) = (latencies.to_bytes(), day.to_bytes());
+        Self { began_at: began_at.as_micros(), up, degraded, down, latencies, hours }
+    }
+
+    /// What the whole day adds up to.
+    pub(crate) fn total(&self) -> Result<Tally, Unreadable> {
+        tally(self.began_at, [self.up, self.degraded, self.down], &self.latencies)
+    }
+
+    /// What its hours add up to.
+    pub(crate) fn day(&self) -> Result<DayTally, Unreadable> {
+        DayTally::from_bytes(&self.hours).ok_or_else(|| Unreadable::new("DayTally", self.began_at))
+    }
+}
+
+fn tally(began_at: i64, counts: [i64; 3], latencies: &[u8]) -> Result<Tally, Unreadable> {
+    let latencies = Histogram::from_bytes(latencies).ok_or_else(|| Unreadable::new("Histogram", began_at))?;
+    let [up, degraded, down] = counts.map(|count| u64::try_from(count).unwrap_or(0));
+    Ok(Tally { up, degraded, down, latencies })
 }
 
 /// A gap as a row.

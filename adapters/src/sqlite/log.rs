@@ -9,15 +9,16 @@ use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
 use watchkeeper_domain::check::{Check, OpenSlot, Origin, Region};
 use watchkeeper_domain::id::MonitorId;
-use watchkeeper_domain::rollup::HourSum;
+use watchkeeper_domain::rollup::Tally;
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::StatusSpan;
 
-use super::rollup::HOUR_SECS;
+use super::progress;
 use super::values::{identifiers, instants, json, windows};
-use crate::log::{Facts, Figure, Reader, Stretch};
+use crate::log::{Facts, Figure, PackedDay, Progress, Reader, Stretch};
 use crate::row::{
-    CheckRow, Code, EpochRow, Fault, FigureRow, GapRow, HourRow, OpenRow, SpanRow, Unreadable, open_slots,
+    CheckRow, Code, DayRow, EpochRow, Fault, FigureRow, GapRow, HourRow, OpenRow, PackRow, SpanRow, Unreadable,
+    open_slots,
 };
 
 /// A reader of one snapshot.
@@ -68,6 +69,10 @@ struct Of<T> {
 
 #[async_trait]
 impl Reader for LogReader<'_> {
+    fn region(&self) -> &Region {
+        self.region
+    }
+
     async fn facts(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<HashMap<MonitorId, Facts>, Fault> {
         let known: Vec<KnownRow> = sqlx::query_as(KNOWN)
             .bind(identifiers(asked.iter().map(|(monitor, _)| monitor.uuid())))
@@ -160,23 +165,42 @@ impl Reader for LogReader<'_> {
         Ok(open_slots(rows))
     }
 
-    async fn rolled_to(&mut self) -> Result<Option<Timestamp>, Fault> {
-        let at: Option<i64> =
-            sqlx::query_scalar("SELECT rolled_up_to FROM instance").fetch_one(&mut *self.step).await?;
-        Ok(at.map(Timestamp::from_micros))
+    async fn progress(&mut self) -> Result<Progress, Fault> {
+        progress::read(self.step).await
     }
 
-    async fn hours(&mut self, monitor: MonitorId, hours: &[Window]) -> Result<Vec<(Timestamp, HourSum)>, Fault> {
+    async fn hours(&mut self, monitor: MonitorId, hours: &[Window]) -> Result<Vec<(Timestamp, Tally)>, Fault> {
         let Some(key) = self.keys.get(&monitor).copied() else { return Ok(Vec::new()) };
         let asked: Vec<Timestamp> = hours.iter().map(Window::from).collect();
         let rows: Vec<HourRow> = sqlx::query_as(HOURS)
-            .bind(HOUR_SECS)
             .bind(key)
             .bind(self.region.as_str())
             .bind(instants(&asked))
             .fetch_all(&mut *self.step)
             .await?;
         Ok(rows.into_iter().map(TryFrom::try_from).collect::<Result<_, _>>()?)
+    }
+
+    async fn days(&mut self, monitor: MonitorId, window: Window) -> Result<Vec<DayRow>, Fault> {
+        let Some(key) = self.keys.get(&monitor).copied() else { return Ok(Vec::new()) };
+        let query = sqlx::query_as(DAYS).bind(key).bind(self.region.as_str());
+        let query = query.bind(window.from().as_micros()).bind(window.to().as_micros());
+        Ok(query.fetch_all(&mut *self.step).await?)
+    }
+
+    async fn packs(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<Vec<PackedDay>, Fault> {
+        let rows: Vec<Of<PackRow>> = sqlx::query_as(PACKS)
+            .bind(self.by_key(asked))
+            .bind(self.region.as_str())
+            .bind(i64::try_from(most.max(1)).unwrap_or(i64::MAX))
+            .fetch_all(&mut *self.step)
+            .await?;
+        let day = |Of { monitor_key, row }: Of<PackRow>| {
+            let (monitor, began_at) = (self.monitor(monitor_key)?, Timestamp::from_micros(row.began_at));
+            Ok(PackedDay { monitor, began_at, pack: row.pack()? })
+        };
+        let days: Result<_, Unreadable> = rows.into_iter().map(day).collect();
+        Ok(days?)
     }
 }
 
@@ -306,5 +330,27 @@ pub(super) const NOTABLE_FIGURES: &str = "
 /// What was rolled up of hours of a monitor.
 pub(super) const HOURS: &str = "
     SELECT began_at, up, degraded, down, latencies
-      FROM rollups
-     WHERE period_secs = ? AND monitor_key = ? AND region = ? AND began_at IN (SELECT value FROM json_each(?))";
+      FROM hour_rollups
+     WHERE monitor_key = ? AND region = ? AND began_at IN (SELECT value FROM json_each(?))";
+
+/// The folded days of a monitor.
+pub(super) const DAYS: &str = "
+    SELECT began_at, up, degraded, down, latencies, hours
+      FROM day_rollups
+     WHERE monitor_key = ? AND region = ? AND began_at >= ? AND began_at < ?";
+
+/// The packed days of monitors that began in windows, the newest so many in each, the newest first.
+pub(super) const PACKS: &str = "
+    WITH asked (n, key, begins, ends) AS MATERIALIZED (
+        SELECT key, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
+    )
+    SELECT p.monitor_key, p.began_at, p.runs, p.packed_latencies
+      FROM asked
+     CROSS JOIN packed_checks AS p
+        ON p.monitor_key = asked.key AND p.region = ?2 AND p.began_at < asked.ends
+       AND p.began_at >= coalesce((SELECT began_at
+                                     FROM packed_checks
+                                    WHERE monitor_key = asked.key AND region = ?2
+                                      AND began_at >= asked.begins AND began_at < asked.ends
+                                    ORDER BY began_at DESC LIMIT 1 OFFSET ?3 - 1), asked.begins)
+     ORDER BY asked.n, p.began_at DESC";

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use watchkeeper_domain::testkit::CountingIds;
 
 use super::values::with_rows;
-use super::{SqliteStore, claim, log, record};
+use super::{SqliteStore, claim, fold, log, record, retire};
 
 async fn plan(statement: String) -> String {
     let directory = TempDir::new().unwrap();
@@ -37,6 +37,28 @@ async fn other_checks_are_found_through_the_small_index() {
     let newest = plan(log::NOTABLE.to_owned()).await;
     let by_covering = "SEARCH checks USING COVERING INDEX checks_notable";
     assert!(newest.contains(by_covering), "the bound of a stretch is found in the index alone: {newest}");
+}
+
+#[tokio::test]
+async fn packed_and_folded_days_are_looked_up_by_their_monitor() {
+    let packs = plan(log::PACKS.to_owned()).await;
+    let key = "(monitor_key=? AND region=? AND began_at>? AND began_at<?)";
+    assert!(packs.contains(&format!("SEARCH p USING INDEX sqlite_autoindex_packed_checks_1 {key}")), "{packs}");
+    assert!(packs.contains("SEARCH packed_checks USING COVERING INDEX sqlite_autoindex_packed_checks_1"), "{packs}");
+    let days = plan(log::DAYS.to_owned()).await;
+    assert!(days.contains(&format!("SEARCH day_rollups USING PRIMARY KEY {key}")), "{days}");
+    let hours = plan(log::HOURS.to_owned()).await;
+    assert!(hours.contains("USING PRIMARY KEY (began_at=? AND monitor_key=? AND region=?)"), "{hours}");
+}
+
+#[tokio::test]
+async fn folding_and_retiring_take_what_is_next_out_of_an_index() {
+    let hours = plan(fold::HOURS.to_owned()).await;
+    assert!(hours.contains("SEARCH h USING PRIMARY KEY (began_at=? AND monitor_key>? AND monitor_key<?)"), "{hours}");
+    for statement in retire::WHOLE.into_iter().chain([retire::PACKED, retire::ROLLUPS]) {
+        let plan = plan(statement.to_owned()).await;
+        assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
 }
 
 #[tokio::test]

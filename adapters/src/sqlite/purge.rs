@@ -12,6 +12,7 @@ use watchkeeper_domain::port::Purged;
 use watchkeeper_domain::session::forgotten_before;
 use watchkeeper_domain::time::{Timestamp, Window};
 
+use super::progress;
 use super::values::instants;
 use crate::row::{EpochRow, Fault, Unreadable};
 
@@ -102,7 +103,7 @@ async fn purge_monitor(step: &mut SqliteConnection, monitor: &DeletedRow, room: 
 }
 
 /// What refers to a monitor, in an order that leaves no reference behind.
-const DEPENDENTS: [&str; 5] = [
+const DEPENDENTS: [&str; 7] = [
     "DELETE FROM deliveries
       WHERE (notice_id, attempt) IN (SELECT d.notice_id, d.attempt
                                        FROM notices AS n
@@ -111,6 +112,10 @@ const DEPENDENTS: [&str; 5] = [
                                       LIMIT ?)",
     "DELETE FROM notices WHERE rowid IN (SELECT rowid FROM notices WHERE monitor_key = ? LIMIT ?)",
     "DELETE FROM incidents WHERE rowid IN (SELECT rowid FROM incidents WHERE monitor_key = ? LIMIT ?)",
+    "DELETE FROM packed_checks WHERE rowid IN (SELECT rowid FROM packed_checks WHERE monitor_key = ? LIMIT ?)",
+    "DELETE FROM day_rollups
+      WHERE (monitor_key, region, began_at) IN (SELECT monitor_key, region, began_at
+                                                  FROM day_rollups WHERE monitor_key = ? LIMIT ?)",
     "DELETE FROM slot_gaps
       WHERE (monitor_key, region, first_slot) IN (SELECT monitor_key, region, first_slot
                                                     FROM slot_gaps WHERE monitor_key = ? LIMIT ?)",
@@ -125,9 +130,9 @@ async fn purge_notable(step: &mut SqliteConnection, key: i64, room: &mut Room) -
         "DELETE FROM evidence
           WHERE (slot, monitor_key, region) IN (SELECT slot, monitor_key, region FROM checks
                                                  WHERE (verdict <> 1 OR origin <> 0) AND monitor_key = ? LIMIT ?)",
-        "DELETE FROM rollups
-          WHERE (period_secs, began_at, monitor_key, region)
-                IN (SELECT 3600, slot / 3600000000 * 3600000000, monitor_key, region FROM checks
+        "DELETE FROM hour_rollups
+          WHERE (began_at, monitor_key, region)
+                IN (SELECT slot / 3600000000 * 3600000000, monitor_key, region FROM checks
                      WHERE (verdict <> 1 OR origin <> 0) AND monitor_key = ? LIMIT ?)",
         "DELETE FROM checks
           WHERE (slot, monitor_key, region) IN (SELECT slot, monitor_key, region FROM checks
@@ -162,11 +167,15 @@ async fn purge_epoch(step: &mut SqliteConnection, monitor: &DeletedRow, room: &m
     .await?;
     let Some(RegionEpochRow { region, epoch }) = row else { return Ok(false) };
     let began_at = epoch.began_at;
+    // What is older is packed, and goes with the days.
+    let raw_from = progress::read(step).await?.raw_from.unwrap_or(Timestamp::from_micros(i64::MIN));
     let region = Region::parse(&region).map_err(|_| Unreadable::new("Region", &region))?;
     let epoch = epoch.epoch(monitor.id, &region);
     let piece = usize::try_from(room.left.clamp(1, 500)).unwrap_or(1);
-    let slots: Vec<Timestamp> =
-        epoch.slots_back(Window::last(Duration::MAX, Timestamp::from_micros(i64::MAX))).take(piece).collect();
+    let slots: Vec<Timestamp> = epoch
+        .slots_back(Window::last(Duration::MAX, Timestamp::from_micros(i64::MAX)).not_before(raw_from))
+        .take(piece)
+        .collect();
     let Some(last) = slots.last() else {
         sqlx::query("DELETE FROM schedule_epochs WHERE monitor_key = ? AND region = ? AND began_at = ?")
             .bind(monitor.key)
@@ -187,8 +196,8 @@ async fn purge_epoch(step: &mut SqliteConnection, monitor: &DeletedRow, room: &m
     .execute(&mut *step)
     .await?;
     sqlx::query(
-        "DELETE FROM rollups
-          WHERE period_secs = 3600 AND monitor_key = ? AND region = ?
+        "DELETE FROM hour_rollups
+          WHERE monitor_key = ? AND region = ?
             AND began_at IN (SELECT DISTINCT value / 3600000000 * 3600000000 FROM json_each(?))",
     )
     .bind(monitor.key)

@@ -1,52 +1,65 @@
 //! Rollups: closed hours, derived from the log, so that long windows are read quickly.
 
-use std::collections::HashMap;
-
 use futures_util::TryStreamExt;
 use sqlx::FromRow;
-use watchkeeper_domain::rollup::{HOUR, HourSum, has_settled, hour_of};
+use uuid::Uuid;
+use watchkeeper_domain::check::Region;
+use watchkeeper_domain::id::MonitorId;
+use watchkeeper_domain::rollup::{HOUR, Tally, has_settled, hour_of};
 use watchkeeper_domain::time::Timestamp;
 
-use super::SqliteStore;
 use super::values::{pieces, query_with_rows};
-use crate::row::{Code, Fault, duration};
-
-/// The period of a rollup in its key.
-pub(super) const HOUR_SECS: u32 = 3_600;
-/// How many monitors' hours are written in one transaction, so that nobody waits long.
-const ROWS_AT_ONCE: usize = 2_000;
+use super::{SqliteStore, progress};
+use crate::log::closing::{Stretch, Stretches};
+use crate::row::{CheckRow, Fault, PackRow, Unreadable};
 
 #[derive(FromRow)]
 struct LoggedRow {
     monitor_key: i64,
     region: String,
-    origin: i16,
-    verdict: i16,
-    latency_us: i64,
+    #[sqlx(flatten)]
+    check: CheckRow,
 }
 
-/// Rolls up the oldest hour that is due for it. It is written in pieces and counts when the last one is in: the
-/// watermark moves then, and doing a piece again writes the same.
+/// Rolls up the oldest hour that is due for it, with a few monitors in memory at a time. It is written in pieces and counts
+/// when the last one is in: the watermark moves then, and doing a piece again writes the same.
 pub(super) async fn roll_up(store: &SqliteStore, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
     let Some(hour) = due_hour(store, now).await? else { return Ok(None) };
-    let sums: Vec<((i64, String), HourSum)> = sums(store, hour).await?.into_iter().collect();
-    for piece in sums.chunks(ROWS_AT_ONCE) {
-        write(store, hour, piece).await?;
-    }
-    sqlx::query("UPDATE instance SET rolled_up_to = ?")
+    let mut step = store.read().await?;
+    let mut rows = sqlx::query_as::<_, LoggedRow>(CLOSED)
+        .bind(hour.as_micros())
         .bind(hour.plus(HOUR).as_micros())
-        .execute(&store.writer)
-        .await?;
+        .fetch(&mut *step);
+    let mut hours: Stretches<i64, Tally> = Stretches::default();
+    while let Some(LoggedRow { monitor_key, region, check }) = rows.try_next().await? {
+        if let Some(whole) = hours.enough(&monitor_key, &region) {
+            write(store, hour, &whole).await?;
+        }
+        let region = Region::parse(&region).map_err(|_| Unreadable::new("Region", &region))?;
+        // Whose it is the key says.
+        hours.add(monitor_key, &check.check(MonitorId::new(Uuid::nil()), &region)?);
+    }
+    write(store, hour, &hours.rest()).await?;
+    let mut step = store.write().await?;
+    progress::hours_are_rolled_up_to(&mut step, hour.plus(HOUR)).await?;
+    step.commit().await?;
     Ok(Some(hour))
 }
+
+/// The checks of an hour, monitor by monitor.
+const CLOSED: &str = "
+    SELECT monitor_key, region, slot, origin, slot + late_us AS checked_at, verdict, reason_kind, reason_detail, latency_us,
+           NULL AS dns_us, NULL AS connect_us, NULL AS tls_us, NULL AS first_byte_us, NULL AS transfer_us, http_status,
+           NULL AS evidence
+      FROM checks
+     WHERE slot >= ? AND slot < ?
+     ORDER BY monitor_key, region, slot";
 
 /// The oldest hour that is not rolled up, where nothing can be added to it any more.
 async fn due_hour(store: &SqliteStore, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
     let mut step = store.read().await?;
-    let rolled_up_to: Option<i64> =
-        sqlx::query_scalar("SELECT rolled_up_to FROM instance").fetch_one(&mut *step).await?;
-    let hour = match rolled_up_to {
-        Some(at) => Timestamp::from_micros(at),
+    let hour = match progress::read(&mut step).await?.hours_to {
+        Some(at) => at,
         None => {
             let first: Option<i64> = sqlx::query_scalar("SELECT min(slot) FROM checks").fetch_one(&mut *step).await?;
             let Some(first) = first else { return Ok(None) };
@@ -70,41 +83,31 @@ async fn due_hour(store: &SqliteStore, now: Timestamp) -> Result<Option<Timestam
     Ok((!is_open).then_some(hour))
 }
 
-async fn sums(store: &SqliteStore, hour: Timestamp) -> Result<HashMap<(i64, String), HourSum>, Fault> {
-    let mut step = store.read().await?;
-    let mut sums: HashMap<(i64, String), HourSum> = HashMap::new();
-    let mut rows = sqlx::query_as::<_, LoggedRow>(
-        "SELECT monitor_key, region, origin, verdict, latency_us FROM checks WHERE slot >= ? AND slot < ?",
-    )
-    .bind(hour.as_micros())
-    .bind(hour.plus(HOUR).as_micros())
-    .fetch(&mut *step);
-    while let Some(row) = rows.try_next().await? {
-        let sum = sums.entry((row.monitor_key, row.region)).or_default();
-        sum.add(Code::of_code(row.origin)?, Code::of_code(row.verdict)?, duration(row.latency_us));
-    }
-    Ok(sums)
-}
-
+/// A number of checks, for its column.
 fn count(checks: u64) -> i64 {
     i64::try_from(checks).unwrap_or(i64::MAX)
 }
 
-async fn write(store: &SqliteStore, hour: Timestamp, sums: &[((i64, String), HourSum)]) -> Result<(), Fault> {
+async fn write(store: &SqliteStore, hour: Timestamp, hours: &[Stretch<i64, Tally>]) -> Result<(), Fault> {
+    let packs: Vec<(&Stretch<i64, Tally>, PackRow)> = hours
+        .iter()
+        .map(|stretch| Ok((stretch, PackRow::of(hour, &stretch.pack)?)))
+        .collect::<Result<_, Unreadable>>()?;
     let mut step = store.write().await?;
-    for piece in pieces(sums) {
-        let statement = "INSERT OR REPLACE INTO rollups
-                (period_secs, began_at, monitor_key, region, up, degraded, down, latencies) {rows}";
-        let query = piece.iter().fold(query_with_rows(statement, 8, piece.len()), |query, ((key, region), sum)| {
+    for piece in pieces(&packs) {
+        let statement = "INSERT OR REPLACE INTO hour_rollups
+                (began_at, monitor_key, region, up, degraded, down, latencies, runs, packed_latencies) {rows}";
+        let query = piece.iter().fold(query_with_rows(statement, 9, piece.len()), |query, (of, pack)| {
             query
-                .bind(HOUR_SECS)
                 .bind(hour.as_micros())
-                .bind(key)
-                .bind(region.as_str())
-                .bind(count(sum.up))
-                .bind(count(sum.degraded))
-                .bind(count(sum.down))
-                .bind(sum.latencies.to_bytes())
+                .bind(of.monitor)
+                .bind(of.region.as_str())
+                .bind(count(of.sums.up))
+                .bind(count(of.sums.degraded))
+                .bind(count(of.sums.down))
+                .bind(of.sums.latencies.to_bytes())
+                .bind(pack.runs.as_str())
+                .bind(pack.packed_latencies.as_slice())
         });
         query.execute(&mut *step).await?;
     }

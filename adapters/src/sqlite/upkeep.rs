@@ -1,11 +1,12 @@
 //! Keeping the store in order.
 
 use async_trait::async_trait;
-use watchkeeper_domain::port::{Purged, RepoResult, Upkeep};
+use watchkeeper_domain::port::{Folded, Purged, RepoResult, Retired, Upkeep};
+use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::time::Timestamp;
 
 use super::open::MIGRATIONS;
-use super::{SqliteStore, purge, rollup};
+use super::{SqliteStore, fold, purge, retire, rollup};
 use crate::row::{Fault, Unreadable};
 
 #[async_trait]
@@ -28,6 +29,20 @@ impl Upkeep for SqliteStore {
 
     async fn roll_up(&self, now: Timestamp) -> RepoResult<Option<Timestamp>> {
         Ok(rollup::roll_up(self, now).await?)
+    }
+
+    async fn fold(&self, limit: u32) -> RepoResult<Folded> {
+        let mut step = self.write().await?;
+        let folded = fold::fold(&mut step, limit).await?;
+        step.commit().await.map_err(Fault::from)?;
+        Ok(folded)
+    }
+
+    async fn retire(&self, now: Timestamp, retention: &Retention, limit: u32) -> RepoResult<Retired> {
+        let mut step = self.write().await?;
+        let retired = retire::retire(&mut step, now, retention, limit).await?;
+        step.commit().await.map_err(Fault::from)?;
+        Ok(retired)
     }
 
     async fn purge(&self, now: Timestamp, limit: u32) -> RepoResult<Purged> {

@@ -1,5 +1,6 @@
 //! PostgreSQL: the contract, and what several nodes on one server have to stand.
 
+mod ageing;
 mod look_up;
 mod race;
 mod schema;

@@ -21,6 +21,8 @@ use watchkeeper_domain::testkit::fixture::{self, T0, seconds};
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::GapOutcome;
 
+mod ageing;
+
 mod contract {
     use super::fresh;
 
@@ -217,7 +219,9 @@ async fn a_purge_leaves_nothing_of_a_monitor_behind() {
         "incidents",
         "notices",
         "deliveries",
-        "rollups",
+        "hour_rollups",
+        "day_rollups",
+        "packed_checks",
     ] {
         let count = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
         assert_eq!(sqlx::query_scalar::<_, i64>(count).fetch_one(&pool).await.unwrap(), 0, "{table}");

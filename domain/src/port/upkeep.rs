@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 
 use super::RepoResult;
+use crate::retention::Retention;
 use crate::time::Timestamp;
 
 /// What one step of purging removed.
@@ -10,6 +11,28 @@ pub struct Purged {
     pub history_rows: u64,
     /// Refresh tokens removed whose time was up long ago.
     pub sessions: u64,
+    /// Whether more is left to do.
+    pub has_more: bool,
+}
+
+/// What one step of folding did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Folded {
+    /// How many monitors' days were folded.
+    pub monitor_days: u64,
+    /// The day that is folded whole with this step.
+    pub finished: Option<Timestamp>,
+    /// Whether more is left to do.
+    pub has_more: bool,
+}
+
+/// What one step of retiring let go of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retired {
+    /// Where the log of whole checks begins since then; `None` where it began there before.
+    pub raw_from: Option<Timestamp>,
+    /// Rows removed one by one: packed days, and sums of days.
+    pub rows: u64,
     /// Whether more is left to do.
     pub has_more: bool,
 }
@@ -32,6 +55,21 @@ pub trait Upkeep: Send + Sync {
     /// where there is nothing to do. An hour MUST NOT be rolled up before it has been over for a quarter of an hour, no
     /// claim of it is open, and no slot of it may still be claimed. Doing it again MUST change nothing.
     async fn roll_up(&self, now: Timestamp) -> RepoResult<Option<Timestamp>>;
+
+    /// Folds some of the oldest day that is over, whose hours are all rolled up, and that is not folded: the sums and the
+    /// packed checks ([`crate::pack`]) of its hours become those of the day, of at most `limit` monitors (at least one)
+    /// in one step. Nothing that is read MUST change by it, half way through included, and doing it again MUST change
+    /// nothing. Repeating it until there is no more to do MUST end.
+    async fn fold(&self, limit: u32) -> RepoResult<Folded>;
+
+    /// Lets go of what is older than it is to be kept, at most `limit` rows where they go one by one.
+    ///
+    /// - Checks of before [`Retention::raw_from`] whose day is folded MUST read as [`crate::check::Check::packed`] from then
+    ///   on; those whose day is not MUST be left alone.
+    /// - Checks of before [`Retention::packed_from`] MUST be gone when there is no more to do, while accounts and latencies
+    ///   of whole hours MUST stay what they were; those go with [`Retention::rollups_from`].
+    /// - Of a check that is kept nothing else MUST change. Repeating it until there is no more to do MUST end.
+    async fn retire(&self, now: Timestamp, retention: &Retention, limit: u32) -> RepoResult<Retired>;
 
     /// Removes rows that nobody can see any more, at most `limit` of each kind: history of deleted monitors (what a
     /// store retires by its age may be left to that), refresh tokens that expired more than a day ago. Repeating it

@@ -83,6 +83,7 @@ pub mod monitors;
 pub mod notices;
 pub mod pause;
 pub mod recording;
+pub mod retention;
 pub mod sessions;
 pub mod slots;
 pub mod status;
@@ -244,6 +245,15 @@ macro_rules! store_contract {
                 an_hour_with_an_open_claim_is_not_rolled_up
                 an_hour_that_a_slot_may_still_be_claimed_of_is_not_rolled_up
                 what_is_rolled_up_reads_as_the_log_does
+            }
+            retention {
+                a_day_is_folded_when_all_of_its_hours_are_rolled_up
+                folding_changes_nothing_that_is_read
+                packed_checks_read_as_what_is_left_of_them
+                a_day_that_is_not_folded_is_not_packed
+                the_newest_packed_checks_are_found_however_old
+                what_is_older_than_it_is_kept_goes_and_leaves_its_sums
+                what_is_left_of_a_deleted_monitor_is_purged
             }
             audit {
                 the_account_tells_what_became_of_each_slot

@@ -47,6 +47,9 @@ struct World {
     notices: BTreeMap<NoticeId, Owed>,
     fingerprint: Option<String>,
     rolled_up_to: Option<Timestamp>,
+    folded_to: Option<Timestamp>,
+    /// Checks of before this instant are packed.
+    raw_from: Option<Timestamp>,
 }
 
 impl MemoryStore {

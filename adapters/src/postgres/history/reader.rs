@@ -6,14 +6,15 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 use watchkeeper_domain::check::{Check, OpenSlot, Origin, Region};
 use watchkeeper_domain::id::MonitorId;
-use watchkeeper_domain::rollup::HourSum;
+use watchkeeper_domain::rollup::Tally;
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::StatusSpan;
 
-use crate::log::{Facts, Figure, Reader, Stretch};
+use crate::log::{Facts, Figure, PackedDay, Progress, Reader, Stretch};
+use crate::postgres::facts::Of;
 use crate::postgres::instant::Instant;
-use crate::postgres::{facts, log, rollup};
-use crate::row::{Code, Fault, HourRow, OpenRow, open_slots};
+use crate::postgres::{bigint, facts, log, progress};
+use crate::row::{Code, DayRow, Fault, HourRow, OpenRow, PackRow, open_slots};
 
 /// A reader of one snapshot.
 pub(super) struct LogReader<'s> {
@@ -29,6 +30,10 @@ impl<'s> LogReader<'s> {
 
 #[async_trait]
 impl Reader for LogReader<'_> {
+    fn region(&self) -> &Region {
+        self.region
+    }
+
     async fn facts(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<HashMap<MonitorId, Facts>, Fault> {
         facts::facts(self.snapshot, asked, self.region, most).await
     }
@@ -70,27 +75,70 @@ impl Reader for LogReader<'_> {
         Ok(open_slots(rows))
     }
 
-    async fn rolled_to(&mut self) -> Result<Option<Timestamp>, Fault> {
-        rollup::rolled_to(self.snapshot).await
+    async fn progress(&mut self) -> Result<Progress, Fault> {
+        progress::read(self.snapshot).await
     }
 
-    async fn hours(&mut self, monitor: MonitorId, hours: &[Window]) -> Result<Vec<(Timestamp, HourSum)>, Fault> {
+    async fn hours(&mut self, monitor: MonitorId, hours: &[Window]) -> Result<Vec<(Timestamp, Tally)>, Fault> {
         let rows: Vec<HourRow> = sqlx::query_as(
             "SELECT unix_us(r.began_at) AS began_at, r.up, r.degraded, r.down, r.latencies
              FROM unnest($1::timestamptz[]) AS w (began_at)
              CROSS JOIN LATERAL (
                  SELECT *
-                 FROM rollups
-                 WHERE period = $2 AND began_at = w.began_at AND monitor_id = $3 AND region = $4
+                 FROM hour_rollups
+                 WHERE began_at = w.began_at AND monitor_id = $2 AND region = $3 AND began_at >= $4
                  LIMIT 1
              ) AS r",
         )
         .bind(hours.iter().map(|hour| Instant(hour.from())).collect::<Vec<_>>())
-        .bind(rollup::HOURLY)
         .bind(monitor.uuid())
         .bind(self.region.as_str())
+        .bind(Instant(hours.iter().map(Window::from).min().unwrap_or(Timestamp::EPOCH)))
         .fetch_all(&mut *self.snapshot)
         .await?;
         Ok(rows.into_iter().map(TryFrom::try_from).collect::<Result<_, _>>()?)
+    }
+
+    async fn days(&mut self, monitor: MonitorId, window: Window) -> Result<Vec<DayRow>, Fault> {
+        let rows = sqlx::query_as(
+            "SELECT unix_us(began_at) AS began_at, up, degraded, down, latencies, hours
+             FROM day_rollups
+             WHERE monitor_id = $1 AND region = $2 AND began_at >= $3 AND began_at < $4",
+        )
+        .bind(monitor.uuid())
+        .bind(self.region.as_str())
+        .bind(Instant(window.from()))
+        .bind(Instant(window.to()))
+        .fetch_all(&mut *self.snapshot)
+        .await?;
+        Ok(rows)
+    }
+
+    async fn packs(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<Vec<PackedDay>, Fault> {
+        let rows: Vec<Of<PackRow>> = sqlx::query_as(
+            "SELECT w.monitor_id, unix_us(p.began_at) AS began_at, p.runs::text AS runs, p.packed_latencies
+             FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
+                  AS w (monitor_id, begins, ends, n)
+             CROSS JOIN LATERAL (
+                 SELECT *
+                 FROM packed_checks
+                 WHERE monitor_id = w.monitor_id AND region = $4 AND began_at >= w.begins AND began_at < w.ends
+                 ORDER BY began_at DESC
+                 LIMIT $5
+             ) AS p
+             ORDER BY w.n, p.began_at DESC",
+        )
+        .bind(asked.iter().map(|(monitor, _)| monitor.uuid()).collect::<Vec<_>>())
+        .bind(asked.iter().map(|(_, window)| Instant(window.from())).collect::<Vec<_>>())
+        .bind(asked.iter().map(|(_, window)| Instant(window.to())).collect::<Vec<_>>())
+        .bind(self.region.as_str())
+        .bind(bigint(most))
+        .fetch_all(&mut *self.snapshot)
+        .await?;
+        let day = |Of { monitor_id, row }: Of<PackRow>| {
+            let (monitor, began_at) = (MonitorId::new(monitor_id), Timestamp::from_micros(row.began_at));
+            Ok(PackedDay { monitor, began_at, pack: row.pack()? })
+        };
+        rows.into_iter().map(day).collect()
     }
 }

@@ -26,9 +26,10 @@ const OTHERS: &str = "
 const READS: &str = "
     SELECT sum(seq_tup_read)::bigint AS scanned, sum(idx_tup_fetch)::bigint AS fetched
     FROM pg_stat_user_tables
-    WHERE relname ~ '^(checks|check_evidence)_[0-9]+$'";
+    WHERE relname ~ '^(checks|check_evidence|hour_rollups)_[0-9]+$' OR relname IN ('packed_checks', 'day_rollups')";
 
-async fn reads(connection: &mut PgConnection) -> (i64, i64) {
+/// Counts them, once all nodes have let go of their connections.
+pub(super) async fn reads(connection: &mut PgConnection) -> (i64, i64) {
     // What other sessions did is told when they end; that is waited for.
     let others = "SELECT count(*) FROM pg_stat_activity
                   WHERE datname = current_database() AND application_name = 'watchkeeper'";
@@ -97,7 +98,7 @@ async fn closed_hours_are_read_from_their_rollups() {
     let (now, region) = (specimen.slot(180).plus(seconds(3600)), Region::default());
     while nodes.one.roll_up(now).await.unwrap().is_some() {}
     let window = Window::new(specimen.slot(0), specimen.slot(180)).unwrap();
-    let count = "SELECT sum(up)::bigint FROM rollups";
+    let count = "SELECT sum(up)::bigint FROM hour_rollups";
     let rolled: i64 = sqlx::query_scalar(count).fetch_one(nodes.one.pool()).await.unwrap();
     let account = nodes.one.account(specimen.id(), &region, window, specimen.slot(180)).await.unwrap();
     assert_eq!((rolled, account.up, account.unaccounted), (180, 180, 0));
@@ -147,7 +148,9 @@ async fn a_purge_leaves_nothing_of_a_monitor_behind() {
         "incidents",
         "notices",
         "deliveries",
-        "rollups",
+        "hour_rollups",
+        "day_rollups",
+        "packed_checks",
     ] {
         let count = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
         let count: i64 = sqlx::query_scalar(count).fetch_one(nodes.one.pool()).await.unwrap();

@@ -119,7 +119,7 @@ async fn neither_nodes_nor_results_wait_for_the_one_that_rolls_up() {
     let claim = nodes.stage.claim_one(hours(3)).await;
 
     let mut rolling = nodes.other.pool().begin().await.unwrap();
-    sqlx::query("SELECT FROM rollup_progress FOR UPDATE").execute(&mut *rolling).await.unwrap();
+    sqlx::query("SELECT FROM history_progress FOR UPDATE").execute(&mut *rolling).await.unwrap();
     assert_eq!(nodes.one.roll_up(hours(4)).await.unwrap(), None);
     let late = nodes.one.record(hours(3).plus(seconds(600)), &[fixture::up(&claim)]).await.unwrap();
     assert!(late.iter().all(is_recorded), "its hour is not closed: {late:?}");

@@ -231,12 +231,8 @@ impl Stage {
         self.pause(&m.monitor, m.slot(6)).await;
         let manual = self.claim_manual(&m.monitor, m.slot(200)).await;
         self.settle(fixture::up(&manual)).await;
-        let now = m.slot(400);
-        let mut hours = 0;
-        while self.store.roll_up(now).await.unwrap().is_some() {
-            hours += 1;
-        }
-        assert!(hours > 3, "the hour of the check by hand is rolled up: {hours}");
+        let now = m.slot(1_000);
+        assert_eq!(self.fold_all(now).await.len(), 1, "the day of the check by hand is folded");
         assert!(self.store.delete_monitor(m.monitor.workspace, m.id(), now).await.unwrap());
         now
     }

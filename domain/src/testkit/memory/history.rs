@@ -10,12 +10,11 @@ use crate::audit::{AuditFacts, SlotAccount, account};
 use crate::check::{Check, OpenSlot, Region};
 use crate::id::MonitorId;
 use crate::port::{CheckPage, CheckQuery, HistoryRepo, LatencyBucket, RepoResult};
-use crate::rollup::LatencyStretches;
+use crate::rollup::{LatencyStretches, Tally};
 use crate::schedule::Epoch;
 use crate::settle::is_slot;
 use crate::time::{Timestamp, Window};
 use crate::uptime::{Gap, StatusSpan, TimeFacts};
-use crate::verdict::Verdict;
 
 #[async_trait]
 impl HistoryRepo for MemoryStore {
@@ -79,11 +78,11 @@ impl HistoryRepo for MemoryStore {
             ..AuditFacts::default()
         };
         let settled = facts.settled(window, now);
-        let found = |verdict| {
-            let slots = watched.checks_in(settled).filter(|check| is_slot(check.origin) && check.verdict == verdict);
-            u64::try_from(slots.count()).unwrap_or(u64::MAX)
-        };
-        let (up, degraded, down) = (found(Verdict::Up), found(Verdict::Degraded), found(Verdict::Down));
+        let (tallies, checks) = watched.survey(settled, |_| true);
+        let mut checked = Tally::default();
+        tallies.into_iter().for_each(|(_, tally)| checked.merge(tally));
+        checks.into_iter().for_each(|check| checked.add(check.origin, check.verdict, check.latency));
+        let Tally { up, degraded, down, .. } = checked;
         Ok(account(&AuditFacts { up, degraded, down, ..facts }, window, now))
     }
 
@@ -111,9 +110,10 @@ impl HistoryRepo for MemoryStore {
         let world = self.world();
         let Some(watched) = world.watched_from(monitor, region) else { return Ok(Vec::new()) };
         let mut stretches = LatencyStretches::new(window, step);
-        for check in watched.checks_in(window) {
-            stretches.add(check.slot, check.verdict, check.latency);
-        }
+        let whole = stretches.clone();
+        let (tallies, checks) = watched.survey(window, |hour| whole.hold_whole(hour));
+        tallies.into_iter().for_each(|(hour, tally)| stretches.add_whole(hour, &tally.latencies));
+        checks.into_iter().for_each(|check| stretches.add(check.slot, check.verdict, check.latency));
         Ok(stretches.into_stretches().map(|(at, latencies)| LatencyBucket { at, latencies }).collect())
     }
 }

@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use super::watched::Watched;
 use super::{MemoryStore, World};
 use crate::id::SessionId;
-use crate::port::{Purged, RepoResult, Upkeep};
-use crate::rollup::{HOUR, has_settled, hour_of};
+use crate::port::{Folded, Purged, RepoResult, Retired, Upkeep};
+use crate::retention::Retention;
+use crate::rollup::{DAY, HOUR, day_of, has_settled, hour_of};
 use crate::session::forgotten_before;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Window};
 
 #[async_trait]
 impl Upkeep for MemoryStore {
@@ -39,6 +40,38 @@ impl Upkeep for MemoryStore {
         }
         world.rolled_up_to = Some(end);
         Ok(Some(hour))
+    }
+
+    /// As with hours; a step takes a whole day.
+    async fn fold(&self, _limit: u32) -> RepoResult<Folded> {
+        let mut world = self.world();
+        let Some(rolled_up_to) = world.rolled_up_to else { return Ok(Folded::default()) };
+        let Some(day) = world.folded_to.or_else(|| world.first_hour().map(day_of)) else {
+            return Ok(Folded::default());
+        };
+        let end = day.plus(DAY);
+        if end > rolled_up_to {
+            return Ok(Folded::default());
+        }
+        world.folded_to = Some(end);
+        let has_checks = |watched: &&Watched| watched.checks.range(day..end).next().is_some();
+        let monitor_days = world.monitors.values().filter(has_checks).count() as u64;
+        Ok(Folded { monitor_days, finished: Some(day), has_more: end.plus(DAY) <= rolled_up_to })
+    }
+
+    async fn retire(&self, now: Timestamp, retention: &Retention, _limit: u32) -> RepoResult<Retired> {
+        let mut world = self.world();
+        let Some(folded_to) = world.folded_to else { return Ok(Retired::default()) };
+        let before = world.raw_from.unwrap_or(Timestamp::EPOCH);
+        let raw_from = retention.raw_from(now).min(folded_to).max(before);
+        let has_moved = world.raw_from.replace(raw_from) != Some(raw_from);
+        let mut rows = 0;
+        for watched in world.monitors.values_mut() {
+            Window::new(before, raw_from).into_iter().for_each(|newly| watched.pack(newly));
+            rows += watched.forget_before(retention.packed_from(now).min(raw_from));
+            watched.tallies = watched.tallies.split_off(&retention.rollups_from(now));
+        }
+        Ok(Retired { raw_from: has_moved.then_some(raw_from), rows, has_more: false })
     }
 
     async fn purge(&self, now: Timestamp, limit: u32) -> RepoResult<Purged> {
@@ -93,6 +126,7 @@ impl World {
 impl Watched {
     /// Removes one row of history; `false` where there is none left.
     fn forget_one(&mut self) -> bool {
+        self.tallies.clear();
         self.checks.pop_first().is_some() || self.gaps.pop_first().is_some() || self.spans.pop().is_some()
     }
 

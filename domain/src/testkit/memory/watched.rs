@@ -6,10 +6,11 @@ use crate::check::{Check, Origin, Region};
 use crate::id::LeaseToken;
 use crate::monitor::Monitor;
 use crate::port::MonitorView;
+use crate::rollup::{HOUR, Tally, hour_of};
 use crate::schedule::{Epoch, SlotRun};
 use crate::settle::{instants_between_slots, instants_from};
 use crate::status::{State, Status};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Window};
 use crate::uptime::{Gap, GapOutcome, StatusSpan};
 
 /// A monitor, its schedule, its open work and its history.
@@ -25,6 +26,8 @@ pub(super) struct Watched {
     pub(super) earlier_epochs: Vec<Epoch>,
     pub(super) open: BTreeMap<Timestamp, OpenWork>,
     pub(super) checks: BTreeMap<Timestamp, Check>,
+    /// What packed checks added up to before they were packed, by the hour; it outlives them.
+    pub(super) tallies: BTreeMap<Timestamp, Tally>,
     /// Gaps by their first slot.
     pub(super) gaps: BTreeMap<Timestamp, Gap>,
     pub(super) spans: Vec<StatusSpan>,
@@ -58,6 +61,7 @@ impl Watched {
             earlier_epochs: Vec::new(),
             open: BTreeMap::new(),
             checks: BTreeMap::new(),
+            tallies: BTreeMap::new(),
             gaps: BTreeMap::new(),
             spans: vec![StatusSpan { status: Status::Pending, from: at, to: None }],
         }
@@ -124,6 +128,36 @@ impl Watched {
         epoch.opening_slot = self.free_instant(at);
         self.next_due_at = Some(epoch.opening_slot);
         self.earlier_epochs.push(std::mem::replace(&mut self.epoch, epoch));
+    }
+
+    /// Packs the checks of a window, keeping their sums.
+    pub(super) fn pack(&mut self, window: Window) {
+        for (slot, check) in self.checks.range_mut(window.from()..window.to()) {
+            self.tallies.entry(hour_of(*slot)).or_default().add(check.origin, check.verdict, check.latency);
+            *check = check.packed();
+        }
+    }
+
+    /// Lets go of the checks of before an instant, and answers how many they were.
+    pub(super) fn forget_before(&mut self, instant: Timestamp) -> u64 {
+        let kept = self.checks.split_off(&instant);
+        std::mem::replace(&mut self.checks, kept).len() as u64
+    }
+
+    /// What is known of a window: whole hours that may be taken by their sums, where those are kept, and the other checks
+    /// one by one.
+    pub(super) fn survey(
+        &self,
+        window: Window,
+        may_take: impl Fn(Window) -> bool,
+    ) -> (Vec<(Timestamp, &Tally)>, Vec<&Check>) {
+        let is_taken = |hour: Timestamp| {
+            let hour = Window::last(HOUR, hour.plus(HOUR));
+            self.tallies.contains_key(&hour.from()) && window.clip(hour) == hour && may_take(hour)
+        };
+        let tallies = self.tallies.iter().map(|(hour, tally)| (*hour, tally)).filter(|(hour, _)| is_taken(*hour));
+        let checks = self.checks.range(window.from()..window.to()).map(|(_, check)| check);
+        (tallies.collect(), checks.filter(|check| !is_taken(hour_of(check.slot))).collect())
     }
 
     /// Ends the span that lasts, and begins another. Spans never run backwards and are never empty.

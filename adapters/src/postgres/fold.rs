@@ -1,0 +1,138 @@
+//! Folding: the hours of a day become the day, a bounded number of monitors at a time, in the order of their identifiers.
+
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+use watchkeeper_domain::port::Folded;
+use watchkeeper_domain::rollup::{DAY, DayTally, HOUR, day_of};
+use watchkeeper_domain::time::Timestamp;
+
+use super::instant::Instant;
+use super::progress;
+use crate::log::closing::{ClosedRow, Stretch, Stretches};
+use crate::row::{DayRow, Fault, PackRow, Unreadable};
+
+/// Does what [`watchkeeper_domain::port::Upkeep::fold`] says.
+pub(super) async fn fold(connection: &mut PgConnection, limit: i64) -> Result<Folded, Fault> {
+    let Some(row) = progress::lock_unless_held(connection).await? else { return Ok(Folded::default()) };
+    let Some(hours_to) = row.progress().hours_to else { return Ok(Folded::default()) };
+    let day = match row.progress().days_to {
+        Some(day) => Some(day),
+        None => oldest_hour(connection).await?.map(day_of),
+    };
+    let Some(day) = day.filter(|day| day.plus(DAY) <= hours_to) else { return Ok(Folded::default()) };
+    let after = row.folded_id.unwrap_or(Uuid::nil());
+    let last = last_monitor(connection, after, limit.max(1)).await?;
+    let monitor_days = fold_monitors(connection, day, after, last.unwrap_or(Uuid::max())).await?;
+    if last.is_some() {
+        progress::days_are_folded_to(connection, day, last).await?;
+        return Ok(Folded { monitor_days, finished: None, has_more: true });
+    }
+    let end = day.plus(DAY);
+    progress::days_are_folded_to(connection, end, None).await?;
+    Ok(Folded { monitor_days, finished: Some(day), has_more: end.plus(DAY) <= hours_to })
+}
+
+async fn oldest_hour(connection: &mut PgConnection) -> Result<Option<Timestamp>, Fault> {
+    let oldest: Option<Instant> = sqlx::query_scalar("SELECT began_at FROM hour_rollups ORDER BY began_at LIMIT 1")
+        .fetch_optional(connection)
+        .await?;
+    Ok(oldest.map(|at| at.0))
+}
+
+/// The last of the next so many monitors; `None` where they are the last ones of all.
+async fn last_monitor(connection: &mut PgConnection, after: Uuid, limit: i64) -> Result<Option<Uuid>, Fault> {
+    let last = sqlx::query_scalar("SELECT id FROM monitors WHERE id > $1 ORDER BY id LIMIT 1 OFFSET $2 - 1")
+        .bind(after)
+        .bind(limit)
+        .fetch_optional(connection)
+        .await?;
+    Ok(last)
+}
+
+#[derive(FromRow)]
+struct HourOf {
+    monitor_id: Uuid,
+    region: String,
+    #[sqlx(flatten)]
+    row: ClosedRow,
+}
+
+/// Folds the day of the monitors after one of them up to another, and answers how many there were.
+async fn fold_monitors(connection: &mut PgConnection, day: Timestamp, after: Uuid, last: Uuid) -> Result<u64, Fault> {
+    // The bounds on the time beside the hours tell which partition matters; the OFFSET keeps the planner at one search of
+    // the index for each hour.
+    let rows: Vec<HourOf> = sqlx::query_as(
+        "SELECT h.monitor_id, h.region, unix_us(h.began_at) AS began_at, h.up, h.degraded, h.down, h.latencies,
+                h.runs::text AS runs, h.packed_latencies
+         FROM unnest($1::timestamptz[]) AS w (began_at)
+         CROSS JOIN LATERAL (
+             SELECT *
+             FROM hour_rollups
+             WHERE began_at = w.began_at AND monitor_id > $2 AND monitor_id <= $3 AND began_at >= $4 AND began_at < $5
+             OFFSET 0
+         ) AS h
+         -- A monitor that was purged meanwhile has nobody who would remove this again.
+         WHERE EXISTS (SELECT FROM monitors WHERE id = h.monitor_id)
+         ORDER BY h.monitor_id, h.region, h.began_at",
+    )
+    .bind((0..24).map(|hour| Instant(day.plus(HOUR * hour))).collect::<Vec<_>>())
+    .bind(after)
+    .bind(last)
+    .bind(Instant(day))
+    .bind(Instant(day.plus(DAY)))
+    .fetch_all(&mut *connection)
+    .await?;
+    let (mut days, mut count): (Stretches<Uuid, DayTally>, u64) = (Stretches::default(), 0);
+    for HourOf { monitor_id, region, row } in rows {
+        if let Some(whole) = days.enough(&monitor_id, &region) {
+            count += write(connection, day, &whole).await?;
+        }
+        days.add(day, monitor_id, &region, row)?;
+    }
+    Ok(count + write(connection, day, &days.rest()).await?)
+}
+
+async fn write(connection: &mut PgConnection, day: Timestamp, of: &[Stretch<Uuid, DayTally>]) -> Result<u64, Fault> {
+    if of.is_empty() {
+        return Ok(0);
+    }
+    let monitors: Vec<Uuid> = of.iter().map(|of| of.monitor).collect();
+    let regions: Vec<String> = of.iter().map(|of| of.region.clone()).collect();
+    let rows: Vec<DayRow> = of.iter().map(|of| DayRow::of(day, &of.sums)).collect();
+    sqlx::query(
+        "INSERT INTO day_rollups (monitor_id, region, began_at, up, degraded, down, latencies, hours)
+         SELECT w.monitor_id, w.region, $1, w.up, w.degraded, w.down, w.latencies, w.hours
+         FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[])
+              AS w (monitor_id, region, up, degraded, down, latencies, hours)
+         ON CONFLICT ON CONSTRAINT day_rollups_pkey
+         DO UPDATE SET up = excluded.up, degraded = excluded.degraded, down = excluded.down,
+                       latencies = excluded.latencies, hours = excluded.hours",
+    )
+    .bind(Instant(day))
+    .bind(&monitors)
+    .bind(&regions)
+    .bind(rows.iter().map(|row| row.up).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.degraded).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.down).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.latencies.clone()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.hours.clone()).collect::<Vec<_>>())
+    .execute(&mut *connection)
+    .await?;
+    let packs: Vec<PackRow> =
+        of.iter().map(|stretch| PackRow::of(day, &stretch.pack)).collect::<Result<_, Unreadable>>()?;
+    sqlx::query(
+        "INSERT INTO packed_checks (monitor_id, region, began_at, runs, packed_latencies)
+         SELECT w.monitor_id, w.region, $1, w.runs::json, w.packed_latencies
+         FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bytea[]) AS w (monitor_id, region, runs, packed_latencies)
+         ON CONFLICT ON CONSTRAINT packed_checks_pkey
+         DO UPDATE SET runs = excluded.runs, packed_latencies = excluded.packed_latencies",
+    )
+    .bind(Instant(day))
+    .bind(monitors)
+    .bind(regions)
+    .bind(packs.iter().map(|pack| pack.runs.clone()).collect::<Vec<_>>())
+    .bind(packs.into_iter().map(|pack| pack.packed_latencies).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(of.len() as u64)
+}

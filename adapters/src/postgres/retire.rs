@@ -1,0 +1,45 @@
+//! Letting go of history by its age: whole checks by their partitions, packed days and sums row by row, the oldest first.
+
+use sqlx::PgConnection;
+use watchkeeper_domain::port::Retired;
+use watchkeeper_domain::retention::Retention;
+use watchkeeper_domain::time::Timestamp;
+
+use super::instant::Instant;
+use super::{bigint, partition, progress};
+use crate::row::Fault;
+
+/// What goes row by row; each is found through its index of days.
+const PACKED: &str = "
+    DELETE FROM packed_checks
+    WHERE ctid = ANY (ARRAY (SELECT ctid FROM packed_checks WHERE began_at < $1 ORDER BY began_at LIMIT $2))";
+const ROLLUPS: &str = "
+    DELETE FROM day_rollups
+    WHERE ctid = ANY (ARRAY (SELECT ctid FROM day_rollups WHERE began_at < $1 ORDER BY began_at LIMIT $2))";
+
+/// Does what [`watchkeeper_domain::port::Upkeep::retire`] says.
+pub(super) async fn retire(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    retention: &Retention,
+    limit: i64,
+) -> Result<Retired, Fault> {
+    let mut retired = Retired::default();
+    let Some(row) = progress::lock_unless_held(connection).await? else { return Ok(retired) };
+    let Some(days_to) = row.progress().days_to else { return Ok(retired) };
+    let before = row.progress().raw_from.unwrap_or(Timestamp::from_micros(i64::MIN));
+    let raw_from = retention.raw_from(now).min(days_to).max(before);
+    if raw_from > before {
+        partition::drop_before(connection, raw_from).await?;
+        progress::checks_are_whole_from(connection, raw_from).await?;
+        retired.raw_from = Some(raw_from);
+    }
+    for (statement, before) in [(PACKED, retention.packed_from(now)), (ROLLUPS, retention.rollups_from(now))] {
+        let room = limit.saturating_sub(bigint(retired.rows));
+        let gone =
+            sqlx::query(statement).bind(Instant(before.min(raw_from))).bind(room).execute(&mut *connection).await?;
+        retired.rows += gone.rows_affected();
+    }
+    retired.has_more = bigint(retired.rows) >= limit;
+    Ok(retired)
+}

@@ -1,0 +1,145 @@
+//! Packed checks as columns: the runs as JSON, which people can read and both stores can take apart, and the latencies as
+//! bytes.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::FromRow;
+use watchkeeper_domain::pack::{Pack, PackRun};
+use watchkeeper_domain::time::Timestamp;
+
+use super::log::reason;
+use super::{Code, Unreadable, duration, micros};
+
+/// The columns of a pack.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct PackRow {
+    pub(crate) began_at: i64,
+    pub(crate) runs: String,
+    pub(crate) packed_latencies: Vec<u8>,
+}
+
+/// A run as it stands in its array.
+#[derive(Serialize, Deserialize)]
+struct RunColumns(
+    // Microseconds from the beginning of the stretch.
+    i64,
+    #[serde(default)] i64,
+    #[serde(default)] u32,
+    #[serde(default)] i16,
+    #[serde(default)] i16,
+    #[serde(default)] Option<u16>,
+    #[serde(default)] u32,
+    #[serde(default)] Option<i16>,
+    #[serde(default)] Option<String>,
+);
+
+impl PackRow {
+    /// The columns of the pack of a stretch that began at an instant.
+    pub(crate) fn of(began_at: Timestamp, pack: &Pack) -> Result<Self, Unreadable> {
+        let runs: Result<Vec<Value>, _> = pack.runs().iter().map(|run| columns(began_at, run)).collect();
+        let runs = runs.map_err(|error| Unreadable::new("Pack", error))?;
+        let (runs, packed_latencies) = (Value::Array(runs).to_string(), pack.latencies().to_vec());
+        Ok(Self { began_at: began_at.as_micros(), runs, packed_latencies })
+    }
+
+    /// The pack.
+    pub(crate) fn pack(self) -> Result<Pack, Unreadable> {
+        let runs: Vec<RunColumns> = serde_json::from_str(&self.runs).map_err(|error| Unreadable::new("Pack", error))?;
+        let runs = runs.into_iter().map(|columns| run(self.began_at, columns)).collect::<Result<_, _>>()?;
+        Pack::from_parts(runs, self.packed_latencies).ok_or_else(|| Unreadable::new("Pack", &self.runs))
+    }
+}
+
+/// A run as its array, without what is null or nought at its end.
+fn columns(began_at: Timestamp, run: &PackRun) -> serde_json::Result<Value> {
+    let mut value = serde_json::to_value(RunColumns(
+        run.first.as_micros().saturating_sub(began_at.as_micros()),
+        micros(run.step),
+        run.count,
+        run.verdict.code(),
+        run.origin.code(),
+        run.http_status,
+        run.lateness,
+        run.reason.as_ref().map(|reason| reason.kind.code()),
+        run.reason.as_ref().map(|reason| reason.detail.clone()),
+    ))?;
+    if let Value::Array(columns) = &mut value {
+        while columns.pop_if(|value| value.is_null() || *value == 0).is_some() {}
+    }
+    Ok(value)
+}
+
+fn run(began_at: i64, columns: RunColumns) -> Result<PackRun, Unreadable> {
+    let RunColumns(first, step, count, verdict, origin, http_status, lateness, kind, detail) = columns;
+    Ok(PackRun {
+        first: Timestamp::from_micros(began_at.saturating_add(first)),
+        step: duration(step),
+        count,
+        origin: Code::of_code(origin)?,
+        verdict: Code::of_code(verdict)?,
+        http_status,
+        reason: reason(kind, detail)?,
+        lateness,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use watchkeeper_domain::check::Origin;
+    use watchkeeper_domain::report::{Reason, ReasonKind};
+    use watchkeeper_domain::testkit::fixture::T0;
+    use watchkeeper_domain::verdict::Verdict;
+
+    use super::*;
+
+    fn healthy(first: Timestamp, count: u32) -> PackRun {
+        PackRun {
+            first,
+            step: Duration::from_secs(60),
+            count,
+            origin: Origin::Scheduled,
+            verdict: Verdict::Up,
+            http_status: Some(200),
+            reason: None,
+            lateness: 0,
+        }
+    }
+
+    #[test]
+    fn a_healthy_day_is_one_short_array() {
+        let pack = Pack::from_parts(vec![healthy(T0.next(), 3)], vec![0; 9]).unwrap();
+        let row = PackRow::of(T0, &pack).unwrap();
+        assert_eq!(row.runs, "[[1,60000000,3,1,0,200]]");
+        assert_eq!(row.pack().unwrap(), pack);
+    }
+
+    #[test]
+    fn every_run_comes_back_whole() {
+        let failed = PackRun {
+            first: T0.plus(Duration::from_secs(3_000)),
+            step: Duration::ZERO,
+            count: 1,
+            origin: Origin::Manual,
+            verdict: Verdict::Down,
+            http_status: None,
+            reason: Some(Reason::new(ReasonKind::Dns, "nobody knows “example.org”\n")),
+            lateness: 12,
+        };
+        let pack = Pack::from_parts(vec![healthy(T0, 2), failed], vec![7; 9]).unwrap();
+        assert_eq!(PackRow::of(T0, &pack).unwrap().pack().unwrap(), pack);
+    }
+
+    #[test]
+    fn what_is_no_pack_is_refused() {
+        let row = |runs: &str, bytes: usize| {
+            let (runs, packed_latencies) = (runs.to_owned(), vec![0; bytes]);
+            PackRow { began_at: 0, runs, packed_latencies }.pack().is_ok()
+        };
+        assert!(row("[[0,0,1,1]]", 3));
+        assert!(!row("[[0,0,1,1]]", 2));
+        assert!(!row("[[0,0,1,9]]", 3), "no verdict");
+        assert!(!row("[[]]", 0) && !row("{}", 0) && !row("[[0,0,1,1]", 3));
+    }
+}

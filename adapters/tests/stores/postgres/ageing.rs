@@ -1,0 +1,169 @@
+//! History that ages: what plain SQL sees of it, what goes with its partition, and that reading it never searches.
+
+use std::time::Duration;
+
+use sqlx::{Connection, PgConnection, Row};
+use watchkeeper_domain::check::Region;
+use watchkeeper_domain::port::{CheckQuery, Folded, HistoryRepo, Retired, Upkeep};
+use watchkeeper_domain::retention::Retention;
+use watchkeeper_domain::rollup::{DAY, day_of};
+use watchkeeper_domain::testkit::fixture::T0;
+use watchkeeper_domain::time::{Timestamp, Window};
+use watchkeeper_domain::verdict::Verdict;
+
+use super::look_up::reads;
+use super::{Nodes, node};
+
+/// Checks whole for a day, packed for as long as anything.
+fn packed() -> Retention {
+    Retention::new(1, 400, 1_830).unwrap()
+}
+
+async fn partitions(connection: &mut PgConnection, of: &str) -> Vec<Timestamp> {
+    let begins = "SELECT split_part(relname, $1 || '_', 2)::bigint AS begins
+                  FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+                  WHERE inhparent = $1::regclass
+                  ORDER BY begins";
+    let begins: Vec<i64> = sqlx::query_scalar(begins).bind(of).fetch_all(connection).await.unwrap();
+    begins.into_iter().map(Timestamp::from_secs).collect()
+}
+
+#[tokio::test]
+async fn packed_checks_are_read_in_plain_sql() {
+    let nodes = Nodes::start().await;
+    let (m, now) = nodes.stage.live_for_days().await;
+    nodes.stage.fold_all(now).await;
+    nodes.stage.retire_all(now, &packed()).await;
+    let rows = sqlx::query(
+        "SELECT unix_us(slot) AS slot, unix_us(checked_at) AS checked_at, latency_us, http_status, origin, verdict,
+                reason_kind, reason_detail, is_packed
+         FROM check_history
+         WHERE monitor_id = $1
+         ORDER BY slot DESC",
+    )
+    .bind(m.id().uuid())
+    .fetch_all(nodes.one.pool())
+    .await
+    .unwrap();
+    let log = nodes.stage.log(m.id()).await;
+    assert_eq!(rows.len(), log.len());
+    let mut count = 0;
+    for (row, check) in rows.iter().zip(&log) {
+        assert_eq!(row.get::<i64, _>("slot"), check.slot.as_micros());
+        assert_eq!(row.get::<i64, _>("checked_at"), check.checked_at.as_micros());
+        assert_eq!(u128::try_from(row.get::<i64, _>("latency_us")).unwrap(), check.latency.as_micros());
+        assert_eq!(row.get::<Option<i32>, _>("http_status"), check.http_status.map(i32::from));
+        let verdict = [Verdict::Up, Verdict::Degraded, Verdict::Down]
+            .into_iter()
+            .zip(1_i16..)
+            .find(|(verdict, _)| *verdict == check.verdict);
+        assert_eq!(Some(row.get::<i16, _>("verdict")), verdict.map(|(_, code)| code));
+        let reason = check.reason.as_ref().map(|reason| reason.detail.as_str());
+        assert_eq!(row.get::<Option<&str>, _>("reason_detail"), reason);
+        assert_eq!(row.get::<Option<i16>, _>("reason_kind").is_some(), reason.is_some());
+        assert_eq!(row.get::<bool, _>("is_packed"), check.slot < packed().raw_from(now));
+        count += usize::from(row.get::<bool, _>("is_packed"));
+    }
+    assert!(count > 50, "{count} were packed");
+}
+
+#[tokio::test]
+async fn whole_checks_go_with_their_partitions() {
+    let nodes = Nodes::start().await;
+    let (_, now) = nodes.stage.live_for_days().await;
+    nodes.stage.fold_all(now).await;
+    let mut connection = nodes.one.pool().acquire().await.unwrap();
+    let first = day_of(T0).minus(DAY);
+    for table in ["checks", "check_evidence", "hour_rollups"] {
+        assert_eq!(partitions(&mut connection, table).await.first(), Some(&first), "{table}");
+    }
+    nodes.stage.retire_all(now, &packed()).await;
+    for table in ["checks", "check_evidence", "hour_rollups"] {
+        assert_eq!(partitions(&mut connection, table).await.first(), Some(&packed().raw_from(now)), "{table}");
+    }
+}
+
+#[tokio::test]
+async fn a_partition_that_is_in_use_is_dropped_later_and_holds_nobody_up() {
+    let nodes = Nodes::start().await;
+    let (m, now) = nodes.stage.live_for_days().await;
+    nodes.stage.fold_all(now).await;
+    let log = nodes.stage.log(m.id()).await;
+    let mut reading = nodes.other.pool().begin().await.unwrap();
+    sqlx::query("SELECT count(*) FROM checks").fetch_one(&mut *reading).await.unwrap();
+    assert!(nodes.one.retire(now, &packed(), 10).await.is_err());
+    assert_eq!(nodes.stage.log(m.id()).await, log, "nothing has changed");
+    reading.rollback().await.unwrap();
+    assert!(nodes.one.retire(now, &packed(), 10).await.unwrap().raw_from.is_some());
+}
+
+#[tokio::test]
+async fn a_partition_of_another_width_counts_as_what_it_covers() {
+    let nodes = Nodes::start().await;
+    let far = day_of(T0.plus(DAY * 100));
+    let seconds_of = |at: Timestamp| at.as_micros() / 1_000_000;
+    let (from, to) = (seconds_of(far.minus(DAY * 3)), seconds_of(far.plus(DAY * 4)));
+    let week = format!(
+        "CREATE TABLE checks_{from} PARTITION OF checks
+         FOR VALUES FROM (to_timestamp({from})) TO (to_timestamp({to}))"
+    );
+    let mut connection = nodes.one.pool().acquire().await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(week)).execute(&mut *connection).await.unwrap();
+    nodes.one.prepare(far).await.unwrap();
+    let ahead = |table: Vec<Timestamp>| table.into_iter().filter(|at| *at >= far.minus(DAY * 3)).collect::<Vec<_>>();
+    let days = |range: std::ops::RangeInclusive<u32>| range.map(|day| far.plus(DAY * day));
+    let of_checks: Vec<_> = [far.minus(DAY * 3)].into_iter().chain(days(4..=7)).collect();
+    assert_eq!(ahead(partitions(&mut connection, "checks").await), of_checks);
+    let of_evidence: Vec<_> = [far.minus(DAY)].into_iter().chain(days(0..=7)).collect();
+    assert_eq!(ahead(partitions(&mut connection, "check_evidence").await), of_evidence);
+}
+
+/// Days and packed days of a thousand others.
+const OTHERS: &str = "
+    INSERT INTO packed_checks (monitor_id, region, began_at, runs, packed_latencies)
+    SELECT md5(n::text)::uuid, p.region, p.began_at, p.runs, p.packed_latencies
+    FROM packed_checks AS p, generate_series(1, 1000) AS n;
+    INSERT INTO day_rollups (monitor_id, region, began_at, up, degraded, down, latencies, hours)
+    SELECT md5(n::text)::uuid, d.region, d.began_at, d.up, d.degraded, d.down, d.latencies, d.hours
+    FROM day_rollups AS d, generate_series(1, 1000) AS n;
+    INSERT INTO hour_rollups (began_at, monitor_id, region, up, degraded, down, latencies, runs, packed_latencies)
+    SELECT h.began_at, md5(n::text)::uuid, h.region, h.up, h.degraded, h.down, h.latencies, h.runs, h.packed_latencies
+    FROM hour_rollups AS h, generate_series(1, 1000) AS n;
+    ANALYZE";
+
+#[tokio::test]
+async fn reading_and_retiring_what_is_packed_never_searches() {
+    let nodes = Nodes::start().await;
+    let (m, now) = nodes.stage.live_for_days().await;
+    nodes.stage.fold_all(now).await;
+    nodes.stage.retire_all(now, &packed()).await;
+    let mut connection = PgConnection::connect(nodes.database.url()).await.unwrap();
+    sqlx::raw_sql(OTHERS).execute(&mut connection).await.unwrap();
+    nodes.one.close().await;
+    nodes.other.close().await;
+    let before = reads(&mut connection).await;
+
+    let reader = node(nodes.database.url(), 3).await;
+    let (monitor, region) = (m.id(), Region::default());
+    let window = Window::new(m.slot(0), now).unwrap();
+    // As often as it takes for the database to settle on plans for any parameters.
+    for _ in 0..7 {
+        for verdict in [None, Some(Verdict::Down)] {
+            let query = CheckQuery { monitor, region: region.clone(), window, verdict, limit: 500 };
+            assert!(!reader.checks(&query).await.unwrap().checks.is_empty());
+        }
+        assert_eq!(reader.recent_checks(&[monitor], &region, 100, now).await.unwrap()[0].len(), 100);
+        assert_eq!(reader.account(monitor, &region, window, now).await.unwrap().unaccounted, 0);
+        for step in [3_600, 86_400, 5_000].map(Duration::from_secs) {
+            assert!(!reader.latencies(monitor, &region, window, step).await.unwrap().is_empty());
+        }
+        assert_eq!(reader.fold(10).await.unwrap(), Folded::default());
+        assert_eq!(reader.retire(now, &packed(), 10).await.unwrap(), Retired::default());
+    }
+    reader.close().await;
+    let after = reads(&mut connection).await;
+    assert_eq!(after.0 - before.0, 0, "rows read by scanning history");
+    // Seven rounds of questions about 150 checks, of which the older ones are in a handful of days.
+    let fetched = after.1 - before.1;
+    assert!(fetched <= 7 * 1_000, "{fetched} rows were fetched");
+}

@@ -1,0 +1,60 @@
+//! History that ages: what plain SQL sees of it, and that what is packed takes little room.
+
+use std::sync::Arc;
+
+use sqlx::Row;
+use tempfile::TempDir;
+use watchkeeper_domain::port::Upkeep;
+use watchkeeper_domain::retention::Retention;
+use watchkeeper_domain::testkit::contract::{Stage, Subject};
+use watchkeeper_domain::verdict::Verdict;
+
+use super::open;
+
+#[tokio::test]
+async fn packed_checks_are_read_in_plain_sql() {
+    let directory = TempDir::new().unwrap();
+    let store = Arc::new(open(directory.path()).await);
+    let stage = Stage::open(&Subject::new(store.clone())).await;
+    let (m, now) = stage.live_for_days().await;
+    let packed = Retention::new(1, 400, 1_830).unwrap();
+    stage.fold_all(now).await;
+    // Half of what was packed is still there as it was before, and must not be met twice.
+    let retired = store.retire(now, &packed, 30).await.unwrap();
+    assert!(retired.has_more);
+    let path = directory.path().join("watchkeeper.db");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    let rows = sqlx::query(
+        "SELECT h.* FROM check_history AS h JOIN monitors AS m ON m.key = h.monitor_key WHERE m.id = ? ORDER BY slot DESC",
+    )
+    .bind(m.id().uuid())
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    let log = stage.log(m.id()).await;
+    assert_eq!(rows.len(), log.len());
+    let mut count = 0;
+    for (row, check) in rows.iter().zip(&log) {
+        assert_eq!(row.get::<i64, _>("slot"), check.slot.as_micros());
+        assert_eq!(row.get::<i64, _>("checked_at"), check.checked_at.as_micros());
+        assert_eq!(u128::try_from(row.get::<i64, _>("latency_us")).unwrap(), check.latency.as_micros());
+        assert_eq!(row.get::<Option<i64>, _>("http_status"), check.http_status.map(i64::from));
+        let verdicts = [Verdict::Up, Verdict::Degraded, Verdict::Down].into_iter().zip(1_i64..);
+        let verdict = verdicts.filter(|(verdict, _)| *verdict == check.verdict).map(|(_, code)| code).next();
+        assert_eq!(Some(row.get::<i64, _>("verdict")), verdict);
+        let reason = check.reason.as_ref().map(|reason| reason.detail.as_str());
+        assert_eq!(row.get::<Option<&str>, _>("reason_detail"), reason);
+        assert_eq!(row.get::<Option<i64>, _>("reason_kind").is_some(), reason.is_some());
+        assert_eq!(row.get::<bool, _>("is_packed"), check.slot < packed.raw_from(now));
+        count += usize::from(row.get::<bool, _>("is_packed"));
+    }
+    assert!(count > 50, "{count} were packed");
+    stage.retire_all(now, &packed).await;
+    assert_eq!(stage.log(m.id()).await, log);
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM checks WHERE slot < ?")
+        .bind(packed.raw_from(now).as_micros())
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
+}
