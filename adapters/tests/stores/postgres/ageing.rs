@@ -118,8 +118,14 @@ async fn a_partition_of_another_width_counts_as_what_it_covers() {
     assert_eq!(ahead(partitions(&mut connection, "check_evidence").await), of_evidence);
 }
 
-/// Days and packed days of a thousand others.
+/// The same history of a thousand others.
 const OTHERS: &str = "
+    INSERT INTO checks (slot, monitor_id, region, checked_at, latency_us, origin, verdict)
+    SELECT slot, md5(n::text)::uuid, region, checked_at, latency_us, origin, verdict
+    FROM checks, generate_series(1, 1000) AS n;
+    INSERT INTO check_evidence (slot, monitor_id, region, evidence)
+    SELECT slot, monitor_id, region, '{}' FROM checks WHERE verdict = 3
+    ON CONFLICT (slot, monitor_id, region) DO NOTHING;
     INSERT INTO packed_checks (monitor_id, region, began_at, runs, packed_latencies)
     SELECT md5(n::text)::uuid, p.region, p.began_at, p.runs, p.packed_latencies
     FROM packed_checks AS p, generate_series(1, 1000) AS n;
