@@ -18,7 +18,9 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 use watchkeeper_domain::account::SignUpPolicy;
 use watchkeeper_domain::address::AddressGuard;
+use watchkeeper_domain::invalid::Invalid;
 use watchkeeper_domain::monitor::Interval;
+use watchkeeper_domain::retention::Retention;
 
 pub use database::Database;
 pub use network::{HostPort, HostPorts, Networks};
@@ -118,6 +120,18 @@ pub struct Settings {
     #[arg(long, env = "WATCHKEEPER_MAX_MONITORS", global = true, value_name = "COUNT", default_value = "10000", value_parser = Setting(parse_max_monitors))]
     pub max_monitors: u32,
 
+    /// For how many days checks are kept whole: with the time of each phase, and evidence where they failed
+    #[arg(long, env = "WATCHKEEPER_RAW_DAYS", global = true, value_name = "DAYS", default_value = "7", value_parser = Setting(parse_days))]
+    pub raw_days: u32,
+
+    /// For how many days checks are kept at all: packed, with result and latency
+    #[arg(long, env = "WATCHKEEPER_PACKED_DAYS", global = true, value_name = "DAYS", default_value = "400", value_parser = Setting(parse_days))]
+    pub packed_days: u32,
+
+    /// For how many days the sums of checks are kept: results and latencies of each hour
+    #[arg(long, env = "WATCHKEEPER_ROLLUP_DAYS", global = true, value_name = "DAYS", default_value = "1830", value_parser = Setting(parse_days))]
+    pub rollup_days: u32,
+
     /// Addresses that tell whether this node itself has a network: comma-separated host:port. By default none
     #[arg(long, env = "WATCHKEEPER_NETWORK_CHECKS", global = true, value_name = "HOST:PORT", default_value = "", hide_default_value = true, value_parser = Setting(HostPorts::parse))]
     pub network_checks: HostPorts,
@@ -149,7 +163,20 @@ impl Config {
         Self::command()
             .try_get_matches_from(args)
             .and_then(|matches| Self::from_arg_matches(&matches))
-            .map_err(one_line)
+            .map_err(one_line)?
+            .agreeing()
+    }
+
+    /// Itself, where its settings agree with each other.
+    fn agreeing(self) -> Result<Self, clap::Error> {
+        match self.settings.checked_retention() {
+            Ok(_) => Ok(self),
+            Err(invalid) => {
+                let command = Self::command();
+                let argument = command.get_arguments().find(|argument| argument.get_id() == invalid.field);
+                Err(setting::refused(argument, &invalid.message))
+            }
+        }
     }
 
     /// What to do.
@@ -159,6 +186,15 @@ impl Config {
 }
 
 impl Settings {
+    fn checked_retention(&self) -> Result<Retention, Invalid> {
+        Retention::new(self.raw_days, self.packed_days, self.rollup_days)
+    }
+
+    /// For how long what is kept.
+    pub fn retention(&self) -> Retention {
+        self.checked_retention().unwrap_or_default()
+    }
+
     /// Where to store: what was named, or a file in the data directory.
     pub fn database(&self) -> Database {
         self.database_url.clone().unwrap_or_else(|| Database::Sqlite { file: self.data_dir.join("watchkeeper.db") })
@@ -216,6 +252,10 @@ fn parse_workers(text: &str) -> Result<u32, String> {
 
 fn parse_max_monitors(text: &str) -> Result<u32, String> {
     parse_count(text, MAX_MAX_MONITORS)
+}
+
+fn parse_days(text: &str) -> Result<u32, String> {
+    parse_count(text, Retention::MAX_DAYS)
 }
 
 fn parse_min_interval(text: &str) -> Result<Interval, String> {

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use watchkeeper_domain::port::Upkeep;
+use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::usecase::{Dispatch, Watch};
 
 pub mod dispatcher;
@@ -46,6 +47,8 @@ pub struct Engine {
     pub dispatch: Dispatch,
     /// Keeping the store in order.
     pub upkeep: Arc<dyn Upkeep>,
+    /// For how long history is kept.
+    pub retention: Retention,
     /// How long to wait before the first claim: [`scheduler::HEAD_START`] where the store was away, so that nodes that kept
     /// results record them first; else nothing.
     pub head_start: Duration,
@@ -68,14 +71,14 @@ impl Engine {
     pub async fn run(self, stop: CancellationToken) -> Result<(), BrokeOff> {
         let backlog = Arc::new(Backlog::default());
         let news = Arc::new(Notify::new());
-        let Self { watch, dispatch, upkeep, head_start, workers, metrics } = self;
+        let Self { watch, dispatch, upkeep, retention, head_start, workers, metrics } = self;
         let (clock, ids) = (Arc::clone(&watch.clock), Arc::clone(&watch.ids));
 
         let (pool, found) = Pool::new(watch.clone(), workers.max(1), Arc::clone(&backlog), metrics.clone());
         let recorder = Recorder::new(watch.clone(), found, Arc::clone(&backlog), Arc::clone(&news), metrics.clone());
         let scheduler = Scheduler::new(watch, Arc::clone(&upkeep), pool, Arc::clone(&backlog), &metrics);
         let dispatcher = Dispatcher::new(dispatch, news, Arc::clone(&ids), metrics.clone());
-        let janitor = Janitor::new(upkeep, clock, ids, &metrics);
+        let janitor = Janitor::new(upkeep, retention, clock, ids, &metrics);
 
         let (claim_no_more, all_is_recorded, one_ended) =
             (stop.child_token(), CancellationToken::new(), CancellationToken::new());
@@ -114,8 +117,8 @@ impl Engine {
     /// Keeps the store in order and does nothing else, until told to stop: for a node that serves without watching, whose
     /// checks on request need room all the same.
     pub async fn tidy(self, stop: CancellationToken) {
-        let Self { watch, upkeep, metrics, .. } = self;
-        Janitor::new(upkeep, watch.clock, watch.ids, &metrics).run(stop).await;
+        let Self { watch, upkeep, retention, metrics, .. } = self;
+        Janitor::new(upkeep, retention, watch.clock, watch.ids, &metrics).run(stop).await;
     }
 }
 

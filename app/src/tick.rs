@@ -74,8 +74,9 @@ impl fmt::Display for Summary {
         writeln!(f, "lost: {lost}")?;
         writeln!(f, "status changes: {flips}")?;
         writeln!(f, "notices: {} delivered, {} failed", notices.delivered, notices.failed)?;
-        let rows = tidied.history_rows + tidied.sessions;
-        writeln!(f, "tidied: {} hours rolled up, {rows} rows removed", tidied.hours)?;
+        let Tidied { hours, monitor_days, old_rows, history_rows, sessions, .. } = tidied;
+        let rows = old_rows + history_rows + sessions;
+        writeln!(f, "tidied: {hours} hours rolled up, {monitor_days} days folded, {rows} rows removed")?;
         write!(f, "took: {:.3} s", took.as_secs_f64())
     }
 }
@@ -90,10 +91,10 @@ pub async fn tick(engine: Engine, stop: &CancellationToken) -> RepoResult<Summar
     let mut pass = Pass { engine, due_by, summary: Summary::default(), refused: 0, awaited: HashMap::new() };
     pass.check(stop).await?;
 
-    let Pass { engine: Engine { watch, dispatch, upkeep, metrics, .. }, summary, refused, .. } = pass;
+    let Pass { engine: Engine { watch, dispatch, upkeep, retention, metrics, .. }, summary, refused, .. } = pass;
     let mut dispatcher = Dispatcher::new(dispatch, Arc::default(), Arc::clone(&watch.ids), metrics.clone());
     dispatcher.finish().await?;
-    let mut janitor = Janitor::new(upkeep, Arc::clone(&watch.clock), Arc::clone(&watch.ids), &metrics);
+    let mut janitor = Janitor::new(upkeep, retention, Arc::clone(&watch.clock), Arc::clone(&watch.ids), &metrics);
     let tidied = janitor.step().await?;
     if refused > 0 {
         return Err(RepoError::Conflict(format!("{refused} results were refused").into()));

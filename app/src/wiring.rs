@@ -215,6 +215,7 @@ impl Wiring {
             watch: self.watch.clone(),
             dispatch: Dispatch::new(self.store.clone(), [console], Arc::clone(&self.clock), Arc::clone(&self.ids)),
             upkeep: self.store.clone(),
+            retention: self.settings.retention(),
             head_start: if self.was_away { HEAD_START } else { Duration::ZERO },
             workers: usize::try_from(self.settings.workers).unwrap_or(usize::MAX),
             metrics: Metrics::register(registry),
@@ -255,6 +256,7 @@ impl Wiring {
             repo: self.store.clone(),
             incidents: self.store.clone(),
             clock: Arc::clone(&clock),
+            retention: self.settings.retention(),
             region: self.watch.region.clone(),
         };
         let parts = http::Parts {

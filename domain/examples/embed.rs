@@ -25,6 +25,7 @@ use watchkeeper_domain::monitor::{HttpMethod, Interval};
 use watchkeeper_domain::notice::{ChannelKind, NotDelivered, Notice};
 use watchkeeper_domain::port::{Clock, IdGenerator, NewAccount, Notifier, ProbeRequest, Prober, UserRepo};
 use watchkeeper_domain::report::{Ending, Evidence, Report, Timings};
+use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::session::{NewSession, RefreshTokenHash};
 use watchkeeper_domain::status::Status;
 use watchkeeper_domain::testkit::{CountingIds, MemoryFeed, MemoryStore, SteppingClock};
@@ -134,6 +135,7 @@ async fn watch_the_shop() -> Result<(), Box<dyn Error>> {
         repo: store.clone(),
         incidents: store.clone(),
         clock: clock.clone(),
+        retention: Retention::DEFAULT,
         region: Region::default(),
     };
 

@@ -1,5 +1,5 @@
-//! The janitor: keeps room for what is to come, rolls up what is over, and removes what nobody can see any more. Every
-//! step is bounded, and whatever it leaves over waits for the next one.
+//! The janitor: keeps room for what is to come, rolls up and folds what is over, and removes what is old enough or what
+//! nobody can see any more. Every step is bounded, and whatever it leaves over waits for the next one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use watchkeeper_domain::port::{Clock, IdGenerator, RepoError, RepoResult, Upkeep};
+use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::time::Timestamp;
 
 use super::metrics::Metrics;
@@ -18,10 +19,16 @@ pub const ROUND_INTERVAL: Duration = Duration::from_secs(60);
 /// How many hours are rolled up in one step.
 pub const MAX_HOURS: usize = 24;
 
-/// How many rows one call of purging may remove, so that it never holds the store for long.
+/// How many monitors' days one call of folding may fold, so that it never holds the store for long.
+pub const MAX_FOLDED_DAYS: u32 = 500;
+
+/// How many calls of folding one step makes.
+pub const MAX_FOLDS: usize = 200;
+
+/// How many rows one call of purging or retiring may remove, so that it never holds the store for long.
 pub const MAX_PURGED_ROWS: u32 = 2_000;
 
-/// How many calls of purging one step makes.
+/// How many calls of purging, and of retiring, one step makes.
 pub const MAX_PURGES: usize = 50;
 
 /// How long a step may take before it counts as failed, so that a connection that is dead without saying so cannot hold
@@ -36,6 +43,10 @@ const BUSY_PAUSE: Duration = Duration::from_secs(1);
 pub struct Tidied {
     /// Hours rolled up.
     pub hours: usize,
+    /// Monitors' days folded.
+    pub monitor_days: u64,
+    /// Rows removed one by one because they were old enough.
+    pub old_rows: u64,
     /// Rows of deleted monitors' history removed.
     pub history_rows: u64,
     /// Refresh tokens removed.
@@ -47,14 +58,21 @@ pub struct Tidied {
 /// The janitor.
 pub struct Janitor {
     upkeep: Arc<dyn Upkeep>,
+    retention: Retention,
     clock: Arc<dyn Clock>,
     outage: Outage,
 }
 
 impl Janitor {
-    /// A janitor of a store.
-    pub fn new(upkeep: Arc<dyn Upkeep>, clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>, metrics: &Metrics) -> Self {
-        Self { upkeep, clock, outage: Outage::new("janitor", metrics, ids) }
+    /// A janitor of a store whose history is kept for so long.
+    pub fn new(
+        upkeep: Arc<dyn Upkeep>,
+        retention: Retention,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGenerator>,
+        metrics: &Metrics,
+    ) -> Self {
+        Self { upkeep, retention, clock, outage: Outage::new("janitor", metrics, ids) }
     }
 
     /// Tidies until told to stop.
@@ -87,7 +105,7 @@ impl Janitor {
         let now = self.clock.now();
         self.upkeep.prepare(now).await?;
         let mut tidied = Tidied::default();
-        let rolled_up = self.roll_up(now, &mut tidied).await;
+        let aged = self.age(now, &mut tidied).await;
         for round in 1..=MAX_PURGES {
             let purged = self.upkeep.purge(now, MAX_PURGED_ROWS).await?;
             tidied.history_rows += purged.history_rows;
@@ -100,8 +118,39 @@ impl Janitor {
         if tidied != Tidied::default() {
             tracing::debug!(?tidied, "tidied up");
         }
-        // An hour that cannot be rolled up is no reason to keep what nobody may see any more.
-        rolled_up.and(Ok(tidied))
+        // History that cannot be rolled up or retired is no reason to keep what nobody may see any more.
+        aged.and(Ok(tidied))
+    }
+
+    /// Lets history age: hours are rolled up, days folded, and what is old enough goes.
+    async fn age(&self, now: Timestamp, tidied: &mut Tidied) -> RepoResult<()> {
+        self.roll_up(now, tidied).await?;
+        self.fold(tidied).await?;
+        self.retire(now, tidied).await
+    }
+
+    async fn fold(&self, tidied: &mut Tidied) -> RepoResult<()> {
+        for round in 1..=MAX_FOLDS {
+            let folded = self.upkeep.fold(MAX_FOLDED_DAYS).await?;
+            tidied.monitor_days += folded.monitor_days;
+            if !folded.has_more {
+                break;
+            }
+            tidied.has_more |= round == MAX_FOLDS;
+        }
+        Ok(())
+    }
+
+    async fn retire(&self, now: Timestamp, tidied: &mut Tidied) -> RepoResult<()> {
+        for round in 1..=MAX_PURGES {
+            let retired = self.upkeep.retire(now, &self.retention, MAX_PURGED_ROWS).await?;
+            tidied.old_rows += retired.rows;
+            if !retired.has_more {
+                break;
+            }
+            tidied.has_more |= round == MAX_PURGES;
+        }
+        Ok(())
     }
 
     async fn roll_up(&self, now: Timestamp, tidied: &mut Tidied) -> RepoResult<()> {

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use watchkeeper_domain::port::MonitorRepo;
+use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::status::{Confirmation, Status};
 use watchkeeper_domain::testkit::fixture::{self, T0};
 
@@ -20,6 +21,7 @@ fn engine(stage: &Stage) -> Engine {
         watch: stage.watch(),
         dispatch: stage.dispatch(),
         upkeep: Arc::<SwitchedStore>::clone(&stage.switched),
+        retention: Retention::DEFAULT,
         head_start: Duration::ZERO,
         workers: 4,
         metrics: stage.metrics.clone(),
@@ -156,6 +158,6 @@ fn a_summary_is_a_line_a_fact() {
     assert_eq!(
         summary.to_string(),
         "checked: 12 (10 up, 0 degraded, 2 down; 1 to confirm)\nunknown: 0\nlost: 0\nstatus changes: 1\n\
-         notices: 0 delivered, 0 failed\ntidied: 0 hours rolled up, 0 rows removed\ntook: 0.132 s"
+         notices: 0 delivered, 0 failed\ntidied: 0 hours rolled up, 0 days folded, 0 rows removed\ntook: 0.132 s"
     );
 }

@@ -12,9 +12,10 @@ use tokio::time::Instant;
 use watchkeeper::http::{Parts, Settings};
 use watchkeeper_domain::account::{Email, Password, PasswordHash};
 use watchkeeper_domain::port::{
-    MockCheckRepo, MockHistoryRepo, MockIncidentRepo, MockMonitorRepo, MockSessionRepo, MockUpkeep, MockUserRepo,
-    MonitorRepo, PasswordHasher, Purged, RepoError, RepoResult, Upkeep, WeakPassword,
+    Folded, MockCheckRepo, MockHistoryRepo, MockIncidentRepo, MockMonitorRepo, MockSessionRepo, MockUpkeep,
+    MockUserRepo, MonitorRepo, PasswordHasher, Purged, RepoError, RepoResult, Retired, Upkeep, WeakPassword,
 };
+use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::time::Timestamp;
 
 use super::server::{Answer, PASSWORD, Server, document, operations};
@@ -214,6 +215,14 @@ impl Upkeep for Hanging {
     }
 
     async fn roll_up(&self, _now: Timestamp) -> RepoResult<Option<Timestamp>> {
+        pending().await
+    }
+
+    async fn fold(&self, _limit: u32) -> RepoResult<Folded> {
+        pending().await
+    }
+
+    async fn retire(&self, _now: Timestamp, _retention: &Retention, _limit: u32) -> RepoResult<Retired> {
         pending().await
     }
 

@@ -17,6 +17,7 @@ use watchkeeper_domain::check::{Claim, Region, Settled};
 use watchkeeper_domain::id::LeaseToken;
 use watchkeeper_domain::monitor::Interval;
 use watchkeeper_domain::port::{CheckRepo, ClaimRequest, Clock, IdGenerator, PasswordHasher, RepoResult, WeakPassword};
+use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::testkit::fixture::T0;
 use watchkeeper_domain::testkit::{CountingIds, FakeProber, MemoryFeed, MemoryStore, SteppingClock};
 use watchkeeper_domain::usecase::{Accounts, History, Memory, Monitors, Watch};
@@ -82,6 +83,7 @@ impl Server {
                 repo: store.clone(),
                 incidents: store.clone(),
                 clock: clock.clone(),
+                retention: Retention::DEFAULT,
                 region: Region::default(),
             },
             watch: Watch {

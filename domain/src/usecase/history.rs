@@ -12,6 +12,7 @@ use crate::port::{
     CheckPage, CheckQuery, Clock, HistoryRepo, IncidentQuery, IncidentRepo, LatencyBucket, MAX_LATENCY_BUCKETS,
     MonitorRepo, MonitorView, RepoError,
 };
+use crate::retention::Retention;
 use crate::time::{Timestamp, Window};
 use crate::uptime::{Gap, StatusSpan, TimeFacts, Uptime, join, timeline, uptime};
 use crate::verdict::Verdict;
@@ -79,6 +80,8 @@ pub struct History {
     pub incidents: Arc<dyn IncidentRepo>,
     /// Tells the present instant, up to which windows reach.
     pub clock: Arc<dyn Clock>,
+    /// For how long history is kept.
+    pub retention: Retention,
     /// The region whose checks are shown.
     pub region: Region,
 }
@@ -232,7 +235,7 @@ impl History {
         Ok(self.repo.latencies(monitor, &self.region, window, step).await?)
     }
 
-    /// The account of slots in a window.
+    /// The account of slots in a window, as far as something is left of it ([`Retention::known_part`]).
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `Repo`.
@@ -244,6 +247,7 @@ impl History {
     ) -> Result<SlotAccount, HistoryError> {
         let now = self.clock.now();
         let window = self.window(workspace, monitor, request, now.next()).await?;
+        let window = self.retention.known_part(window, now);
         Ok(self.repo.account(monitor, &self.region, window, now).await?)
     }
 

@@ -7,6 +7,7 @@ use watchkeeper_domain::check::{Claim, Region, Settled};
 use watchkeeper_domain::id::{LeaseToken, MonitorId};
 use watchkeeper_domain::monitor::Monitor;
 use watchkeeper_domain::port::{CheckRepo, ClaimRequest, IdGenerator, MonitorRepo};
+use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::schedule::Schedule;
 use watchkeeper_domain::status::{Confirmation, Status};
 use watchkeeper_domain::testkit::fixture::{self, T0};
@@ -46,6 +47,7 @@ impl Fickle {
             repo: store.clone(),
             incidents: store,
             clock: Arc::new(SteppingClock::at(now)),
+            retention: Retention::DEFAULT,
             region: Region::default(),
         };
         Self { history, monitor, now }

@@ -2,18 +2,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use watchkeeper_domain::port::{Purged, RepoError, RepoResult, Upkeep};
+use watchkeeper_domain::port::{Folded, Purged, RepoError, RepoResult, Retired, Upkeep};
+use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::testkit::CountingIds;
 use watchkeeper_domain::testkit::fixture::T0;
 use watchkeeper_domain::time::Timestamp;
 
 use super::stage::{Stage, SwitchedStore, TokioClock};
-use crate::engine::janitor::{Janitor, MAX_HOURS, MAX_PURGED_ROWS, MAX_PURGES, STEP_PATIENCE, Tidied};
+use crate::engine::janitor::{
+    Janitor, MAX_FOLDED_DAYS, MAX_FOLDS, MAX_HOURS, MAX_PURGED_ROWS, MAX_PURGES, STEP_PATIENCE, Tidied,
+};
 
 /// A store with so much to do.
 #[derive(Default)]
 struct Untidy {
     hours: AtomicU64,
+    days: AtomicU64,
+    old_rows: AtomicU64,
     rows: AtomicU64,
     prepared: AtomicU64,
     cannot_roll_up: AtomicBool,
@@ -49,6 +54,18 @@ impl Upkeep for Untidy {
         Ok((take(&self.hours, 1) == 1).then_some(now))
     }
 
+    async fn fold(&self, limit: u32) -> RepoResult<Folded> {
+        let monitor_days = take(&self.days, u64::from(limit));
+        let has_more = self.days.load(Ordering::SeqCst) > 0;
+        Ok(Folded { monitor_days, finished: (!has_more).then_some(T0), has_more })
+    }
+
+    async fn retire(&self, now: Timestamp, retention: &Retention, limit: u32) -> RepoResult<Retired> {
+        assert_eq!((now, *retention), (T0, Retention::DEFAULT));
+        let rows = take(&self.old_rows, u64::from(limit));
+        Ok(Retired { raw_from: None, rows, has_more: self.old_rows.load(Ordering::SeqCst) > 0 })
+    }
+
     async fn purge(&self, _now: Timestamp, limit: u32) -> RepoResult<Purged> {
         let history_rows = take(&self.rows, u64::from(limit));
         Ok(Purged { history_rows, sessions: 0, has_more: self.rows.load(Ordering::SeqCst) > 0 })
@@ -57,27 +74,36 @@ impl Upkeep for Untidy {
 
 fn janitor(stage: &Stage, store: &Arc<Untidy>) -> Janitor {
     let clock = Arc::<TokioClock>::clone(&stage.clock);
-    Janitor::new(Arc::<Untidy>::clone(store), clock, Arc::<CountingIds>::clone(&stage.ids), &stage.metrics)
+    let (store, ids) = (Arc::<Untidy>::clone(store), Arc::<CountingIds>::clone(&stage.ids));
+    Janitor::new(store, Retention::DEFAULT, clock, ids, &stage.metrics)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_step_makes_room_rolls_up_and_purges_until_nothing_is_left() {
+async fn a_step_makes_room_lets_history_age_and_purges_until_nothing_is_left() {
     let stage = Stage::open().await;
+    let (days, rows) = (u64::from(MAX_FOLDED_DAYS) + 1, u64::from(MAX_PURGED_ROWS) + 1);
     let store =
-        Arc::new(Untidy { hours: 3.into(), rows: (u64::from(MAX_PURGED_ROWS) + 1).into(), ..Untidy::default() });
+        Untidy { hours: 3.into(), days: days.into(), old_rows: rows.into(), rows: rows.into(), ..Untidy::default() };
+    let store = Arc::new(store);
     let tidied = janitor(&stage, &store).step().await.unwrap();
-    let rows = u64::from(MAX_PURGED_ROWS) + 1;
-    assert_eq!(tidied, Tidied { hours: 3, history_rows: rows, sessions: 0, has_more: false });
+    let wanted =
+        Tidied { hours: 3, monitor_days: days, old_rows: rows, history_rows: rows, sessions: 0, has_more: false };
+    assert_eq!(tidied, wanted);
     assert_eq!(store.prepared.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_step_is_bounded_and_says_that_there_is_more() {
     let stage = Stage::open().await;
-    let store = Arc::new(Untidy { hours: (MAX_HOURS as u64 + 5).into(), rows: u64::MAX.into(), ..Untidy::default() });
+    let (hours, endless) = (MAX_HOURS as u64 + 5, || AtomicU64::from(u64::MAX));
+    let store =
+        Untidy { hours: hours.into(), days: endless(), old_rows: endless(), rows: endless(), ..Untidy::default() };
+    let store = Arc::new(store);
     let tidied = janitor(&stage, &store).step().await.unwrap();
     assert!(tidied.has_more);
     assert_eq!(tidied.hours, MAX_HOURS);
+    assert_eq!(tidied.monitor_days, MAX_FOLDS as u64 * u64::from(MAX_FOLDED_DAYS));
+    assert_eq!(tidied.old_rows, MAX_PURGES as u64 * u64::from(MAX_PURGED_ROWS));
     assert_eq!(tidied.history_rows, MAX_PURGES as u64 * u64::from(MAX_PURGED_ROWS));
 }
 
@@ -86,7 +112,8 @@ async fn a_store_that_never_answers_does_not_hold_the_janitor_for_ever() {
     let stage = Stage::open().await;
     stage.switched.fall_silent();
     let (clock, ids) = (Arc::<TokioClock>::clone(&stage.clock), Arc::<CountingIds>::clone(&stage.ids));
-    let mut janitor = Janitor::new(Arc::<SwitchedStore>::clone(&stage.switched), clock, ids, &stage.metrics);
+    let store = Arc::<SwitchedStore>::clone(&stage.switched);
+    let mut janitor = Janitor::new(store, Retention::DEFAULT, clock, ids, &stage.metrics);
     let failed = janitor.step().await;
     assert!(matches!(failed, Err(RepoError::Unavailable(_))));
     assert_eq!(stage.now().since(T0), STEP_PATIENCE);

@@ -17,10 +17,11 @@ use watchkeeper_domain::monitor;
 use watchkeeper_domain::monitor::Monitor;
 use watchkeeper_domain::notice::{ChannelKind, Delivery, NotDelivered, Notice, NoticeClaim};
 use watchkeeper_domain::port::{
-    CheckPage, CheckQuery, CheckRepo, ClaimRequest, Clock, HistoryRepo, IdGenerator, ManualClaim, MonitorRepo,
-    NoticeRepo, Notifier, ProbeRequest, Prober, Purged, Recorded, RepoError, RepoResult, Upkeep, UserRepo,
+    CheckPage, CheckQuery, CheckRepo, ClaimRequest, Clock, Folded, HistoryRepo, IdGenerator, ManualClaim, MonitorRepo,
+    NoticeRepo, Notifier, ProbeRequest, Prober, Purged, Recorded, RepoError, RepoResult, Retired, Upkeep, UserRepo,
 };
 use watchkeeper_domain::report::Report;
+use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::status::Status;
 use watchkeeper_domain::testkit::fixture::{self, T0};
 use watchkeeper_domain::testkit::{CountingIds, MemoryFeed, MemoryStore, RecordingNotifier};
@@ -282,6 +283,16 @@ impl Upkeep for SwitchedStore {
     async fn roll_up(&self, now: Timestamp) -> RepoResult<Option<Timestamp>> {
         self.answer().await?;
         self.inner.roll_up(now).await
+    }
+
+    async fn fold(&self, limit: u32) -> RepoResult<Folded> {
+        self.answer().await?;
+        self.inner.fold(limit).await
+    }
+
+    async fn retire(&self, now: Timestamp, retention: &Retention, limit: u32) -> RepoResult<Retired> {
+        self.answer().await?;
+        self.inner.retire(now, retention, limit).await
     }
 
     async fn purge(&self, now: Timestamp, limit: u32) -> RepoResult<Purged> {

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use watchkeeper_domain::check::Origin;
+use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::status::Status;
 
 use super::stage::{Manner, Stage, SwitchedStore};
@@ -21,6 +22,7 @@ fn engine(stage: &Stage) -> Engine {
         watch: stage.watch(),
         dispatch: stage.dispatch(),
         upkeep: Arc::<SwitchedStore>::clone(&stage.switched),
+        retention: Retention::DEFAULT,
         head_start: Duration::ZERO,
         workers: 8,
         metrics: stage.metrics.clone(),
