@@ -5,6 +5,8 @@
 
 mod bare;
 mod bed;
+mod crowd;
+mod history;
 mod plot;
 mod postgres;
 mod process;
@@ -41,6 +43,17 @@ struct Arguments {
 enum Part {
     /// Answer HTTP requests, as little as possible for each
     Target,
+    /// Make years of history, and ask about them
+    History,
+    /// Watch very many monitors
+    Crowd {
+        #[arg(long, default_value_t = 1_000_000)]
+        monitors: u32,
+        #[arg(long, default_value_t = 300)]
+        interval: u32,
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
     /// Ask a target over and over, a fresh connection each time, and say what that cost
     Bare(bare::Load),
 }
@@ -51,6 +64,20 @@ async fn main() -> anyhow::Result<()> {
     match arguments.part {
         Some(Part::Target) => target::serve().await,
         Some(Part::Bare(load)) => bare::run(load).await,
+        Some(Part::Crowd { monitors, interval, seconds }) => {
+            let (_target, url) = process::Running::part(&["target"]).await?;
+            let load = scenario::Load { monitors, interval_seconds: interval };
+            for kind in [bed::Kind::Postgres, bed::Kind::Sqlite] {
+                let length = std::time::Duration::from_secs(seconds);
+                let found = crowd::measure(kind, &arguments.binary, &url, load, length).await?;
+                scenario::tell(&serde_json::to_string_pretty(&found)?);
+            }
+            Ok(())
+        }
+        Some(Part::History) => {
+            let extent = if arguments.brief { history::Extent::BRIEF } else { history::Extent::FULL };
+            history::run(extent, None).await
+        }
         None => {
             let effort = if arguments.brief { scenario::Effort::BRIEF } else { scenario::Effort::FULL };
             let found = scenario::measure_all(&arguments.binary, effort).await?;

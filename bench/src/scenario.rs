@@ -253,11 +253,11 @@ async fn questions(bed: &Bed, monitor: &str) -> anyhow::Result<Vec<(&'static str
 }
 
 #[expect(clippy::disallowed_methods, reason = "the record is kept in wall-clock time, and so a window of it is too")]
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
 }
 
-fn tell(what: &str) {
+pub(crate) fn tell(what: &str) {
     // Where nobody listens, the document still tells.
     let _ = writeln!(std::io::stderr(), "{what}");
 }

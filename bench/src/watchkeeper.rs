@@ -24,11 +24,22 @@ pub(crate) struct Watchkeeper {
     client: Client,
     api: String,
     token: String,
+    /// How long after its start it served.
+    pub(crate) ready_after: Duration,
 }
 
 impl Watchkeeper {
     /// Starts it on an empty directory and, where one is given, an empty database, and signs up.
     pub(crate) async fn start(binary: &Path, directory: &Path, database: Option<&str>) -> anyhow::Result<Self> {
+        Self::enter(binary, directory, database, "signup").await
+    }
+
+    /// Starts it again where it ran before, and logs in.
+    pub(crate) async fn start_again(binary: &Path, directory: &Path, database: Option<&str>) -> anyhow::Result<Self> {
+        Self::enter(binary, directory, database, "login").await
+    }
+
+    async fn enter(binary: &Path, directory: &Path, database: Option<&str>, by: &str) -> anyhow::Result<Self> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let mut command = Command::new(binary);
         command.arg("serve").env_clear().stdout(Stdio::null()).stderr(Stdio::null());
@@ -44,15 +55,16 @@ impl Watchkeeper {
         let mut running = Running::start(&mut command)?;
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build()?;
         let server = format!("http://127.0.0.1:{port}");
-        let ready = format!("{server}/readyz");
+        let (ready, began) = (format!("{server}/readyz"), Instant::now());
         let answers = async || client.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success());
         running.until("watchkeeper is ready", answers).await?;
+        let ready_after = began.elapsed();
 
         let api = format!("{server}/api/v1");
         let account = json!({"email": "bench@example.org", "password": "measure twice, cut once 1847"});
-        let answer = body(client.post(format!("{api}/auth/signup")).json(&account).send().await?).await?;
+        let answer = body(client.post(format!("{api}/auth/{by}")).json(&account).send().await?).await?;
         let token = answer["access_token"].as_str().context("no access token")?.to_owned();
-        Ok(Self { running, client, api, token })
+        Ok(Self { running, client, api, token, ready_after })
     }
 
     pub(crate) fn process(&self) -> u32 {
