@@ -213,6 +213,9 @@ fn observed(claim: Claim, chance: &mut u64) -> Settled {
 async fn copy_into_the_past(database: &mut Database, days: u32) -> anyhow::Result<()> {
     let sqlite = format!(
         "DELETE FROM slot_gaps;
+         -- The first check is of the last slot of the day before.
+         DELETE FROM packed_checks WHERE began_at < (SELECT max(began_at) FROM packed_checks);
+         DELETE FROM day_rollups WHERE began_at < (SELECT max(began_at) FROM day_rollups);
          WITH RECURSIVE before (n) AS (SELECT {days} - 1 UNION ALL SELECT n - 1 FROM before WHERE n > 1)
          INSERT INTO packed_checks (monitor_key, region, began_at, runs, packed_latencies)
          SELECT monitor_key, region, began_at - n * 86400000000, runs, packed_latencies FROM before, packed_checks;
@@ -221,16 +224,18 @@ async fn copy_into_the_past(database: &mut Database, days: u32) -> anyhow::Resul
          SELECT monitor_key, region, began_at - n * 86400000000, up, degraded, down, latencies, hours
            FROM before, day_rollups;
          WITH RECURSIVE before (n) AS (SELECT {days} / 7 UNION ALL SELECT n - 1 FROM before WHERE n > 1)
-         INSERT INTO status_spans (monitor_key, began_at, ended_at, status)
+         INSERT OR IGNORE INTO status_spans (monitor_key, began_at, ended_at, status)
          SELECT key, d.began_at - n * 7 * 86400000000 + part * 600000000,
                 d.began_at - n * 7 * 86400000000 + iif(part = 0, 600000000, 7 * 86400000000), iif(part = 0, 3, 1)
            FROM monitors JOIN (SELECT min(began_at) AS began_at FROM hour_rollups) AS d, before,
-                (SELECT 0 AS part UNION ALL SELECT 1)
-         ON CONFLICT DO NOTHING;
+                (SELECT 0 AS part UNION ALL SELECT 1);
          ANALYZE"
     );
     let postgres = format!(
         "DELETE FROM slot_gaps;
+         -- The first check is of the last slot of the day before.
+         DELETE FROM packed_checks WHERE began_at < (SELECT max(began_at) FROM packed_checks);
+         DELETE FROM day_rollups WHERE began_at < (SELECT max(began_at) FROM day_rollups);
          INSERT INTO packed_checks (monitor_id, region, began_at, runs, packed_latencies)
          SELECT monitor_id, region, began_at - n * interval '1 day', runs, packed_latencies
          FROM generate_series({days} - 1, 1, -1) AS n, packed_checks
