@@ -24,6 +24,8 @@ use crate::watchkeeper::Watchkeeper;
 
 /// How many monitors travel in one statement.
 const BATCH: usize = 2_000;
+/// How many monitors a store takes in a second at least; the grids go on when all are in.
+const FILLED_A_SECOND: u32 = 6_000;
 /// How long after it is ready the program is given until it is measured.
 const WARM_UP: Duration = Duration::from_secs(10);
 /// Until when the last slots of a stretch are in the record.
@@ -65,15 +67,19 @@ pub(crate) async fn measure(
     Watchkeeper::start(binary, directory.path(), database.as_deref()).await?.stop().await?;
     let file = directory.path().join("watchkeeper.db");
     let began = Instant::now();
+    let filling = Duration::from_secs(u64::from(load.monitors / FILLED_A_SECOND) + 5);
+    let from = Timestamp::from_micros(now()).plus(filling);
     match &database {
-        Some(database) => fill_postgres(&mut PgConnection::connect(database).await?, load, url).await?,
+        Some(database) => fill_postgres(&mut PgConnection::connect(database).await?, load, from, url).await?,
         None => {
             let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
-            fill_sqlite(&mut options.connect().await?, load, url).await?;
+            fill_sqlite(&mut options.connect().await?, load, from, url).await?;
         }
     }
     tell(&format!("    {} monitors were put in within {:.0} s", load.monitors, began.elapsed().as_secs_f64()));
 
+    let early = filling.checked_sub(began.elapsed()).context("the store took longer than it was given")?;
+    sleep(early).await;
     let watchkeeper = Watchkeeper::start_again(binary, directory.path(), database.as_deref()).await?;
     let first = now();
     sleep(WARM_UP).await;
@@ -113,17 +119,17 @@ struct Waiting {
     phase_ms: i64,
 }
 
-fn waiting(load: Load, number: u32) -> anyhow::Result<Waiting> {
+fn waiting(load: Load, from: Timestamp, number: u32) -> anyhow::Result<Waiting> {
     let interval = Interval::from_secs(load.interval_seconds).context("no such interval")?;
     // Version 7, as the program makes them: the time leads.
     let id = Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0000 + u128::from(number));
     let schedule = Schedule::of(MonitorId::new(id), interval);
-    let due = schedule.at_or_after(Timestamp::from_micros(now()).plus(Duration::from_secs(2)));
+    let due = schedule.at_or_after(from);
     Ok(Waiting { id, due_us: due.as_micros(), phase_ms: schedule.phase_ms() as i64 })
 }
 
-async fn fill_postgres(connection: &mut PgConnection, load: Load, url: &str) -> anyhow::Result<()> {
-    let all: Vec<Waiting> = (0..load.monitors).map(|number| waiting(load, number)).collect::<Result<_, _>>()?;
+async fn fill_postgres(connection: &mut PgConnection, load: Load, from: Timestamp, url: &str) -> anyhow::Result<()> {
+    let all: Vec<Waiting> = (0..load.monitors).map(|number| waiting(load, from, number)).collect::<Result<_, _>>()?;
     for batch in all.chunks(BATCH) {
         let ids: Vec<Uuid> = batch.iter().map(|of| of.id).collect();
         sqlx::query(
@@ -160,8 +166,8 @@ async fn fill_postgres(connection: &mut PgConnection, load: Load, url: &str) -> 
     Ok(())
 }
 
-async fn fill_sqlite(connection: &mut SqliteConnection, load: Load, url: &str) -> anyhow::Result<()> {
-    let all: Vec<Waiting> = (0..load.monitors).map(|number| waiting(load, number)).collect::<Result<_, _>>()?;
+async fn fill_sqlite(connection: &mut SqliteConnection, load: Load, from: Timestamp, url: &str) -> anyhow::Result<()> {
+    let all: Vec<Waiting> = (0..load.monitors).map(|number| waiting(load, from, number)).collect::<Result<_, _>>()?;
     let (interval_ms, now) = (i64::from(load.interval_seconds) * 1_000, now());
     for batch in all.chunks(BATCH) {
         let rows: Vec<(String, i64, i64)> =

@@ -203,7 +203,7 @@ fn observed(claim: Claim, chance: &mut u64) -> Settled {
     *chance ^= *chance << 13;
     *chance ^= *chance >> 7;
     *chance ^= *chance << 17;
-    let verdict = if *chance % 200 == 0 { Verdict::Down } else { Verdict::Up };
+    let verdict = if chance.is_multiple_of(200) { Verdict::Down } else { Verdict::Up };
     let latency = Duration::from_micros(20_000 + *chance / 200 % 130_000);
     let check = Check { latency, ..fixture::check(&claim, verdict) };
     Settled { claim, outcome: Outcome::Checked(Box::new(check)) }
@@ -350,7 +350,7 @@ pub(crate) async fn run(extent: Extent, document: Option<&Path>) -> anyhow::Resu
     for kind in [Kind::Sqlite, Kind::Postgres] {
         let began = Instant::now();
         let aged = measure(kind, extent).await?;
-        crate::scenario::tell(&format!("{}", serde_json::to_string_pretty(&aged)?));
+        crate::scenario::tell(&serde_json::to_string_pretty(&aged)?);
         crate::scenario::tell(&format!("{kind}: {:.0} s", began.elapsed().as_secs_f64()));
     }
     let _ = document;

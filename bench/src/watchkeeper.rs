@@ -42,7 +42,7 @@ impl Watchkeeper {
     async fn enter(binary: &Path, directory: &Path, database: Option<&str>, by: &str) -> anyhow::Result<Self> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let mut command = Command::new(binary);
-        command.arg("serve").env_clear().stdout(Stdio::null()).stderr(Stdio::null());
+        command.arg("serve").env_clear().stdout(Stdio::null()).stderr(Stdio::inherit());
         command
             .env("WATCHKEEPER_LISTEN", format!("127.0.0.1:{port}"))
             .env("WATCHKEEPER_DATA_DIR", directory)
