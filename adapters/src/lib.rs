@@ -2,6 +2,7 @@
 //! and nothing here decides: policy is the domain's, configuration the application's.
 
 pub mod clock;
+mod cohort;
 pub mod connectivity;
 pub mod console;
 pub mod feed;

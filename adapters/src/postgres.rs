@@ -5,14 +5,15 @@
 //! as arrays.
 //!
 //! **Locks** are taken in one order, so that nodes never wait for each other in a circle: the monitor's row, its
-//! schedule row, its claims, its state row; several claims or states by their keys, which takes a `SELECT ... ORDER BY
-//! ... FOR UPDATE` of its own, since an `UPDATE` or `DELETE` locks in no order. `claim` skips schedule rows and claims
-//! that others hold. Where a rare crossing remains, PostgreSQL ends one of the two, which is done again here
+//! schedule row, its cohort's, leases, claims, its state row; several of a kind by their keys, which takes a `SELECT ...
+//! ORDER BY ... FOR UPDATE` of its own, since an `UPDATE` or `DELETE` locks in no order. `claim` skips rows of the schedule,
+//! cohorts, leases and claims that others hold. Where a rare crossing remains, PostgreSQL ends one of the two, which is done again here
 //! (`done_again`).
 
 mod channel;
 mod check;
 mod claim;
+mod cohort;
 mod connect;
 mod consequence;
 mod facts;
@@ -21,6 +22,7 @@ mod gap;
 mod history;
 mod incident;
 mod instant;
+mod lease;
 mod log;
 mod monitor;
 mod notice;
@@ -30,6 +32,7 @@ mod purge;
 mod record;
 mod retire;
 mod rollup;
+mod schedule;
 mod session;
 mod span;
 mod standing;
@@ -47,6 +50,7 @@ use watchkeeper_domain::time::Timestamp;
 pub use connect::{ConnectError, PoolSettings};
 
 use crate::clock::TimeSource;
+use crate::cohort::CohortMemory;
 use crate::row::Fault;
 use instant::Instant;
 
@@ -57,6 +61,7 @@ pub struct PostgresStore {
     /// Connections for questions about history only, which may take long: nobody who claims or records waits for them.
     questions: PgPool,
     ids: Arc<dyn IdGenerator>,
+    cohorts: Arc<CohortMemory>,
 }
 
 impl PostgresStore {

@@ -15,7 +15,9 @@ mod user;
 pub(crate) use code::{Code, NoticeState};
 pub(crate) use evidence::EvidenceJson;
 pub(crate) use fault::{Fault, Unreadable};
-pub(crate) use log::{CheckRow, DayRow, EpochRow, FigureRow, GapRow, HourRow, OpenRow, SpanRow, open_slots, schedule};
+pub(crate) use log::{
+    CheckRow, DayRow, EpochRow, FigureRow, GapRow, HourRow, OpenRow, SpanRow, next_slot, open_slots, schedule,
+};
 pub(crate) use monitor::{MonitorRow, SettingsRow, StateRow};
 pub(crate) use notice::{ChannelRow, DeliveryRow, IncidentRow, NoticeRow, outcome_columns};
 pub(crate) use pack::PackRow;

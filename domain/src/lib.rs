@@ -28,6 +28,7 @@ pub mod account;
 pub mod address;
 pub mod audit;
 pub mod check;
+pub mod cohort;
 pub mod event;
 pub mod histogram;
 pub mod id;

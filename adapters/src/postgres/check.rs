@@ -12,7 +12,7 @@ use crate::row::Fault;
 impl PostgresStore {
     async fn claim_once(&self, request: &ClaimRequest) -> Result<Vec<Claim>, Fault> {
         let mut transaction = self.begin().await?;
-        let claims = claim::claim(&mut transaction, request).await?;
+        let claims = claim::claim(&mut transaction, &self.cohorts, request).await?;
         commit(transaction).await?;
         Ok(claims)
     }
@@ -61,16 +61,13 @@ impl CheckRepo for PostgresStore {
     }
 
     async fn void_leases(&self, region: &Region, now: Timestamp) -> RepoResult<()> {
-        sqlx::query(
-            "UPDATE claims
-             SET free_at = $2
-             WHERE region = $1 AND token IS NOT NULL AND free_at > $2",
-        )
-        .bind(region.as_str())
-        .bind(Instant(now))
-        .execute(&self.pool)
-        .await
-        .map_err(Fault::from)?;
+        for statement in [
+            "UPDATE claims SET free_at = $2 WHERE region = $1 AND token IS NOT NULL AND free_at > $2",
+            "UPDATE leases SET lease_until = $2 WHERE region = $1 AND lease_until > $2",
+        ] {
+            let query = sqlx::query(statement).bind(region.as_str()).bind(Instant(now));
+            query.execute(&self.pool).await.map_err(Fault::from)?;
+        }
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
-//! Claiming: a short transaction that takes what is due and writes a lease for each.
+//! Claiming: a short transaction that takes what is due and leases it. Most of it is taken by the cohort
+//! ([`super::cohort`]); what is open already, and monitors that are due by themselves, one by one.
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
@@ -13,14 +14,39 @@ use watchkeeper_domain::settle::{confirmation_deadline, instants_between_slots, 
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::{Gap, GapOutcome};
 
+use super::cohort::seat_newcomers;
 use super::gap::{Silent, fall_silent};
 use super::instant::Instant;
+use super::schedule::NextRow;
 use super::standing::watched;
+use super::{cohort, lease};
+use crate::cohort::CohortMemory;
 use crate::row::{Code, Fault, MAX_LOST, schedule};
 
 /// Takes what [`watchkeeper_domain::port::CheckRepo::claim`] says.
-pub(super) async fn claim(connection: &mut PgConnection, request: &ClaimRequest) -> Result<Vec<Claim>, Fault> {
+pub(super) async fn claim(
+    connection: &mut PgConnection,
+    memory: &CohortMemory,
+    request: &ClaimRequest,
+) -> Result<Vec<Claim>, Fault> {
+    lease::take_apart_ended(connection, request).await?;
     let mut silent = drop_lost(connection, request).await?;
+    let mut claims = claim_one_by_one(connection, request, &mut silent).await?;
+    seat_newcomers(connection, request).await?;
+    let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
+    let taken = cohort::claim(connection, memory, request, limit.saturating_sub(claims.len())).await?;
+    claims.extend(taken.claims);
+    silent.extend(taken.missed);
+    fall_silent(connection, silent).await?;
+    Ok(claims)
+}
+
+/// Takes open work that nobody holds, and monitors that are due by themselves.
+async fn claim_one_by_one(
+    connection: &mut PgConnection,
+    request: &ClaimRequest,
+    silent: &mut Vec<Silent>,
+) -> Result<Vec<Claim>, Fault> {
     let mut work: Vec<Work> = lock_open_work(connection, request).await?.into_iter().map(Work::Open).collect();
     work.extend(lock_due(connection, request).await?.into_iter().filter_map(|row| row.planned(request)));
     work.sort_by_key(Work::due_since);
@@ -37,7 +63,6 @@ pub(super) async fn claim(connection: &mut PgConnection, request: &ClaimRequest)
     let (missed, claims): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(|claim| taken.contains(&key(claim)));
     let missed = missed.into_iter();
     silent.extend(missed.map(|claim| Silent::slot(claim.monitor, claim.region, claim.slot, GapOutcome::Missed)));
-    fall_silent(connection, silent).await?;
     Ok(claims)
 }
 
@@ -172,12 +197,12 @@ async fn lock_open_work(connection: &mut PgConnection, request: &ClaimRequest) -
     Ok(rows)
 }
 
-/// Monitors whose next slot is due, the longest due first.
+/// Monitors that are due by themselves, the longest due first.
 async fn lock_due(connection: &mut PgConnection, request: &ClaimRequest) -> Result<Vec<DueRow>, Fault> {
     let rows = sqlx::query_as(
         "SELECT monitor_id, next_due_at, interval_ms, phase_ms, timeout_ms, version
          FROM schedule
-         WHERE region = $1 AND next_due_at <= $2
+         WHERE region = $1 AND cohort_id IS NULL AND next_due_at <= $2
          ORDER BY next_due_at
          LIMIT $3
          FOR UPDATE SKIP LOCKED",
@@ -254,13 +279,17 @@ pub(super) async fn claim_manual(connection: &mut PgConnection, request: &Manual
     }
     let found = watched(connection, &[request.monitor].into()).await?.into_iter().next();
     let Some((monitor, epoch)) = found.filter(|(_, epoch)| epoch.region == request.region) else { return Ok(None) };
-    let next_due_at: Option<Instant> =
-        sqlx::query_scalar("SELECT next_due_at FROM schedule WHERE monitor_id = $1 AND region = $2")
-            .bind(request.monitor.uuid())
-            .bind(request.region.as_str())
-            .fetch_optional(&mut *connection)
-            .await?;
-    for slot in instants_between_slots(&epoch, next_due_at.map(|slot| slot.0), request.now) {
+    let next: Option<NextRow> = sqlx::query_as(
+        "SELECT s.next_due_at, s.interval_ms, s.phase_ms, c.claimed_to
+         FROM schedule AS s
+         LEFT JOIN cohorts AS c ON c.id = s.cohort_id
+         WHERE s.monitor_id = $1 AND s.region = $2",
+    )
+    .bind(request.monitor.uuid())
+    .bind(request.region.as_str())
+    .fetch_optional(&mut *connection)
+    .await?;
+    for slot in instants_between_slots(&epoch, next.map(|next| next.slot()), request.now) {
         let claim = Claim {
             monitor: request.monitor,
             region: request.region.clone(),

@@ -108,7 +108,7 @@ impl PostgresStore {
         };
         let questions = connections(for_questions);
         let pool = connections(pool.max_connections.saturating_sub(for_questions).max(1));
-        Ok(Self { pool, questions, ids })
+        Ok(Self { pool, questions, ids, cohorts: Arc::default() })
     }
 
     /// Brings the schema up to date. Any number of nodes may do so at once: they wait for each other.

@@ -10,17 +10,27 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 use watchkeeper_domain::check::Region;
 use watchkeeper_domain::id::MonitorId;
-use watchkeeper_domain::time::Window;
+use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::StatusSpan;
 
 use super::instant::Instant;
 use crate::log::Facts;
-use crate::row::{EpochRow, Fault, GapRow, SpanRow};
+use crate::row::{EpochRow, Fault, GapRow, SpanRow, next_slot, schedule};
 
 #[derive(FromRow)]
 struct KnownRow {
     monitor_id: Uuid,
     next_due_at: Option<Instant>,
+    interval_ms: Option<i64>,
+    phase_ms: Option<i64>,
+    claimed_to: Option<Instant>,
+}
+
+impl KnownRow {
+    fn next_slot(&self) -> Option<Timestamp> {
+        let schedule = schedule(self.interval_ms?, self.phase_ms?);
+        Some(next_slot(schedule, self.next_due_at?.0, self.claimed_to.map(|at| at.0)))
+    }
 }
 
 /// A row of a monitor.
@@ -60,8 +70,10 @@ pub(super) async fn facts(
 ) -> Result<HashMap<MonitorId, Facts>, Fault> {
     let asked = Asked::new(asked, most);
     let known: Vec<KnownRow> = sqlx::query_as(
-        "SELECT m.id AS monitor_id, s.next_due_at
-         FROM monitors AS m LEFT JOIN schedule AS s ON s.monitor_id = m.id AND s.region = $2
+        "SELECT m.id AS monitor_id, s.next_due_at, s.interval_ms, s.phase_ms, c.claimed_to
+         FROM monitors AS m
+         LEFT JOIN schedule AS s ON s.monitor_id = m.id AND s.region = $2
+         LEFT JOIN cohorts AS c ON c.id = s.cohort_id
          WHERE m.id = ANY ($1) AND m.deleted_at IS NULL",
     )
     .bind(&asked.monitors)
@@ -69,7 +81,7 @@ pub(super) async fn facts(
     .fetch_all(&mut *connection)
     .await?;
     let fact = |row: KnownRow| {
-        let next_due_at = row.next_due_at.map(|slot| slot.0);
+        let next_due_at = row.next_slot();
         (MonitorId::new(row.monitor_id), Facts { next_due_at, ..Facts::default() })
     };
     let mut facts: HashMap<MonitorId, Facts> = known.into_iter().map(fact).collect();

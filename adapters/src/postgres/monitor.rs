@@ -15,7 +15,7 @@ use watchkeeper_domain::time::Timestamp;
 use super::instant::Instant;
 use super::span::{NewSpan, begin_spans};
 use super::{PostgresStore, bigint, commit};
-use crate::row::{Fault, MonitorRow, SettingsRow, StateRow, schedule};
+use crate::row::{Fault, MonitorRow, SettingsRow, StateRow, next_slot, schedule};
 
 #[async_trait]
 impl MonitorRepo for PostgresStore {
@@ -46,10 +46,11 @@ impl MonitorRepo for PostgresStore {
                     m.is_active, unix_us(m.created_at) AS created_at, m.version,
                     st.held, unix_us(st.since) AS since, unix_us(st.streak_since) AS streak_since, st.streak_count,
                     unix_us(st.silence_since) AS silence_since, st.silence_count, unix_us(st.last_slot) AS last_slot,
-                    sc.next_due_at, sc.interval_ms, sc.phase_ms
+                    sc.next_due_at, sc.interval_ms, sc.phase_ms, co.claimed_to
              FROM monitors AS m
              JOIN monitor_states AS st ON st.monitor_id = m.id
              LEFT JOIN schedule AS sc ON sc.monitor_id = m.id
+             LEFT JOIN cohorts AS co ON co.id = sc.cohort_id
              WHERE m.workspace_id = $1 AND m.deleted_at IS NULL AND ($2::uuid IS NULL OR m.id > $2)
              ORDER BY m.id
              LIMIT $3",
@@ -127,12 +128,17 @@ struct ViewRow {
     next_due_at: Option<Instant>,
     interval_ms: Option<i64>,
     phase_ms: Option<i64>,
+    claimed_to: Option<Instant>,
 }
 
 impl ViewRow {
     fn view(self) -> Result<MonitorView, Fault> {
         let next_slot = match (self.next_due_at, self.interval_ms, self.phase_ms) {
-            (Some(slot), Some(interval_ms), Some(phase_ms)) => Some((slot.0, schedule(interval_ms, phase_ms))),
+            (Some(next_due_at), Some(interval_ms), Some(phase_ms)) => {
+                let schedule = schedule(interval_ms, phase_ms);
+                let slot = next_slot(schedule, next_due_at.0, self.claimed_to.map(|at| at.0));
+                Some((slot, schedule))
+            }
             _ => None,
         };
         Ok(MonitorView { monitor: self.monitor.try_into()?, state: self.state.try_into()?, next_slot })
@@ -150,10 +156,11 @@ async fn view(
                 m.is_active, unix_us(m.created_at) AS created_at, m.version,
                 st.held, unix_us(st.since) AS since, unix_us(st.streak_since) AS streak_since, st.streak_count,
                 unix_us(st.silence_since) AS silence_since, st.silence_count, unix_us(st.last_slot) AS last_slot,
-                sc.next_due_at, sc.interval_ms, sc.phase_ms
+                sc.next_due_at, sc.interval_ms, sc.phase_ms, co.claimed_to
          FROM monitors AS m
          JOIN monitor_states AS st ON st.monitor_id = m.id
          LEFT JOIN schedule AS sc ON sc.monitor_id = m.id
+         LEFT JOIN cohorts AS co ON co.id = sc.cohort_id
          WHERE m.id = $1 AND m.workspace_id = $2 AND m.deleted_at IS NULL",
     )
     .bind(id.uuid())
@@ -219,7 +226,7 @@ async fn begin(connection: &mut PgConnection, monitor: &Monitor) -> Result<(), F
     open_epoch(connection, &epoch, &monitor.settings, monitor.version).await
 }
 
-/// Writes an epoch and puts its opening slot on the schedule.
+/// Writes an epoch and puts its opening slot on the schedule, where the monitor is due by itself at first.
 async fn open_epoch(
     connection: &mut PgConnection,
     epoch: &Epoch,
@@ -243,7 +250,8 @@ async fn open_epoch(
          VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT ON CONSTRAINT schedule_pkey
          DO UPDATE SET next_due_at = excluded.next_due_at, interval_ms = excluded.interval_ms,
-                       phase_ms = excluded.phase_ms, timeout_ms = excluded.timeout_ms, version = excluded.version",
+                       phase_ms = excluded.phase_ms, timeout_ms = excluded.timeout_ms, version = excluded.version,
+                       cohort_id = NULL, changed = NULL",
     )
     .bind(epoch.monitor.uuid())
     .bind(epoch.region.as_str())

@@ -1,7 +1,7 @@
 //! Recording: one transaction for a batch, with a few statements however large it is. A healthy check costs a claim
 //! removed and a row written; only where something changes is a monitor's state locked, and then it is decided again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
@@ -17,8 +17,8 @@ use watchkeeper_domain::verdict::Verdict;
 use super::consequence::{Confirmation, Turn, confirm, take_turns_of_status};
 use super::gap::{Silent, leave_gaps};
 use super::instant::Instant;
-use super::log;
 use super::standing::{lock_standings, write_states};
+use super::{lease, log};
 use crate::row::{Code, Fault};
 
 /// A result whose claim was held.
@@ -36,11 +36,12 @@ pub(super) async fn record(
     ids: &dyn IdGenerator,
 ) -> Result<Vec<Recorded>, Fault> {
     let mut answers = vec![Recorded::Stale; batch.len()];
-    let accepted = end_claims(connection, batch).await?;
+    let settling = lease::settle(connection, batch).await?;
+    let accepted = accept(connection, batch, &settling).await?;
     if accepted.is_empty() {
         return Ok(answers);
     }
-    let glances = glance(connection, &accepted).await?;
+    let glances = glance(connection, &accepted, &settling).await?;
     let stays = |accepted: &&Accepted<'_>| {
         glances.get(&accepted.settled.claim.monitor).is_some_and(|glance| glance.stays_with(accepted))
     };
@@ -68,8 +69,29 @@ impl Accepted<'_> {
     }
 }
 
-/// Ends the claims that are held by the tokens shown, and answers the results that go with them, the oldest slot first.
-async fn end_claims<'a>(connection: &mut PgConnection, batch: &'a [Settled]) -> Result<Vec<Accepted<'a>>, Fault> {
+/// The results whose slots were held, by a lease or by a claim of their own, the oldest slot first.
+async fn accept<'a>(
+    connection: &mut PgConnection,
+    batch: &'a [Settled],
+    settling: &lease::Settling,
+) -> Result<Vec<Accepted<'a>>, Fault> {
+    let leased = settling.positions.iter().filter_map(|position| Some((*position, batch.get(*position)?)));
+    let leased = leased.map(|(position, settled)| Accepted { position, settled, origin: Origin::Scheduled });
+    let mut accepted: Vec<Accepted<'a>> = leased.collect();
+    let taken: HashSet<usize> = settling.positions.iter().copied().collect();
+    let rest: Vec<_> = batch.iter().enumerate().filter(|(position, _)| !taken.contains(position)).collect();
+    if !rest.is_empty() {
+        accepted.extend(end_claims(connection, &rest).await?);
+    }
+    accepted.sort_by_key(|accepted| (accepted.settled.claim.slot, accepted.position));
+    Ok(accepted)
+}
+
+/// Ends the claims that are held by the tokens shown, and answers the results that go with them.
+async fn end_claims<'a>(
+    connection: &mut PgConnection,
+    batch: &[(usize, &'a Settled)],
+) -> Result<Vec<Accepted<'a>>, Fault> {
     // Locked in the order of the key before any is removed, so that two who record the same do not wait for each other
     // in a circle.
     let rows: Vec<(Uuid, String, Instant, Uuid, i16)> = sqlx::query_as(
@@ -85,17 +107,17 @@ async fn end_claims<'a>(connection: &mut PgConnection, batch: &'a [Settled]) -> 
          WHERE c.monitor_id = held.monitor_id AND c.region = held.region AND c.slot = held.slot
          RETURNING c.monitor_id, c.region, c.slot, c.token, c.origin",
     )
-    .bind(batch.iter().map(|settled| settled.claim.monitor.uuid()).collect::<Vec<_>>())
-    .bind(batch.iter().map(|settled| settled.claim.region.as_str().to_owned()).collect::<Vec<_>>())
-    .bind(batch.iter().map(|settled| Instant(settled.claim.slot)).collect::<Vec<_>>())
-    .bind(batch.iter().map(|settled| settled.claim.token.uuid()).collect::<Vec<_>>())
+    .bind(batch.iter().map(|(_, settled)| settled.claim.monitor.uuid()).collect::<Vec<_>>())
+    .bind(batch.iter().map(|(_, settled)| settled.claim.region.as_str().to_owned()).collect::<Vec<_>>())
+    .bind(batch.iter().map(|(_, settled)| Instant(settled.claim.slot)).collect::<Vec<_>>())
+    .bind(batch.iter().map(|(_, settled)| settled.claim.token.uuid()).collect::<Vec<_>>())
     .fetch_all(connection)
     .await?;
     let held =
         rows.into_iter().map(|(monitor, region, slot, token, origin)| ((monitor, region, slot.0, token), origin));
     let mut held: HashMap<_, _> = held.collect();
     let mut accepted = Vec::with_capacity(held.len());
-    for (position, settled) in batch.iter().enumerate() {
+    for (position, settled) in batch.iter().copied() {
         let claim = &settled.claim;
         let key = (claim.monitor.uuid(), claim.region.as_str().to_owned(), claim.slot, claim.token.uuid());
         // Taken out, so that the same result twice in one batch counts once.
@@ -103,7 +125,6 @@ async fn end_claims<'a>(connection: &mut PgConnection, batch: &'a [Settled]) -> 
             accepted.push(Accepted { position, settled, origin: Origin::of_code(origin)? });
         }
     }
-    accepted.sort_by_key(|accepted| accepted.settled.claim.slot);
     Ok(accepted)
 }
 
@@ -134,19 +155,38 @@ struct GlanceRow {
     has_older: bool,
 }
 
-async fn glance(connection: &mut PgConnection, accepted: &[Accepted<'_>]) -> Result<HashMap<MonitorId, Glance>, Fault> {
+async fn glance(
+    connection: &mut PgConnection,
+    accepted: &[Accepted<'_>],
+    settling: &lease::Settling,
+) -> Result<HashMap<MonitorId, Glance>, Fault> {
     // The slots come oldest first, so that the newest of each monitor is the one that stays.
     let newest: BTreeMap<MonitorId, Timestamp> =
         accepted.iter().map(|accepted| (accepted.settled.claim.monitor, accepted.settled.claim.slot)).collect();
+    let leased: HashSet<usize> = settling.positions.iter().copied().collect();
+    let others = accepted.iter().filter(|accepted| !leased.contains(&accepted.position));
     let rows: Vec<GlanceRow> = sqlx::query_as(
-        "SELECT s.monitor_id, m.workspace_id, s.held, s.streak_since IS NULL AND s.silence_since IS NULL AS is_calm,
-                EXISTS (SELECT FROM claims AS c WHERE c.monitor_id = w.monitor_id AND c.slot < w.slot) AS has_older
+        "WITH older AS MATERIALIZED (
+             SELECT u.monitor_id, min(u.slot) AS slot
+             FROM leases AS l
+             CROSS JOIN LATERAL unnest(l.monitor_ids, l.slots) AS u (monitor_id, slot)
+             WHERE l.first_slot < $3
+               AND l.cohort_id = ANY ($4 || ARRAY (SELECT cohort_id FROM schedule
+                                                   WHERE monitor_id = ANY ($5) AND cohort_id IS NOT NULL))
+             GROUP BY u.monitor_id
+         )
+         SELECT s.monitor_id, m.workspace_id, s.held, s.streak_since IS NULL AND s.silence_since IS NULL AS is_calm,
+                EXISTS (SELECT FROM claims AS c WHERE c.monitor_id = w.monitor_id AND c.slot < w.slot)
+                OR EXISTS (SELECT FROM older AS o WHERE o.monitor_id = w.monitor_id AND o.slot < w.slot) AS has_older
          FROM unnest($1::uuid[], $2::timestamptz[]) AS w (monitor_id, slot)
          JOIN monitor_states AS s ON s.monitor_id = w.monitor_id
          JOIN monitors AS m ON m.id = w.monitor_id",
     )
     .bind(newest.keys().map(|monitor| monitor.uuid()).collect::<Vec<_>>())
     .bind(newest.values().map(|slot| Instant(*slot)).collect::<Vec<_>>())
+    .bind(newest.values().max().map(|slot| Instant(*slot)))
+    .bind(settling.cohorts.iter().copied().collect::<Vec<_>>())
+    .bind(others.map(|accepted| accepted.settled.claim.monitor.uuid()).collect::<Vec<_>>())
     .fetch_all(connection)
     .await?;
     let glance = |row: GlanceRow| {

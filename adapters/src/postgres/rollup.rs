@@ -50,9 +50,13 @@ async fn oldest_check(connection: &mut PgConnection) -> Result<Option<Timestamp>
 async fn is_open(connection: &mut PgConnection, end: Timestamp, now: Timestamp) -> Result<bool, Fault> {
     let is_open = sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM claims WHERE slot < $1)
+             OR EXISTS (SELECT FROM leases WHERE first_slot < $1)
              OR EXISTS (SELECT FROM schedule
+                         WHERE cohort_id IS NULL AND next_due_at < $1
+                           AND next_due_at + interval_ms * interval '1.5 milliseconds' > $2)
+             OR EXISTS (SELECT FROM cohorts
                          WHERE next_due_at < $1
-                           AND next_due_at + interval_ms * interval '1.5 milliseconds' > $2)",
+                           AND next_due_at + longest_interval_ms * interval '1.5 milliseconds' > $2)",
     )
     .bind(Instant(end))
     .bind(Instant(now))

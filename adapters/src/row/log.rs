@@ -214,6 +214,11 @@ pub(crate) struct OpenRow {
     pub(crate) lease_until: i64,
 }
 
+/// The next slot of a monitor that nobody has claimed: its own, or the first one that its cohort is not claimed beyond.
+pub(crate) fn next_slot(schedule: Schedule, next_due_at: Timestamp, claimed_to: Option<Timestamp>) -> Timestamp {
+    claimed_to.filter(|at| *at > next_due_at).map_or(next_due_at, |at| schedule.at_or_after(at))
+}
+
 /// Open slots by their monitors, in the order of the rows.
 pub(crate) fn open_slots(rows: Vec<OpenRow>) -> HashMap<MonitorId, Vec<OpenSlot>> {
     let mut slots: HashMap<MonitorId, Vec<OpenSlot>> = HashMap::new();

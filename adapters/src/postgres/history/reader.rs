@@ -65,6 +65,12 @@ impl Reader for LogReader<'_> {
                     unix_us(free_at) AS lease_until
              FROM claims
              WHERE monitor_id = ANY ($1) AND region = $2 AND origin = $3
+             UNION ALL
+             SELECT s.monitor_id, unix_us(u.slot), unix_us(u.slot) + s.interval_ms * 1000, unix_us(l.lease_until)
+             FROM schedule AS s
+             JOIN leases AS l USING (cohort_id)
+             JOIN LATERAL unnest(l.monitor_ids, l.slots) AS u (monitor_id, slot) ON u.monitor_id = s.monitor_id
+             WHERE s.monitor_id = ANY ($1) AND s.region = $2
              ORDER BY slot",
         )
         .bind(monitors.iter().map(|monitor| monitor.uuid()).collect::<Vec<_>>())

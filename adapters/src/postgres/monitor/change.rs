@@ -1,10 +1,11 @@
 //! Changing a monitor: what happens to its epoch, state and open work.
 //!
-//! The monitor's row, its schedule row, its claims and its state are locked in this order before anything is decided,
-//! so that a claim or a record at the same time comes wholly before or wholly after.
+//! The monitor's row, its schedule row, its cohort's, its leases, its claims and its state are locked in this order before
+//! anything is decided, so that a claim or a record at the same time comes wholly before or wholly after.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
+use watchkeeper_domain::check::Region;
 use watchkeeper_domain::id::{MonitorId, WorkspaceId};
 use watchkeeper_domain::incident::Ending;
 use watchkeeper_domain::monitor::Settings;
@@ -16,9 +17,12 @@ use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::{Gap, GapOutcome};
 
 use super::{open_epoch, timeout_ms};
+use crate::postgres::cohort::{Departing, depart, renew};
 use crate::postgres::consequence::end_incidents;
 use crate::postgres::gap::{Silent, leave_gaps};
 use crate::postgres::instant::Instant;
+use crate::postgres::lease;
+use crate::postgres::schedule::NextRow;
 use crate::postgres::span::{NewSpan, begin_spans};
 use crate::postgres::standing::{lock_standings, write_states};
 use crate::row::{Fault, SettingsRow};
@@ -27,6 +31,7 @@ use crate::row::{Fault, SettingsRow};
 struct Held {
     standing: Standing,
     next_due_at: Option<Timestamp>,
+    cohort: Option<i64>,
 }
 
 /// Changes a monitor; `false` where there is none.
@@ -45,7 +50,7 @@ pub(super) async fn change(
     let at = epoch.instant_of_change(at, recorded_since(connection, epoch, at).await?);
     let version = change.version.saturating_add(1);
     let (was_active, before) = (held.standing.monitor.is_active, held.standing.monitor.settings.clone());
-    write_monitor(connection, id, change, version).await?;
+    write_monitor(connection, id, change, version, held.cohort).await?;
     match (was_active, change.is_active) {
         (true, false) => {
             end_epoch(connection, &mut held, at).await?;
@@ -103,17 +108,37 @@ async fn hold(connection: &mut PgConnection, workspace: WorkspaceId, id: Monitor
     if owned.is_none() {
         return Ok(None);
     }
-    let next_due_at: Option<Instant> =
-        sqlx::query_scalar("SELECT next_due_at FROM schedule WHERE monitor_id = $1 FOR UPDATE")
-            .bind(id.uuid())
-            .fetch_optional(&mut *connection)
-            .await?;
+    let cohort = hold_schedule(connection, id).await?;
+    let next: Option<NextRow> = sqlx::query_as(
+        "SELECT s.next_due_at, s.interval_ms, s.phase_ms, c.claimed_to
+         FROM schedule AS s
+         LEFT JOIN cohorts AS c ON c.id = s.cohort_id
+         WHERE s.monitor_id = $1",
+    )
+    .bind(id.uuid())
+    .fetch_optional(&mut *connection)
+    .await?;
+    if let Some(cohort) = cohort {
+        lease::take_out(connection, cohort, id, &Region::default()).await?;
+    }
     sqlx::query("SELECT FROM claims WHERE monitor_id = $1 ORDER BY slot FOR UPDATE")
         .bind(id.uuid())
         .execute(&mut *connection)
         .await?;
     let standing = lock_standings(connection, &[id].into()).await?.remove(&id);
-    Ok(standing.map(|standing| Held { standing, next_due_at: next_due_at.map(|slot| slot.0) }))
+    Ok(standing.map(|standing| Held { standing, next_due_at: next.map(|next| next.slot()), cohort }))
+}
+
+/// Locks the row of the schedule and the one of its cohort, and answers which cohort that is.
+async fn hold_schedule(connection: &mut PgConnection, id: MonitorId) -> Result<Option<i64>, Fault> {
+    let cohort: Option<Option<i64>> =
+        sqlx::query_scalar("SELECT cohort_id FROM schedule WHERE monitor_id = $1 FOR UPDATE")
+            .bind(id.uuid())
+            .fetch_optional(&mut *connection)
+            .await?;
+    let Some(cohort) = cohort.flatten() else { return Ok(None) };
+    sqlx::query("SELECT FROM cohorts WHERE id = $1 FOR NO KEY UPDATE").bind(cohort).execute(connection).await?;
+    Ok(Some(cohort))
 }
 
 /// The newest slots in the record of an epoch's monitor from an instant on: of a check, and of a gap.
@@ -141,6 +166,7 @@ async fn write_monitor(
     id: MonitorId,
     change: &Change,
     version: u32,
+    cohort: Option<i64>,
 ) -> Result<(), Fault> {
     let settings = SettingsRow::from(&change.settings);
     sqlx::query(
@@ -166,10 +192,15 @@ async fn write_monitor(
     .bind(i32::try_from(version).unwrap_or(i32::MAX))
     .execute(&mut *connection)
     .await?;
-    sqlx::query("UPDATE schedule SET timeout_ms = $2, version = $3 WHERE monitor_id = $1")
+    let changed = match cohort {
+        Some(cohort) => Some(renew(connection, cohort).await?),
+        None => None,
+    };
+    sqlx::query("UPDATE schedule SET timeout_ms = $2, version = $3, changed = $4 WHERE monitor_id = $1")
         .bind(id.uuid())
         .bind(timeout_ms(&change.settings))
         .bind(i32::try_from(version).unwrap_or(i32::MAX))
+        .bind(changed)
         .execute(connection)
         .await?;
     Ok(())
@@ -195,6 +226,9 @@ async fn end_epoch(connection: &mut PgConnection, held: &mut Held, at: Timestamp
         let gap = Gap { run, outcome: GapOutcome::Missed };
         let silent = Silent { monitor: epoch.monitor, region: epoch.region.clone(), gap };
         leave_gaps(connection, vec![silent]).await?;
+    }
+    if let Some(cohort) = held.cohort.take() {
+        depart(connection, Departing { cohort, monitor: epoch.monitor, schedule: epoch.schedule }).await?;
     }
     sqlx::query("DELETE FROM schedule WHERE monitor_id = $1")
         .bind(epoch.monitor.uuid())

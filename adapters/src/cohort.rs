@@ -1,0 +1,114 @@
+//! What a process remembers of cohorts, so that a claim need not read their members.
+//!
+//! The record numbers the changes of a cohort (`version`), and who has its row locked sees the newest: what is remembered is
+//! brought up to that before it is used. So it may be forgotten, or be old, at any time.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use sqlx::FromRow;
+use watchkeeper_domain::cohort::{Cohort, Member};
+use watchkeeper_domain::id::MonitorId;
+use watchkeeper_domain::time::Timestamp;
+
+use crate::row::{duration, schedule};
+
+/// How many changes the record keeps of a cohort. Who remembers an older state reads all members anew.
+pub(crate) const MAX_CHANGES: i64 = 1_000;
+
+/// A cohort as its row in the record has it.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub(crate) struct CohortRow {
+    pub(crate) id: i64,
+    pub(crate) claimed_to: i64,
+    pub(crate) version: i64,
+}
+
+impl CohortRow {
+    pub(crate) fn claimed_to(&self) -> Timestamp {
+        Timestamp::from_micros(self.claimed_to)
+    }
+}
+
+/// What was remembered of a cohort, and how it is to be brought up to date.
+pub(crate) enum Remembered {
+    /// It is as the record has it.
+    Newest(Known),
+    /// The record has changes since this version.
+    Older(Known),
+    /// All members must be read.
+    Nothing,
+}
+
+/// The members of a cohort as of a version.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) version: i64,
+    pub(crate) cohort: Cohort,
+}
+
+impl Known {
+    /// The members as they were read with a row.
+    pub(crate) fn of(row: &CohortRow, members: impl IntoIterator<Item = Member>) -> Self {
+        Self { version: row.version, cohort: Cohort::new(members, row.claimed_to()) }
+    }
+
+    /// Follows the record: who has left since, and who has joined or changed.
+    pub(crate) fn follow(
+        &mut self,
+        row: &CohortRow,
+        departed: impl IntoIterator<Item = MonitorId>,
+        joined: impl IntoIterator<Item = Member>,
+    ) {
+        departed.into_iter().for_each(|monitor| self.cohort.leave(monitor));
+        joined.into_iter().for_each(|member| self.cohort.join(member));
+        self.version = row.version;
+    }
+}
+
+/// The memory of a store. It is bounded by what the store holds: about a hundred bytes a monitor.
+#[derive(Debug, Default)]
+pub(crate) struct CohortMemory(Mutex<HashMap<i64, Known>>);
+
+impl CohortMemory {
+    /// Takes out what is remembered of a cohort, to be given back with [`CohortMemory::keep`].
+    pub(crate) fn take(&self, row: &CohortRow) -> Remembered {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&row.id);
+        match known {
+            Some(known) if known.version == row.version => Remembered::Newest(known),
+            Some(known) if known.version < row.version && row.version - known.version <= MAX_CHANGES => {
+                Remembered::Older(known)
+            }
+            // One of a version that never came into the record is as good as none.
+            _ => Remembered::Nothing,
+        }
+    }
+
+    /// Keeps it for the next time.
+    pub(crate) fn keep(&self, id: i64, known: Known) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, known);
+    }
+}
+
+/// A member as a row.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub(crate) struct MemberRow {
+    id: uuid::Uuid,
+    first_slot: i64,
+    interval_ms: i64,
+    phase_ms: i64,
+    timeout_ms: i64,
+    version: i32,
+}
+
+impl From<MemberRow> for Member {
+    fn from(row: MemberRow) -> Self {
+        Self {
+            monitor: MonitorId::new(row.id),
+            schedule: schedule(row.interval_ms, row.phase_ms),
+            first_slot: Timestamp::from_micros(row.first_slot),
+            timeout: duration(row.timeout_ms.saturating_mul(1_000)),
+            version: u32::try_from(row.version).unwrap_or(0),
+        }
+    }
+}
