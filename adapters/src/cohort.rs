@@ -3,6 +3,9 @@
 //! The record numbers the changes of a cohort (`version`), and who has its row locked sees the newest: what is remembered is
 //! brought up to that before it is used. So it may be forgotten, or be old, at any time.
 
+mod claiming;
+pub(crate) mod seating;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -12,6 +15,8 @@ use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::time::Timestamp;
 
 use crate::row::{duration, schedule};
+
+pub(crate) use claiming::{MAX_COHORTS, Tables, claim};
 
 /// How many changes the record keeps of a cohort. Who remembers an older state reads all members anew.
 pub(crate) const MAX_CHANGES: i64 = 1_000;

@@ -12,7 +12,7 @@ CREATE TABLE cohorts (
     next_due_at         timestamptz,
     -- Counts the changes of its members.
     version             bigint NOT NULL,
-    members             integer NOT NULL CONSTRAINT cohorts_members_check CHECK (members >= 0),
+    members             bigint NOT NULL CONSTRAINT cohorts_members_check CHECK (members >= 0),
     slots_a_day         bigint NOT NULL CONSTRAINT cohorts_slots_a_day_check CHECK (slots_a_day >= 0),
     -- The longest interval that a member ever had.
     longest_interval_ms bigint NOT NULL

@@ -14,13 +14,13 @@ use watchkeeper_domain::settle::{confirmation_deadline, instants_between_slots, 
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::{Gap, GapOutcome};
 
-use super::cohort::seat_newcomers;
+use super::cohort::{PgTables, seat_newcomers};
 use super::gap::{Silent, fall_silent};
 use super::instant::Instant;
+use super::lease;
 use super::schedule::NextRow;
 use super::standing::watched;
-use super::{cohort, lease};
-use crate::cohort::CohortMemory;
+use crate::cohort::{self, CohortMemory};
 use crate::row::{Code, Fault, MAX_LOST, schedule};
 
 /// Takes what [`watchkeeper_domain::port::CheckRepo::claim`] says.
@@ -34,9 +34,14 @@ pub(super) async fn claim(
     let mut claims = claim_one_by_one(connection, request, &mut silent).await?;
     seat_newcomers(connection, request).await?;
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
-    let taken = cohort::claim(connection, memory, request, limit.saturating_sub(claims.len())).await?;
+    let room = limit.saturating_sub(claims.len());
+    let taken = cohort::claim(&mut PgTables(&mut *connection), memory, request, room).await?;
     claims.extend(taken.claims);
-    silent.extend(taken.missed);
+    silent.extend(taken.missed.into_iter().map(|(monitor, run)| Silent {
+        monitor,
+        region: request.region.clone(),
+        gap: Gap { run, outcome: GapOutcome::Missed },
+    }));
     fall_silent(connection, silent).await?;
     Ok(claims)
 }

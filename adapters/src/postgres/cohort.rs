@@ -1,149 +1,149 @@
-//! Claiming by cohorts: a row moves on for thousands of monitors, and what lies in between is arithmetic on the members
-//! that this process remembers.
+//! Cohorts on PostgreSQL: the tables that claiming by them needs. Every change of a cohort's members counts its version up,
+//! under the lock of its row.
 
 mod seat;
 
+use async_trait::async_trait;
 use sqlx::PgConnection;
-use watchkeeper_domain::check::{Claim, Origin};
-use watchkeeper_domain::cohort::{Lease, Member, Sweep, leases};
+use uuid::Uuid;
+use watchkeeper_domain::cohort::{Lease, Member, Sweep};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::port::ClaimRequest;
-use watchkeeper_domain::uptime::{Gap, GapOutcome};
+use watchkeeper_domain::schedule::Schedule;
+use watchkeeper_domain::time::Timestamp;
 
-use super::gap::Silent;
 use super::instant::Instant;
 use super::lease;
-use crate::cohort::{CohortMemory, CohortRow, Known, MemberRow, Remembered};
-use crate::row::Fault;
+use crate::cohort::seating::load;
+use crate::cohort::{CohortRow, MAX_CHANGES, MAX_COHORTS, MemberRow, Tables};
+use crate::row::{Fault, schedule};
 
-pub(super) use seat::{Departing, depart, renew, seat_newcomers};
+pub(super) use seat::seat_newcomers;
 
-/// How many cohorts one claim takes, so that the first one after a start does not read all members of all of them.
-const MAX_COHORTS: i64 = 32;
+/// The tables, in a transaction.
+pub(super) struct PgTables<'t>(pub(super) &'t mut PgConnection);
 
-/// What was taken of cohorts.
-pub(super) struct Taken {
-    pub(super) claims: Vec<Claim>,
-    pub(super) missed: Vec<Silent>,
+#[async_trait]
+impl Tables for PgTables<'_> {
+    async fn lock_due(&mut self, request: &ClaimRequest) -> Result<Vec<CohortRow>, Fault> {
+        let rows = sqlx::query_as(
+            "SELECT id, unix_us(claimed_to) AS claimed_to, version
+             FROM cohorts
+             WHERE region = $1 AND next_due_at <= $2
+             ORDER BY next_due_at
+             LIMIT $3
+             FOR NO KEY UPDATE SKIP LOCKED",
+        )
+        .bind(request.region.as_str())
+        .bind(Instant(request.horizon.max(request.now)))
+        .bind(i64::from(MAX_COHORTS))
+        .fetch_all(&mut *self.0)
+        .await?;
+        Ok(rows)
+    }
+
+    async fn members(&mut self, cohort: i64, after: i64) -> Result<Vec<Member>, Fault> {
+        let rows: Vec<MemberRow> = sqlx::query_as(
+            "SELECT monitor_id AS id, unix_us(next_due_at) AS first_slot, interval_ms, phase_ms, timeout_ms, version
+             FROM schedule
+             WHERE cohort_id = $1 AND changed > $2",
+        )
+        .bind(cohort)
+        .bind(after)
+        .fetch_all(&mut *self.0)
+        .await?;
+        Ok(rows.into_iter().map(Member::from).collect())
+    }
+
+    async fn departed(&mut self, cohort: i64, after: i64) -> Result<Vec<MonitorId>, Fault> {
+        let ids: Vec<Uuid> =
+            sqlx::query_scalar("SELECT monitor_id FROM cohort_departures WHERE cohort_id = $1 AND version > $2")
+                .bind(cohort)
+                .bind(after)
+                .fetch_all(&mut *self.0)
+                .await?;
+        Ok(ids.into_iter().map(MonitorId::new).collect())
+    }
+
+    async fn let_go(&mut self, cohort: i64, surplus: &[(MonitorId, Timestamp)]) -> Result<i64, Fault> {
+        let rows: Vec<(Uuid, i64, i64)> = sqlx::query_as(
+            "UPDATE schedule AS s
+             SET cohort_id = NULL, changed = NULL, next_due_at = w.slot
+             FROM unnest($2::uuid[], $3::timestamptz[]) AS w (monitor_id, slot)
+             WHERE s.monitor_id = w.monitor_id AND s.cohort_id = $1
+             RETURNING s.monitor_id, s.interval_ms, s.phase_ms",
+        )
+        .bind(cohort)
+        .bind(surplus.iter().map(|(monitor, _)| monitor.uuid()).collect::<Vec<_>>())
+        .bind(surplus.iter().map(|(_, slot)| Instant(*slot)).collect::<Vec<_>>())
+        .fetch_all(&mut *self.0)
+        .await?;
+        let departed = rows
+            .into_iter()
+            .map(|(monitor, interval_ms, phase_ms)| (MonitorId::new(monitor), schedule(interval_ms, phase_ms)));
+        depart(self.0, cohort, &departed.collect::<Vec<_>>()).await
+    }
+
+    async fn move_on(&mut self, moved: &[(i64, Sweep)]) -> Result<(), Fault> {
+        sqlx::query(
+            "UPDATE cohorts AS c
+             SET claimed_to = w.claimed_to, next_due_at = w.next_due_at
+             FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) AS w (id, claimed_to, next_due_at)
+             WHERE c.id = w.id",
+        )
+        .bind(moved.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+        .bind(moved.iter().map(|(_, sweep)| Instant(sweep.claimed_to)).collect::<Vec<_>>())
+        .bind(moved.iter().map(|(_, sweep)| sweep.next_due_at.map(Instant)).collect::<Vec<_>>())
+        .execute(&mut *self.0)
+        .await?;
+        Ok(())
+    }
+
+    async fn lease(&mut self, request: &ClaimRequest, leases: &[(i64, Lease)]) -> Result<(), Fault> {
+        lease::write(self.0, request, leases).await
+    }
 }
 
-/// Takes what is due of cohorts, those first whose members have waited longest; at most `limit` slots.
-pub(super) async fn claim(
+/// Lets members leave a cohort whose row is locked, and answers its new version. What becomes of their rows in the schedule
+/// is the caller's business.
+pub(super) async fn depart(
     connection: &mut PgConnection,
-    memory: &CohortMemory,
-    request: &ClaimRequest,
-    limit: usize,
-) -> Result<Taken, Fault> {
-    let mut taken = Taken { claims: Vec::new(), missed: Vec::new() };
-    if limit == 0 {
-        return Ok(taken);
-    }
-    let (mut moved, mut held) = (Vec::new(), Vec::new());
-    for row in lock_due(connection, request).await? {
-        let room = limit - taken.claims.len();
-        if room == 0 {
-            break;
-        }
-        let mut known = known(connection, memory, &row).await?;
-        let sweep = known.cohort.sweep(row.claimed_to(), request.now, request.horizon, room);
-        if !sweep.surplus.is_empty() {
-            known.version = seat::let_go(connection, row.id, &sweep.surplus).await?;
-            sweep.surplus.iter().for_each(|(monitor, _)| known.cohort.leave(*monitor));
-        }
-        // Kept before it is committed: where it does not come to that, the next sweep starts from the record again.
-        memory.keep(row.id, known);
-        taken.missed.extend(sweep.missed.iter().map(|(monitor, run)| Silent {
-            monitor: *monitor,
-            region: request.region.clone(),
-            gap: Gap { run: *run, outcome: GapOutcome::Missed },
-        }));
-        let leases = leases(&sweep.slots, request.now);
-        taken.claims.extend(leases.iter().flat_map(|lease| claims(lease, request)));
-        held.extend(leases.into_iter().map(|lease| (row.id, lease)));
-        moved.push((row.id, sweep));
-    }
-    move_on(connection, &moved).await?;
-    lease::write(connection, request, &held).await?;
-    Ok(taken)
-}
-
-fn claims<'a>(lease: &'a Lease, request: &'a ClaimRequest) -> impl Iterator<Item = Claim> + 'a {
-    lease.slots.iter().map(|due| Claim {
-        monitor: due.member.monitor,
-        region: request.region.clone(),
-        slot: due.slot,
-        origin: Origin::Scheduled,
-        start_before: due.start_before,
-        token: request.token,
-        lease_until: lease.until,
-        version: due.member.version,
-    })
-}
-
-async fn lock_due(connection: &mut PgConnection, request: &ClaimRequest) -> Result<Vec<CohortRow>, Fault> {
-    let rows = sqlx::query_as(
-        "SELECT id, unix_us(claimed_to) AS claimed_to, version
-         FROM cohorts
-         WHERE region = $1 AND next_due_at <= $2
-         ORDER BY next_due_at
-         LIMIT $3
-         FOR NO KEY UPDATE SKIP LOCKED",
-    )
-    .bind(request.region.as_str())
-    .bind(Instant(request.horizon.max(request.now)))
-    .bind(MAX_COHORTS)
-    .fetch_all(connection)
-    .await?;
-    Ok(rows)
-}
-
-/// The members of a cohort whose row is locked, as the record has them.
-async fn known(connection: &mut PgConnection, memory: &CohortMemory, row: &CohortRow) -> Result<Known, Fault> {
-    match memory.take(row) {
-        Remembered::Newest(known) => Ok(known),
-        Remembered::Nothing => Ok(Known::of(row, members(connection, row.id, -1).await?)),
-        Remembered::Older(mut known) => {
-            let departed: Vec<uuid::Uuid> =
-                sqlx::query_scalar("SELECT monitor_id FROM cohort_departures WHERE cohort_id = $1 AND version > $2")
-                    .bind(row.id)
-                    .bind(known.version)
-                    .fetch_all(&mut *connection)
-                    .await?;
-            let joined = members(connection, row.id, known.version).await?;
-            known.follow(row, departed.into_iter().map(MonitorId::new), joined);
-            Ok(known)
-        }
-    }
-}
-
-/// The members that joined or changed after a version.
-async fn members(connection: &mut PgConnection, cohort: i64, after: i64) -> Result<Vec<Member>, Fault> {
-    let rows: Vec<MemberRow> = sqlx::query_as(
-        "SELECT monitor_id AS id, unix_us(next_due_at) AS first_slot, interval_ms, phase_ms, timeout_ms, version
-         FROM schedule
-         WHERE cohort_id = $1 AND changed > $2",
+    cohort: i64,
+    departed: &[(MonitorId, Schedule)],
+) -> Result<i64, Fault> {
+    let version: i64 = sqlx::query_scalar(
+        "UPDATE cohorts
+         SET version = version + 1, members = members - $2, slots_a_day = slots_a_day - $3
+         WHERE id = $1
+         RETURNING version",
     )
     .bind(cohort)
-    .bind(after)
-    .fetch_all(connection)
+    .bind(i64::try_from(departed.len()).unwrap_or(i64::MAX))
+    .bind(departed.iter().map(|(_, schedule)| load(*schedule)).sum::<i64>())
+    .fetch_one(&mut *connection)
     .await?;
-    Ok(rows.into_iter().map(Member::from).collect())
-}
-
-async fn move_on(connection: &mut PgConnection, moved: &[(i64, Sweep)]) -> Result<(), Fault> {
-    if moved.is_empty() {
-        return Ok(());
-    }
+    sqlx::query("DELETE FROM cohort_departures WHERE cohort_id = $1 AND version <= $2")
+        .bind(cohort)
+        .bind(version - MAX_CHANGES)
+        .execute(&mut *connection)
+        .await?;
     sqlx::query(
-        "UPDATE cohorts AS c
-         SET claimed_to = w.claimed_to, next_due_at = w.next_due_at
-         FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) AS w (id, claimed_to, next_due_at)
-         WHERE c.id = w.id",
+        "INSERT INTO cohort_departures (cohort_id, version, monitor_id)
+         SELECT $1, $2, monitor_id FROM unnest($3::uuid[]) AS w (monitor_id)",
     )
-    .bind(moved.iter().map(|(id, _)| *id).collect::<Vec<_>>())
-    .bind(moved.iter().map(|(_, sweep)| Instant(sweep.claimed_to)).collect::<Vec<_>>())
-    .bind(moved.iter().map(|(_, sweep)| sweep.next_due_at.map(Instant)).collect::<Vec<_>>())
+    .bind(cohort)
+    .bind(version)
+    .bind(departed.iter().map(|(monitor, _)| monitor.uuid()).collect::<Vec<_>>())
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(version)
+}
+
+/// Counts a change of a member's settings, and answers the version that its row is to carry.
+pub(super) async fn renew(connection: &mut PgConnection, cohort: i64) -> Result<i64, Fault> {
+    let version = sqlx::query_scalar("UPDATE cohorts SET version = version + 1 WHERE id = $1 RETURNING version")
+        .bind(cohort)
+        .fetch_one(connection)
+        .await?;
+    Ok(version)
 }

@@ -17,7 +17,7 @@ use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::{Gap, GapOutcome};
 
 use super::{open_epoch, timeout_ms};
-use crate::postgres::cohort::{Departing, depart, renew};
+use crate::postgres::cohort::{depart, renew};
 use crate::postgres::consequence::end_incidents;
 use crate::postgres::gap::{Silent, leave_gaps};
 use crate::postgres::instant::Instant;
@@ -228,7 +228,7 @@ async fn end_epoch(connection: &mut PgConnection, held: &mut Held, at: Timestamp
         leave_gaps(connection, vec![silent]).await?;
     }
     if let Some(cohort) = held.cohort.take() {
-        depart(connection, Departing { cohort, monitor: epoch.monitor, schedule: epoch.schedule }).await?;
+        depart(connection, cohort, &[(epoch.monitor, epoch.schedule)]).await?;
     }
     sqlx::query("DELETE FROM schedule WHERE monitor_id = $1")
         .bind(epoch.monitor.uuid())
