@@ -9,12 +9,14 @@
 
 mod check;
 mod claim;
+mod cohort;
 mod fold;
 #[cfg(test)]
 mod full;
 mod gap;
 mod history;
 mod incident;
+mod lease;
 mod lock;
 mod log;
 mod monitor;
@@ -40,6 +42,7 @@ use sqlx::{Sqlite, Transaction};
 use watchkeeper_domain::port::IdGenerator;
 
 use self::lock::LockFile;
+use crate::cohort::CohortMemory;
 use crate::row::Fault;
 
 pub use self::lock::Holder;
@@ -50,6 +53,7 @@ pub struct SqliteStore {
     ids: Arc<dyn IdGenerator>,
     writer: SqlitePool,
     readers: SqlitePool,
+    cohorts: CohortMemory,
     _lock: LockFile,
 }
 

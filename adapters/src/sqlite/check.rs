@@ -12,7 +12,7 @@ use crate::row::Fault;
 impl CheckRepo for SqliteStore {
     async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>> {
         let mut step = self.write().await?;
-        let claims = claim::claim(&mut step, request).await?;
+        let claims = claim::claim(&mut step, &self.cohorts, request).await?;
         step.commit().await.map_err(Fault::from)?;
         Ok(claims)
     }
@@ -32,12 +32,15 @@ impl CheckRepo for SqliteStore {
     }
 
     async fn void_leases(&self, region: &Region, now: Timestamp) -> RepoResult<()> {
-        sqlx::query("UPDATE claims SET lease_until = ?1 WHERE region = ?2 AND token IS NOT NULL AND lease_until > ?1")
-            .bind(now.as_micros())
-            .bind(region.as_str())
-            .execute(&self.writer)
-            .await
-            .map_err(Fault::from)?;
+        let mut step = self.write().await?;
+        for statement in [
+            "UPDATE claims SET lease_until = ?1 WHERE region = ?2 AND token IS NOT NULL AND lease_until > ?1",
+            "UPDATE leases SET lease_until = ?1 WHERE region = ?2 AND lease_until > ?1",
+        ] {
+            let query = sqlx::query(statement).bind(now.as_micros()).bind(region.as_str());
+            query.execute(&mut *step).await.map_err(Fault::from)?;
+        }
+        step.commit().await.map_err(Fault::from)?;
         Ok(())
     }
 }

@@ -13,13 +13,41 @@ use watchkeeper_domain::settle::{confirmation_deadline, instants_between_slots, 
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::GapOutcome;
 
-use super::gap;
+use super::cohort::{SqliteTables, seat_newcomers};
 use super::monitor_row::{fall_silent, first_free, newest_epoch, view};
 use super::values::{pieces, query_with_rows};
+use super::{gap, lease};
+use crate::cohort::{self, CohortMemory};
 use crate::row::{Code, Fault, MAX_LOST, schedule};
 
-/// Takes what is due, the longest due first.
-pub(super) async fn claim(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<Vec<Claim>, Fault> {
+/// Takes what is due: open work and monitors that are due by themselves first, then by the cohort.
+pub(super) async fn claim(
+    step: &mut SqliteConnection,
+    memory: &CohortMemory,
+    request: &ClaimRequest,
+) -> Result<Vec<Claim>, Fault> {
+    lease::take_apart_ended(step, request).await?;
+    let mut claims = claim_one_by_one(step, request).await?;
+    seat_newcomers(step, request).await?;
+    let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
+    let room = limit.saturating_sub(claims.len());
+    let taken = cohort::claim(&mut SqliteTables(&mut *step), memory, request, room).await?;
+    for (monitor, run) in taken.missed {
+        let key = key_of(step, monitor).await?;
+        gap::leave(step, key, &request.region, run, GapOutcome::Missed).await?;
+        fall_silent(step, key, run).await?;
+    }
+    claims.extend(taken.claims);
+    Ok(claims)
+}
+
+async fn key_of(step: &mut SqliteConnection, monitor: MonitorId) -> Result<i64, Fault> {
+    let query = sqlx::query_scalar("SELECT key FROM monitors WHERE id = ?").bind(monitor.uuid());
+    Ok(query.fetch_one(step).await?)
+}
+
+/// Takes open work that nobody holds, and monitors that are due by themselves, the longest due first.
+async fn claim_one_by_one(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<Vec<Claim>, Fault> {
     let mut due = BTreeMap::new();
     for open in free_work(step, request).await? {
         let origin = Origin::of_code(open.origin)?;
@@ -155,12 +183,12 @@ struct DueRow {
     version: u32,
 }
 
-/// Monitors whose next slot is due.
+/// Monitors that are due by themselves.
 pub(super) const DUE: &str = "
     SELECT d.monitor_key, m.id, d.next_due_at, d.interval_ms, d.phase_ms, d.timeout_ms, d.version
       FROM schedule AS d
       JOIN monitors AS m ON m.key = d.monitor_key
-     WHERE d.region = ? AND d.next_due_at <= ?
+     WHERE d.region = ? AND d.cohort_id IS NULL AND d.next_due_at <= ?
      ORDER BY d.next_due_at
      LIMIT ?";
 

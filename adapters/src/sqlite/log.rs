@@ -2,7 +2,7 @@
 //! index of notable checks. Each statement serves many monitors; what is asked about travels as JSON, so that one
 //! prepared statement serves every number of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use sqlx::{FromRow, SqliteConnection};
@@ -13,12 +13,12 @@ use watchkeeper_domain::rollup::Tally;
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::StatusSpan;
 
-use super::progress;
 use super::values::{identifiers, instants, json, windows};
+use super::{lease, progress};
 use crate::log::{Facts, Figure, PackedDay, Progress, Reader, Stretch};
 use crate::row::{
     CheckRow, Code, DayRow, EpochRow, Fault, FigureRow, GapRow, HourRow, OpenRow, PackRow, SpanRow, Unreadable,
-    open_slots,
+    next_slot, open_slots, schedule,
 };
 
 /// A reader of one snapshot.
@@ -57,6 +57,16 @@ struct KnownRow {
     key: i64,
     id: Uuid,
     next_due_at: Option<i64>,
+    interval_ms: Option<i64>,
+    phase_ms: Option<i64>,
+    claimed_to: Option<i64>,
+}
+
+impl KnownRow {
+    fn next_slot(&self) -> Option<Timestamp> {
+        let [next_due_at, claimed_to] = [self.next_due_at, self.claimed_to].map(|at| at.map(Timestamp::from_micros));
+        Some(next_slot(schedule(self.interval_ms?, self.phase_ms?), next_due_at?, claimed_to))
+    }
 }
 
 /// A row of a monitor.
@@ -80,11 +90,11 @@ impl Reader for LogReader<'_> {
             .fetch_all(&mut *self.step)
             .await?;
         let mut facts = HashMap::with_capacity(known.len());
-        for KnownRow { key, id, next_due_at } in known {
-            let monitor = MonitorId::new(id);
-            self.keys.insert(monitor, key);
-            self.monitors.insert(key, monitor);
-            facts.insert(monitor, Facts { next_due_at: next_due_at.map(Timestamp::from_micros), ..Facts::default() });
+        for row in known {
+            let monitor = MonitorId::new(row.id);
+            self.keys.insert(monitor, row.key);
+            self.monitors.insert(row.key, monitor);
+            facts.insert(monitor, Facts { next_due_at: row.next_slot(), ..Facts::default() });
         }
         let (asked, most) = (self.by_key(asked), i64::try_from(most).unwrap_or(i64::MAX));
         let epochs: Vec<Of<EpochRow>> = sqlx::query_as(EPOCHS)
@@ -156,12 +166,15 @@ impl Reader for LogReader<'_> {
     }
 
     async fn open_slots(&mut self, monitors: &[MonitorId]) -> Result<HashMap<MonitorId, Vec<OpenSlot>>, Fault> {
-        let rows: Vec<OpenRow> = sqlx::query_as(OPEN)
-            .bind(identifiers(monitors.iter().map(|monitor| monitor.uuid())))
+        let asked = identifiers(monitors.iter().map(|monitor| monitor.uuid()));
+        let mut rows: Vec<OpenRow> = sqlx::query_as(OPEN)
+            .bind(&asked)
             .bind(self.region.as_str())
             .bind(Origin::Scheduled.code())
             .fetch_all(&mut *self.step)
             .await?;
+        rows.extend(self.leased(&asked).await?);
+        rows.sort_by_key(|row| row.slot);
         Ok(open_slots(rows))
     }
 
@@ -204,12 +217,43 @@ impl Reader for LogReader<'_> {
     }
 }
 
+/// Which cohorts a list of monitors belongs to, and the interval of each.
+pub(super) const SEATS: &str = "
+    SELECT d.cohort_id, m.id, d.interval_ms
+      FROM json_each(?1) AS asked
+     CROSS JOIN monitors AS m ON m.id = unhex(asked.value)
+     CROSS JOIN schedule AS d ON d.monitor_key = m.key AND d.region = ?2
+     WHERE d.cohort_id IS NOT NULL";
+
+impl LogReader<'_> {
+    /// The slots of a list of monitors that are leased.
+    async fn leased(&mut self, asked: &str) -> Result<Vec<OpenRow>, Fault> {
+        let seats: Vec<(i64, Uuid, i64)> =
+            sqlx::query_as(SEATS).bind(asked).bind(self.region.as_str()).fetch_all(&mut *self.step).await?;
+        let cohorts: BTreeSet<i64> = seats.iter().map(|(cohort, ..)| *cohort).collect();
+        let intervals: HashMap<Uuid, i64> = seats.into_iter().map(|(_, id, interval_ms)| (id, interval_ms)).collect();
+        let mut rows = Vec::new();
+        for cohort in cohorts {
+            for lease in lease::of_cohort(self.step, cohort).await? {
+                for (monitor_id, slot) in lease.entries() {
+                    let Some(interval_ms) = intervals.get(&monitor_id) else { continue };
+                    let slot = slot.as_micros();
+                    let start_before = slot.saturating_add(interval_ms.saturating_mul(1_000));
+                    rows.push(OpenRow { monitor_id, slot, start_before, lease_until: lease.lease_until });
+                }
+            }
+        }
+        Ok(rows)
+    }
+}
+
 /// The monitors of a list that are there.
 pub(super) const KNOWN: &str = "
-    SELECT m.key, m.id, d.next_due_at
+    SELECT m.key, m.id, d.next_due_at, d.interval_ms, d.phase_ms, c.claimed_to
       FROM json_each(?1) AS asked
      CROSS JOIN monitors AS m ON m.id = unhex(asked.value)
       LEFT JOIN schedule AS d ON d.monitor_key = m.key AND d.region = ?2
+      LEFT JOIN cohorts AS c ON c.id = d.cohort_id
      WHERE m.deleted_at IS NULL";
 
 /// The slots of a list of monitors that are claimed and not yet recorded.

@@ -12,10 +12,11 @@ use watchkeeper_domain::status::{State, Status};
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::GapOutcome;
 
+use super::cohort::{depart, renew};
 use super::log::LogReader;
 use super::monitor_row::{ViewRow, begin_span, fall_silent, first_free, insert_epoch, newest_epoch, view, write_state};
 use super::values::{pieces, query_with_rows};
-use super::{SqliteStore, gap, incident};
+use super::{SqliteStore, gap, incident, lease};
 use crate::log;
 use crate::row::{Fault, MonitorRow, SettingsRow, Unreadable};
 
@@ -37,10 +38,11 @@ impl MonitorRepo for SqliteStore {
         limit: u32,
     ) -> RepoResult<Vec<MonitorView>> {
         let rows: Vec<ViewRow> = sqlx::query_as(
-            "SELECT m.*, s.*, d.next_due_at, d.interval_ms, d.phase_ms
+            "SELECT m.*, s.*, d.next_due_at, d.interval_ms, d.phase_ms, c.claimed_to
                FROM monitors AS m
                JOIN monitor_states AS s ON s.monitor_key = m.key
                LEFT JOIN schedule AS d ON d.monitor_key = m.key
+               LEFT JOIN cohorts AS c ON c.id = d.cohort_id
               WHERE m.workspace_id = ? AND m.deleted_at IS NULL AND m.id > ?
               ORDER BY m.id
               LIMIT ?",
@@ -123,6 +125,7 @@ struct Changing {
     before: MonitorView,
     epoch: Epoch,
     at: Timestamp,
+    cohort: Option<i64>,
 }
 
 /// Reads what a change is about, and dates it so that epochs never overlap; `None` where there is no such monitor.
@@ -137,7 +140,17 @@ async fn begin_change(
         .await?
         .ok_or_else(|| Unreadable::new("monitor with an epoch", id))?;
     let at = epoch.instant_of_change(at, newest_recorded(step, key, &epoch).await?);
-    Ok(Some(Changing { key, before, epoch, at }))
+    let cohort = cohort_of(step, key).await?;
+    if let Some(cohort) = cohort {
+        lease::take_out(step, cohort, id).await?;
+    }
+    Ok(Some(Changing { key, before, epoch, at, cohort }))
+}
+
+/// The cohort that a monitor has a seat in.
+async fn cohort_of(step: &mut SqliteConnection, key: i64) -> Result<Option<i64>, Fault> {
+    let query = sqlx::query_scalar("SELECT cohort_id FROM schedule WHERE monitor_key = ?").bind(key);
+    Ok(query.fetch_optional(step).await?.flatten())
 }
 
 /// The newest slots in the record of an epoch's monitor: of a check, and of a gap.
@@ -170,7 +183,7 @@ async fn change_monitor(
     }
     let version = change.version.saturating_add(1);
     write_settings(&mut step, changing.key, change, version).await?;
-    let Changing { key, at, .. } = changing;
+    let Changing { key, at, cohort, .. } = changing;
     let before = &changing.before.monitor;
     match (before.is_active, change.is_active) {
         (true, false) => {
@@ -192,9 +205,14 @@ async fn change_monitor(
             }
         }
         (true, true) => {
-            sqlx::query("UPDATE schedule SET timeout_ms = ?, version = ? WHERE monitor_key = ?")
+            let changed = match cohort {
+                Some(cohort) => Some(renew(&mut step, cohort).await?),
+                None => None,
+            };
+            sqlx::query("UPDATE schedule SET timeout_ms = ?, version = ?, changed = ? WHERE monitor_key = ?")
                 .bind(timeout_ms(&change.settings))
                 .bind(version)
+                .bind(changed)
                 .bind(key)
                 .execute(&mut *step)
                 .await?;
@@ -250,7 +268,7 @@ async fn write_settings(step: &mut SqliteConnection, key: i64, change: &Change, 
 /// Ends the epoch: what was due and is not claimed is missed, what is claimed stays but is not started any more, what lies
 /// ahead is dropped.
 async fn end_epoch(step: &mut SqliteConnection, changing: &Changing) -> Result<(), Fault> {
-    let Changing { key, before, epoch, at } = changing;
+    let Changing { key, before, epoch, at, cohort } = changing;
     if epoch.ended_at.is_some() {
         return Ok(());
     }
@@ -261,6 +279,9 @@ async fn end_epoch(step: &mut SqliteConnection, changing: &Changing) -> Result<(
         .bind(epoch.began_at.as_micros())
         .execute(&mut *step)
         .await?;
+    if let Some(cohort) = cohort {
+        depart(step, *cohort, &[(epoch.monitor, epoch.schedule)]).await?;
+    }
     sqlx::query("DELETE FROM schedule WHERE monitor_key = ?").bind(key).execute(&mut *step).await?;
     if let Some(run) = before.next_slot.and_then(|(slot, schedule)| schedule.run(slot, *at)) {
         gap::leave(step, *key, &epoch.region, run, GapOutcome::Missed).await?;

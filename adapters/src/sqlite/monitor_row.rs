@@ -9,7 +9,7 @@ use watchkeeper_domain::schedule::{Epoch, SlotRun};
 use watchkeeper_domain::status::{State, Status};
 use watchkeeper_domain::time::Timestamp;
 
-use crate::row::{Code, EpochRow, Fault, MonitorRow, StateRow, Unreadable};
+use crate::row::{Code, EpochRow, Fault, MonitorRow, StateRow, Unreadable, next_slot, schedule};
 
 /// A monitor with its state and its next slot.
 #[derive(FromRow)]
@@ -22,6 +22,7 @@ pub(super) struct ViewRow {
     next_due_at: Option<i64>,
     interval_ms: Option<i64>,
     phase_ms: Option<i64>,
+    claimed_to: Option<i64>,
 }
 
 impl TryFrom<ViewRow> for MonitorView {
@@ -30,7 +31,9 @@ impl TryFrom<ViewRow> for MonitorView {
     fn try_from(row: ViewRow) -> Result<Self, Unreadable> {
         let next_slot = match (row.next_due_at, row.interval_ms, row.phase_ms) {
             (Some(at), Some(interval), Some(phase)) => {
-                Some((Timestamp::from_micros(at), crate::row::schedule(interval, phase)))
+                let grid = schedule(interval, phase);
+                let claimed_to = row.claimed_to.map(Timestamp::from_micros);
+                Some((next_slot(grid, Timestamp::from_micros(at), claimed_to), grid))
             }
             _ => None,
         };
@@ -45,10 +48,11 @@ pub(super) async fn view(
     id: MonitorId,
 ) -> Result<Option<(i64, MonitorView)>, Fault> {
     let row: Option<ViewRow> = sqlx::query_as(
-        "SELECT m.*, s.*, d.next_due_at, d.interval_ms, d.phase_ms
+        "SELECT m.*, s.*, d.next_due_at, d.interval_ms, d.phase_ms, c.claimed_to
            FROM monitors AS m
            JOIN monitor_states AS s ON s.monitor_key = m.key
            LEFT JOIN schedule AS d ON d.monitor_key = m.key
+           LEFT JOIN cohorts AS c ON c.id = d.cohort_id
           WHERE m.id = ? AND m.workspace_id = ? AND m.deleted_at IS NULL",
     )
     .bind(id.uuid())

@@ -13,6 +13,7 @@ use watchkeeper_domain::port::IdGenerator;
 
 use super::SqliteStore;
 use super::lock::{Holder, LockFile, Locking, private};
+use crate::cohort::CohortMemory;
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
 
@@ -90,7 +91,7 @@ impl SqliteStore {
             source => OpenError::Migration { path: path.to_owned(), source },
         })?;
         let readers = pool(MAX_READERS).connect_with(options(path).read_only(true)).await.map_err(sql)?;
-        Ok(Self { ids, writer, readers, _lock: lock })
+        Ok(Self { ids, writer, readers, cohorts: CohortMemory::default(), _lock: lock })
     }
 }
 

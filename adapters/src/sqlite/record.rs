@@ -21,7 +21,7 @@ use watchkeeper_domain::verdict::Verdict;
 
 use super::monitor_row::{begin_span, first_free, write_state};
 use super::values::{pieces, query_with_rows};
-use super::{claim, gap, incident};
+use super::{claim, gap, incident, lease};
 use crate::row::{CheckRow, Code, EpochRow, Fault, MonitorRow, StateRow, Unreadable};
 
 /// A result whose claim is held by its token, and as much of its monitor as a healthy check needs.
@@ -29,11 +29,16 @@ use crate::row::{CheckRow, Code, EpochRow, Fault, MonitorRow, StateRow, Unreadab
 struct HeldRow {
     position: i64,
     monitor_key: i64,
+    monitor_id: Uuid,
     workspace_id: Uuid,
     origin: i16,
     held: i16,
     is_calm: bool,
     has_older: bool,
+    cohort_id: Option<i64>,
+    /// Whether a lease held it, which has shrunk already.
+    #[sqlx(skip)]
+    is_leased: bool,
 }
 
 impl HeldRow {
@@ -76,7 +81,8 @@ pub(super) async fn record(
     now: Timestamp,
     batch: &[Settled],
 ) -> Result<Vec<Recorded>, Fault> {
-    let mut held = held(step, batch).await?;
+    let settling = lease::settle(step, batch).await?;
+    let mut held = held(step, batch, &settling).await?;
     held.sort_by_key(|row| (slot_of(batch, row), row.monitor_key, region_of(batch, row), row.position));
     held.dedup_by_key(|row| (slot_of(batch, row), row.monitor_key, region_of(batch, row)));
     end_claims(step, batch, &held).await?;
@@ -174,8 +180,9 @@ pub(super) const STANDING: &str = "
 /// The claims that tokens hold, each with as much of its monitor as a healthy check needs.
 pub(super) const HELD: &str = "
     WITH asked (position, id, region, slot, token) AS ({rows})
-    SELECT asked.position, c.monitor_key, m.workspace_id, c.origin, s.held,
+    SELECT asked.position, c.monitor_key, m.id AS monitor_id, m.workspace_id, c.origin, s.held,
            s.streak_since IS NULL AND s.silence_since IS NULL AS is_calm,
+           (SELECT cohort_id FROM schedule AS d WHERE d.monitor_key = c.monitor_key AND d.region = c.region) AS cohort_id,
            EXISTS (SELECT 1 FROM claims AS older
                     WHERE older.monitor_key = c.monitor_key
                       AND older.region = c.region
@@ -186,11 +193,54 @@ pub(super) const HELD: &str = "
         ON c.monitor_key = m.key AND c.region = asked.region AND c.slot = asked.slot AND c.token = asked.token
      CROSS JOIN monitor_states AS s ON s.monitor_key = m.key";
 
-/// Finds the claims of a batch that its tokens hold.
-async fn held(step: &mut SqliteConnection, batch: &[Settled]) -> Result<Vec<HeldRow>, Fault> {
-    let asked: Vec<_> = batch.iter().enumerate().collect();
-    let mut held = Vec::with_capacity(batch.len());
-    for piece in pieces(&asked) {
+/// As much as a healthy check needs of the monitors of slots that were leased.
+pub(super) const LEASED: &str = "
+    WITH asked (position, id, region, slot) AS ({rows})
+    SELECT asked.position, m.key AS monitor_key, m.id AS monitor_id, m.workspace_id, 0 AS origin, s.held,
+           s.streak_since IS NULL AND s.silence_since IS NULL AS is_calm, NULL AS cohort_id,
+           EXISTS (SELECT 1 FROM claims AS older
+                    WHERE older.monitor_key = m.key AND older.region = asked.region AND older.slot < asked.slot)
+               AS has_older
+      FROM asked
+     CROSS JOIN monitors AS m ON m.id = asked.id
+     CROSS JOIN monitor_states AS s ON s.monitor_key = m.key";
+
+/// Finds what of a batch its tokens hold, by a lease or by a claim of its own.
+async fn held(
+    step: &mut SqliteConnection,
+    batch: &[Settled],
+    settling: &lease::Settling,
+) -> Result<Vec<HeldRow>, Fault> {
+    let (leased, rest): (Vec<_>, Vec<_>) =
+        batch.iter().enumerate().partition(|(position, _)| settling.positions.contains(position));
+    let mut held = claimed(step, &rest).await?;
+    let mut cohorts = settling.cohorts.clone();
+    cohorts.extend(held.iter().filter_map(|row| row.cohort_id));
+    for piece in pieces(&leased) {
+        let query = piece.iter().fold(query_with_rows(LEASED, 4, piece.len()), |query, (position, settled)| {
+            let claim = &settled.claim;
+            query
+                .bind(i64::try_from(*position).unwrap_or(i64::MAX))
+                .bind(claim.monitor.uuid())
+                .bind(claim.region.as_str())
+                .bind(claim.slot.as_micros())
+        });
+        for row in query.fetch_all(&mut *step).await? {
+            held.push(HeldRow { is_leased: true, ..HeldRow::from_row(&row)? });
+        }
+    }
+    let newest = held.iter().filter_map(|row| slot_of(batch, row)).max();
+    let oldest = lease::oldest(step, &cohorts, newest.unwrap_or(Timestamp::EPOCH)).await?;
+    for row in &mut held {
+        row.has_older |= oldest.get(&row.monitor_id).is_some_and(|oldest| Some(*oldest) < slot_of(batch, row));
+    }
+    Ok(held)
+}
+
+/// Finds the claims of results that their tokens hold.
+async fn claimed(step: &mut SqliteConnection, asked: &[(usize, &Settled)]) -> Result<Vec<HeldRow>, Fault> {
+    let mut held = Vec::with_capacity(asked.len());
+    for piece in pieces(asked) {
         let query = piece.iter().fold(query_with_rows(HELD, 5, piece.len()), |query, (position, settled)| {
             let claim = &settled.claim;
             query
@@ -211,8 +261,11 @@ async fn held(step: &mut SqliteConnection, batch: &[Settled]) -> Result<Vec<Held
 pub(super) const END: &str = "DELETE FROM claims WHERE (monitor_key, region, slot) IN ({rows})";
 
 async fn end_claims(step: &mut SqliteConnection, batch: &[Settled], held: &[HeldRow]) -> Result<(), Fault> {
-    let ended: Vec<_> =
-        held.iter().filter_map(|row| Some((row, slot_of(batch, row)?, region_of(batch, row)?))).collect();
+    let ended: Vec<_> = held
+        .iter()
+        .filter(|row| !row.is_leased)
+        .filter_map(|row| Some((row, slot_of(batch, row)?, region_of(batch, row)?)))
+        .collect();
     for piece in pieces(&ended) {
         let query = piece.iter().fold(query_with_rows(END, 3, piece.len()), |query, (row, slot, region)| {
             query.bind(row.monitor_key).bind(region.as_str()).bind(slot.as_micros())

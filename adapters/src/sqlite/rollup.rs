@@ -73,8 +73,11 @@ async fn due_hour(store: &SqliteStore, now: Timestamp) -> Result<Option<Timestam
     // its hour open until it is claimed.
     let is_open: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM claims WHERE slot < ?1)
+             OR EXISTS (SELECT 1 FROM leases WHERE first_slot < ?1)
              OR EXISTS (SELECT 1 FROM schedule
-                         WHERE next_due_at < ?1 AND next_due_at + interval_ms * 1500 > ?2)",
+                         WHERE cohort_id IS NULL AND next_due_at < ?1 AND next_due_at + interval_ms * 1500 > ?2)
+             OR EXISTS (SELECT 1 FROM cohorts
+                         WHERE next_due_at < ?1 AND next_due_at + longest_interval_ms * 1500 > ?2)",
     )
     .bind(hour.plus(HOUR).as_micros())
     .bind(now.as_micros())

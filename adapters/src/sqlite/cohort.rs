@@ -1,0 +1,206 @@
+//! Cohorts in SQLite: the tables that claiming by them needs. Every change of a cohort's members counts its version up.
+
+use async_trait::async_trait;
+use sqlx::SqliteConnection;
+use uuid::Uuid;
+use watchkeeper_domain::cohort::{Lease, Member, Sweep};
+use watchkeeper_domain::id::MonitorId;
+use watchkeeper_domain::port::ClaimRequest;
+use watchkeeper_domain::schedule::Schedule;
+use watchkeeper_domain::time::Timestamp;
+
+use super::lease;
+use super::values::identifiers;
+use crate::cohort::seating::{MAX_SEATED, MOST_MEMBERS, MOST_SLOTS_A_DAY, NewcomerRow, RoomRow, Seating, load, seat};
+use crate::cohort::{CohortRow, MAX_CHANGES, MAX_COHORTS, MemberRow, Tables};
+use crate::row::Fault;
+
+/// The tables, in a step.
+pub(super) struct SqliteTables<'t>(pub(super) &'t mut SqliteConnection);
+
+/// The members of a cohort that joined or changed after a version.
+pub(super) const MEMBERS: &str = "
+    SELECT m.id, d.next_due_at AS first_slot, d.interval_ms, d.phase_ms, d.timeout_ms, d.version
+      FROM schedule AS d INDEXED BY schedule_by_cohort
+      JOIN monitors AS m ON m.key = d.monitor_key
+     WHERE d.cohort_id = ? AND d.changed > ?";
+
+#[async_trait]
+impl Tables for SqliteTables<'_> {
+    async fn lock_due(&mut self, request: &ClaimRequest) -> Result<Vec<CohortRow>, Fault> {
+        let query = sqlx::query_as(
+            "SELECT id, claimed_to, version
+               FROM cohorts
+              WHERE region = ? AND next_due_at <= ?
+              ORDER BY next_due_at
+              LIMIT ?",
+        );
+        let query = query.bind(request.region.as_str()).bind(request.horizon.max(request.now).as_micros());
+        Ok(query.bind(MAX_COHORTS).fetch_all(&mut *self.0).await?)
+    }
+
+    async fn members(&mut self, cohort: i64, after: i64) -> Result<Vec<Member>, Fault> {
+        let rows: Vec<MemberRow> = sqlx::query_as(MEMBERS).bind(cohort).bind(after).fetch_all(&mut *self.0).await?;
+        Ok(rows.into_iter().map(Member::from).collect())
+    }
+
+    async fn departed(&mut self, cohort: i64, after: i64) -> Result<Vec<MonitorId>, Fault> {
+        let query = sqlx::query_scalar("SELECT monitor_id FROM cohort_departures WHERE cohort_id = ? AND version > ?");
+        let ids: Vec<Uuid> = query.bind(cohort).bind(after).fetch_all(&mut *self.0).await?;
+        Ok(ids.into_iter().map(MonitorId::new).collect())
+    }
+
+    async fn let_go(&mut self, cohort: i64, surplus: &[(MonitorId, Timestamp)]) -> Result<i64, Fault> {
+        let mut departed = Vec::with_capacity(surplus.len());
+        for (monitor, slot) in surplus {
+            let grid: Option<(i64, i64)> = sqlx::query_as(
+                "UPDATE schedule SET cohort_id = NULL, changed = NULL, next_due_at = ?
+                  WHERE monitor_key = (SELECT key FROM monitors WHERE id = ?) AND cohort_id = ?
+              RETURNING interval_ms, phase_ms",
+            )
+            .bind(slot.as_micros())
+            .bind(monitor.uuid())
+            .bind(cohort)
+            .fetch_optional(&mut *self.0)
+            .await?;
+            departed.extend(grid.map(|(interval, phase)| (*monitor, crate::row::schedule(interval, phase))));
+        }
+        depart(self.0, cohort, &departed).await
+    }
+
+    async fn move_on(&mut self, moved: &[(i64, Sweep)]) -> Result<(), Fault> {
+        for (id, sweep) in moved {
+            sqlx::query("UPDATE cohorts SET claimed_to = ?, next_due_at = ? WHERE id = ?")
+                .bind(sweep.claimed_to.as_micros())
+                .bind(sweep.next_due_at.map(Timestamp::as_micros))
+                .bind(id)
+                .execute(&mut *self.0)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn lease(&mut self, request: &ClaimRequest, leases: &[(i64, Lease)]) -> Result<(), Fault> {
+        lease::write(self.0, request, leases).await
+    }
+}
+
+/// Lets members leave a cohort, and answers its new version. What becomes of their rows in the schedule is the caller's
+/// business.
+pub(super) async fn depart(
+    step: &mut SqliteConnection,
+    cohort: i64,
+    departed: &[(MonitorId, Schedule)],
+) -> Result<i64, Fault> {
+    let version: i64 = sqlx::query_scalar(
+        "UPDATE cohorts SET version = version + 1, members = members - ?, slots_a_day = slots_a_day - ?
+          WHERE id = ?
+      RETURNING version",
+    )
+    .bind(i64::try_from(departed.len()).unwrap_or(i64::MAX))
+    .bind(departed.iter().map(|(_, schedule)| load(*schedule)).sum::<i64>())
+    .bind(cohort)
+    .fetch_one(&mut *step)
+    .await?;
+    sqlx::query("DELETE FROM cohort_departures WHERE cohort_id = ? AND version <= ?")
+        .bind(cohort)
+        .bind(version - MAX_CHANGES)
+        .execute(&mut *step)
+        .await?;
+    sqlx::query(
+        "INSERT INTO cohort_departures (cohort_id, version, monitor_id)
+         SELECT ?, ?, unhex(value) FROM json_each(?)",
+    )
+    .bind(cohort)
+    .bind(version)
+    .bind(identifiers(departed.iter().map(|(monitor, _)| monitor.uuid())))
+    .execute(step)
+    .await?;
+    Ok(version)
+}
+
+/// Counts a change of a member's settings, and answers the version that its row is to carry.
+pub(super) async fn renew(step: &mut SqliteConnection, cohort: i64) -> Result<i64, Fault> {
+    let query = sqlx::query_scalar("UPDATE cohorts SET version = version + 1 WHERE id = ? RETURNING version");
+    Ok(query.bind(cohort).fetch_one(step).await?)
+}
+
+/// Monitors without a seat whose next slot lies beyond the horizon.
+pub(super) const NEWCOMERS: &str = "
+    SELECT m.id, d.next_due_at, d.interval_ms, d.phase_ms
+      FROM schedule AS d
+      JOIN monitors AS m ON m.key = d.monitor_key
+     WHERE d.region = ? AND d.cohort_id IS NULL AND d.next_due_at > ?
+     ORDER BY d.next_due_at
+     LIMIT ?";
+
+/// Gives monitors a seat that are due by themselves, though not before the horizon.
+pub(super) async fn seat_newcomers(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<(), Fault> {
+    let newcomers: Vec<NewcomerRow> = sqlx::query_as(NEWCOMERS)
+        .bind(request.region.as_str())
+        .bind(request.horizon.max(request.now).as_micros())
+        .bind(MAX_SEATED)
+        .fetch_all(&mut *step)
+        .await?;
+    if newcomers.is_empty() {
+        return Ok(());
+    }
+    let room = room(step, request).await?;
+    let Some(Seating { room, seated, first_slot, longest_interval_ms }) = seat(newcomers, room) else { return Ok(()) };
+    sqlx::query(
+        "UPDATE cohorts
+            SET version = ?1, members = ?2, slots_a_day = ?3, next_due_at = min(coalesce(next_due_at, ?4), ?4),
+                longest_interval_ms = max(longest_interval_ms, ?5)
+          WHERE id = ?6",
+    )
+    .bind(room.version)
+    .bind(room.members)
+    .bind(room.slots_a_day)
+    .bind(first_slot)
+    .bind(longest_interval_ms)
+    .bind(room.id)
+    .execute(&mut *step)
+    .await?;
+    sqlx::query(
+        "UPDATE schedule SET cohort_id = ?, changed = ?
+          WHERE region = ? AND monitor_key IN (SELECT m.key
+                                                 FROM json_each(?) AS asked
+                                                CROSS JOIN monitors AS m ON m.id = unhex(asked.value))",
+    )
+    .bind(room.id)
+    .bind(room.version)
+    .bind(request.region.as_str())
+    .bind(identifiers(seated.iter().map(|row| row.id)))
+    .execute(step)
+    .await?;
+    Ok(())
+}
+
+/// A cohort that has seats left: a new one where all are full.
+async fn room(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<RoomRow, Fault> {
+    let free: Option<RoomRow> = sqlx::query_as(
+        "SELECT id, claimed_to, version, members, slots_a_day
+           FROM cohorts
+          WHERE region = ? AND members < ? AND slots_a_day < ?
+          ORDER BY id
+          LIMIT 1",
+    )
+    .bind(request.region.as_str())
+    .bind(MOST_MEMBERS)
+    .bind(MOST_SLOTS_A_DAY)
+    .fetch_optional(&mut *step)
+    .await?;
+    if let Some(free) = free {
+        return Ok(free);
+    }
+    let made = sqlx::query_as(
+        "INSERT INTO cohorts (region, claimed_to, version, members, slots_a_day, longest_interval_ms)
+         VALUES (?, ?, 0, 0, 0, 0)
+      RETURNING id, claimed_to, version, members, slots_a_day",
+    )
+    .bind(request.region.as_str())
+    .bind(request.horizon.max(request.now).next().as_micros())
+    .fetch_one(step)
+    .await?;
+    Ok(made)
+}

@@ -1,0 +1,231 @@
+//! Leases: slots that were claimed together and are not yet recorded, dozens to a row.
+//!
+//! The simple course of things stays here: a lease is written by a claim and shrinks as its slots are recorded. Whatever is
+//! not simple becomes open work of its own (`claims`): a lease that has ended, slots of a monitor that changes.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::{FromRow, SqliteConnection};
+use uuid::Uuid;
+use watchkeeper_domain::check::{Origin, Settled};
+use watchkeeper_domain::cohort::Lease;
+use watchkeeper_domain::id::MonitorId;
+use watchkeeper_domain::port::ClaimRequest;
+use watchkeeper_domain::time::Timestamp;
+
+use super::values::{pieces, query_with_rows};
+use crate::row::{Code, Fault};
+
+/// How many leases that have ended one claim takes apart; the next one goes on.
+const MAX_ENDED: i64 = 50;
+/// How many bytes a slot takes: the monitor's identifier and the instant.
+const ENTRY_BYTES: usize = 24;
+
+/// A slot of a monitor.
+pub(super) type Entry = (Uuid, Timestamp);
+
+fn pack(entries: impl IntoIterator<Item = Entry>) -> Vec<u8> {
+    let entry = |(monitor, slot): Entry| {
+        monitor.into_bytes().into_iter().chain(slot.as_micros().to_be_bytes()).collect::<Vec<u8>>()
+    };
+    entries.into_iter().flat_map(entry).collect()
+}
+
+fn unpack(bytes: &[u8]) -> Vec<Entry> {
+    let entry = |bytes: &[u8; ENTRY_BYTES]| {
+        let number = u128::from_be_bytes(std::array::from_fn(|at| bytes[at]));
+        let slot = i64::from_be_bytes(std::array::from_fn(|at| bytes[16 + at]));
+        (Uuid::from_u128(number), Timestamp::from_micros(slot))
+    };
+    bytes.as_chunks::<ENTRY_BYTES>().0.iter().map(entry).collect()
+}
+
+/// Writes the leases of a claim, each with the cohort whose slots it holds.
+pub(super) async fn write(
+    step: &mut SqliteConnection,
+    request: &ClaimRequest,
+    leases: &[(i64, Lease)],
+) -> Result<(), Fault> {
+    for piece in pieces(leases) {
+        let statement = "INSERT INTO leases (token, cohort_id, region, lease_until, first_slot, slots) {rows}";
+        let query = piece.iter().fold(query_with_rows(statement, 6, piece.len()), |query, (cohort, lease)| {
+            query
+                .bind(request.token.uuid())
+                .bind(cohort)
+                .bind(request.region.as_str())
+                .bind(lease.until.as_micros())
+                .bind(lease.slots.first().map(|due| due.slot.as_micros()))
+                .bind(pack(lease.slots.iter().map(|due| (due.member.monitor.uuid(), due.slot))))
+        });
+        query.execute(&mut *step).await?;
+    }
+    Ok(())
+}
+
+/// A lease as a row.
+#[derive(FromRow)]
+pub(super) struct LeaseRow {
+    key: i64,
+    token: Uuid,
+    cohort_id: i64,
+    region: String,
+    pub(super) lease_until: i64,
+    slots: Vec<u8>,
+}
+
+impl LeaseRow {
+    pub(super) fn entries(&self) -> Vec<Entry> {
+        unpack(&self.slots)
+    }
+}
+
+/// The leases of a cohort, those first that were made first.
+pub(super) async fn of_cohort(step: &mut SqliteConnection, cohort: i64) -> Result<Vec<LeaseRow>, Fault> {
+    let query = sqlx::query_as("SELECT * FROM leases WHERE cohort_id = ? ORDER BY key");
+    Ok(query.bind(cohort).fetch_all(step).await?)
+}
+
+/// Slots that a batch has taken out of the leases that held them.
+#[derive(Default)]
+pub(super) struct Settling {
+    /// Of which results of the batch they are.
+    pub(super) positions: HashSet<usize>,
+    /// The cohorts of their monitors.
+    pub(super) cohorts: HashSet<i64>,
+}
+
+/// Takes the slots of a batch out of the leases that its tokens hold.
+pub(super) async fn settle(step: &mut SqliteConnection, batch: &[Settled]) -> Result<Settling, Fault> {
+    let scheduled = || batch.iter().enumerate().filter(|(_, settled)| settled.claim.origin == Origin::Scheduled);
+    // The first of the same result twice in one batch is the one that counts.
+    let mut asked: HashMap<_, usize> = HashMap::with_capacity(batch.len());
+    for (position, Settled { claim, .. }) in scheduled() {
+        asked.entry((claim.token.uuid(), claim.monitor.uuid(), claim.slot)).or_insert(position);
+    }
+    let tokens: HashSet<Uuid> = scheduled().map(|(_, settled)| settled.claim.token.uuid()).collect();
+    let mut settling = Settling::default();
+    for token in tokens {
+        let rows: Vec<LeaseRow> =
+            sqlx::query_as("SELECT * FROM leases WHERE token = ?").bind(token).fetch_all(&mut *step).await?;
+        for row in rows {
+            let (entries, mut rest) = (row.entries(), Vec::new());
+            for (monitor, slot) in &entries {
+                let position = asked.get(&(token, *monitor, *slot)).copied();
+                match position.filter(|at| batch.get(*at).is_some_and(|of| of.claim.region.as_str() == row.region)) {
+                    Some(position) => drop(settling.positions.insert(position)),
+                    None => rest.push((*monitor, *slot)),
+                }
+            }
+            if rest.len() < entries.len() {
+                settling.cohorts.insert(row.cohort_id);
+                shrink(step, &row, rest).await?;
+            }
+        }
+    }
+    Ok(settling)
+}
+
+/// Leaves a lease with the rest of its slots, or ends it.
+async fn shrink(step: &mut SqliteConnection, lease: &LeaseRow, rest: Vec<Entry>) -> Result<(), Fault> {
+    let Some(first) = rest.iter().map(|(_, slot)| *slot).min() else {
+        sqlx::query("DELETE FROM leases WHERE key = ?").bind(lease.key).execute(step).await?;
+        return Ok(());
+    };
+    sqlx::query("UPDATE leases SET first_slot = ?, slots = ? WHERE key = ?")
+        .bind(first.as_micros())
+        .bind(pack(rest))
+        .bind(lease.key)
+        .execute(step)
+        .await?;
+    Ok(())
+}
+
+/// The oldest slots of monitors that are leased, of those cohorts and before an instant.
+pub(super) async fn oldest(
+    step: &mut SqliteConnection,
+    cohorts: &HashSet<i64>,
+    before: Timestamp,
+) -> Result<HashMap<Uuid, Timestamp>, Fault> {
+    let mut oldest: HashMap<Uuid, Timestamp> = HashMap::new();
+    for cohort in cohorts {
+        let rows: Vec<LeaseRow> = sqlx::query_as("SELECT * FROM leases WHERE cohort_id = ? AND first_slot < ?")
+            .bind(cohort)
+            .bind(before.as_micros())
+            .fetch_all(&mut *step)
+            .await?;
+        for (monitor, slot) in rows.iter().flat_map(LeaseRow::entries) {
+            let known = oldest.entry(monitor).or_insert(slot);
+            *known = slot.min(*known);
+        }
+    }
+    Ok(oldest)
+}
+
+/// Makes open work of its own of every slot of leases that have ended, whether it may still start or not. It still holds
+/// for whoever has the token, until somebody takes it over.
+pub(super) async fn take_apart_ended(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<(), Fault> {
+    let rows: Vec<LeaseRow> =
+        sqlx::query_as("SELECT * FROM leases WHERE region = ? AND lease_until <= ? ORDER BY lease_until LIMIT ?")
+            .bind(request.region.as_str())
+            .bind(request.now.as_micros())
+            .bind(MAX_ENDED)
+            .fetch_all(&mut *step)
+            .await?;
+    for row in rows {
+        let entries = row.entries();
+        make_claims(step, &row, &entries).await?;
+        shrink(step, &row, Vec::new()).await?;
+    }
+    Ok(())
+}
+
+/// Makes open work of its own of the slots of one monitor.
+pub(super) async fn take_out(step: &mut SqliteConnection, cohort: i64, monitor: MonitorId) -> Result<(), Fault> {
+    for row in of_cohort(step, cohort).await? {
+        let (its, rest): (Vec<Entry>, Vec<Entry>) =
+            row.entries().into_iter().partition(|(of, _)| *of == monitor.uuid());
+        if !its.is_empty() {
+            make_claims(step, &row, &its).await?;
+            shrink(step, &row, rest).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn make_claims(step: &mut SqliteConnection, lease: &LeaseRow, entries: &[Entry]) -> Result<(), Fault> {
+    for piece in pieces(entries) {
+        let statement = "WITH leased (id, slot, origin, token, lease_until, region) AS ({rows})
+             INSERT INTO claims (monitor_key, region, slot, origin, start_before, token, lease_until)
+             SELECT m.key, leased.region, leased.slot, leased.origin, leased.slot + d.interval_ms * 1000, leased.token,
+                    leased.lease_until
+               FROM leased
+              CROSS JOIN monitors AS m ON m.id = leased.id
+              CROSS JOIN schedule AS d ON d.monitor_key = m.key AND d.region = leased.region";
+        let query = piece.iter().fold(query_with_rows(statement, 6, piece.len()), |query, (monitor, slot)| {
+            query
+                .bind(*monitor)
+                .bind(slot.as_micros())
+                .bind(Origin::Scheduled.code())
+                .bind(lease.token)
+                .bind(lease.lease_until)
+                .bind(lease.region.as_str())
+        });
+        query.execute(&mut *step).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_read_as_they_were_written() {
+        let entries = vec![
+            (Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001), Timestamp::from_micros(1_790_000_000_123_456)),
+            (Uuid::max(), Timestamp::from_micros(-1)),
+        ];
+        assert_eq!(pack(entries.clone()).len(), 2 * ENTRY_BYTES);
+        assert_eq!(unpack(&pack(entries.clone())), entries);
+    }
+}
