@@ -17,7 +17,7 @@ async fn nodes_that_start_at_once_migrate_one_after_the_other() {
     one.migrate().await.unwrap();
     one.ping().await.unwrap();
     let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations").fetch_one(one.pool()).await.unwrap();
-    assert_eq!(applied, 2);
+    assert_eq!(applied, 3);
 }
 
 #[tokio::test]
