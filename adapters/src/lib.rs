@@ -3,6 +3,7 @@
 
 pub mod clock;
 mod cohort;
+pub mod connections;
 pub mod connectivity;
 pub mod console;
 pub mod feed;

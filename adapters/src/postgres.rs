@@ -51,6 +51,7 @@ pub use connect::{ConnectError, PoolSettings};
 
 use crate::clock::TimeSource;
 use crate::cohort::CohortMemory;
+use crate::connections::Connections;
 use crate::row::Fault;
 use instant::Instant;
 
@@ -68,6 +69,11 @@ impl PostgresStore {
     /// The connections, for those who listen to the database's own notifications.
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// What the connections do now.
+    pub fn connections(&self) -> Vec<Connections> {
+        vec![Connections::of("work", &self.pool), Connections::of("questions", &self.questions)]
     }
 
     /// Closes all connections, once nobody uses them any more.

@@ -43,6 +43,7 @@ use watchkeeper_domain::port::IdGenerator;
 
 use self::lock::LockFile;
 use crate::cohort::CohortMemory;
+use crate::connections::Connections;
 use crate::row::Fault;
 
 pub use self::lock::Holder;
@@ -66,6 +67,11 @@ impl SqliteStore {
     /// Begins a step that only reads: all its queries see the same instant.
     async fn read(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
         Ok(self.readers.begin().await?)
+    }
+
+    /// What the connections do now.
+    pub fn connections(&self) -> Vec<Connections> {
+        vec![Connections::of("work", &self.writer), Connections::of("questions", &self.readers)]
     }
 
     /// Closes the file: what waits is written, and another process may open it. Dropping the store does the same in the

@@ -7,6 +7,8 @@ pub mod failure;
 pub mod http;
 pub mod logging;
 pub mod open_files;
+pub mod process;
 pub mod secret;
+pub mod store_connections;
 pub mod tick;
 pub mod wiring;

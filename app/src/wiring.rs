@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use watchkeeper_adapters::clock::{DatabaseClock, MEASURE_EVERY, SystemClock};
+use watchkeeper_adapters::connections;
 use watchkeeper_adapters::connectivity::ConnectivityCheck;
 use watchkeeper_adapters::console::ConsoleNotifier;
 use watchkeeper_adapters::feed::{LocalFeed, PostgresFeed};
@@ -33,6 +34,7 @@ use crate::engine::dispatcher::Punctual;
 use crate::engine::metrics::Metrics;
 use crate::engine::scheduler::HEAD_START;
 use crate::failure::Failure;
+use crate::store_connections::{Connections, StoreConnections};
 use crate::{http, secret};
 
 /// How opening a store that does not answer yet is spaced.
@@ -67,9 +69,24 @@ pub struct Wiring {
 }
 
 /// The store by its kind, for what is not a port.
+#[derive(Clone)]
 enum Opened {
     Sqlite(Arc<SqliteStore>),
-    Postgres,
+    Postgres(Arc<PostgresStore>),
+}
+
+impl Opened {
+    fn connections(&self) -> Vec<Connections> {
+        let pools = match self {
+            Self::Sqlite(store) => store.connections(),
+            Self::Postgres(store) => store.connections(),
+        };
+        let shown = |pool: &connections::Connections| {
+            let connections::Connections { purpose, most, in_use, idle } = *pool;
+            Connections { purpose, most, in_use, idle }
+        };
+        pools.iter().map(shown).collect()
+    }
 }
 
 /// Why there is no store.
@@ -160,7 +177,7 @@ impl Wiring {
                 let clock = Arc::new(DatabaseClock::start(Arc::clone(&store)).await?);
                 let feed = Arc::new(PostgresFeed::start(store.pool().clone(), ids.uuid()));
                 let following = tokio::spawn(follow(Arc::clone(&clock)));
-                let mut wiring = Self::over(settings, Opened::Postgres, store, clock, feed, ids)?;
+                let mut wiring = Self::over(settings, Opened::Postgres(Arc::clone(&store)), store, clock, feed, ids)?;
                 wiring._following = Some(AbortOnDropHandle::new(following));
                 wiring.store.prepare(wiring.clock.now()).await?;
                 Ok(wiring)
@@ -206,6 +223,12 @@ impl Wiring {
             was_away: false,
             _following: None,
         })
+    }
+
+    /// Shows how busy the store's connections are.
+    pub fn show_connections(&self, registry: &mut Registry) {
+        let opened = self.opened.clone();
+        registry.register_collector(Box::new(StoreConnections(move || opened.connections())));
     }
 
     /// The engine.

@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 use super::print;
 use crate::config::Settings;
 use crate::failure::Failure;
-use crate::http;
 use crate::wiring::{self, Patience, Wiring};
+use crate::{http, process};
 use connection::{Bounded, Bounds};
 
 /// How long requests under way may take when the server stops.
@@ -57,6 +57,8 @@ pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: Cancella
         return finish(stop_serving, server).await;
     };
     let mut registry = Registry::default();
+    process::register(&mut registry);
+    wiring.show_connections(&mut registry);
     let engine = wiring.engine(&mut registry);
     let (parts, site_settings) = wiring.site(registry, stop.clone()).await?;
     let _ = site.set(http::router(parts, site_settings));
