@@ -69,14 +69,14 @@ impl Engine {
     /// # Errors
     /// [`BrokeOff`], after leaving in the same way as far as that is possible.
     pub async fn run(self, stop: CancellationToken) -> Result<(), BrokeOff> {
-        let backlog = Arc::new(Backlog::default());
         let news = Arc::new(Notify::new());
         let Self { watch, dispatch, upkeep, retention, head_start, workers, metrics } = self;
+        let backlog = Arc::new(Backlog::shown_by(&metrics.results_kept));
         let (clock, ids) = (Arc::clone(&watch.clock), Arc::clone(&watch.ids));
 
         let (pool, found) = Pool::new(watch.clone(), workers.max(1), Arc::clone(&backlog), metrics.clone());
         let recorder = Recorder::new(watch.clone(), found, Arc::clone(&backlog), Arc::clone(&news), metrics.clone());
-        let scheduler = Scheduler::new(watch, Arc::clone(&upkeep), pool, Arc::clone(&backlog), &metrics);
+        let scheduler = Scheduler::new(watch, Arc::clone(&upkeep), pool, Arc::clone(&backlog), metrics.clone());
         let dispatcher = Dispatcher::new(dispatch, news, Arc::clone(&ids), metrics.clone());
         let janitor = Janitor::new(upkeep, retention, clock, ids, &metrics);
 

@@ -20,8 +20,8 @@ use watchkeeper_domain::notice::{
 use watchkeeper_domain::port::{IdGenerator, Notifier, RepoResult};
 use watchkeeper_domain::usecase::Dispatch;
 
-use super::metrics::Metrics;
-use super::outage::{Outage, patiently};
+use super::metrics::{Metrics, level};
+use super::outage::{Outage, patiently, timed};
 
 /// How often notices are looked for; the recorder's nudge comes sooner for those of this node.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -65,7 +65,7 @@ pub struct Dispatcher {
     /// The newest claim of each notice that is being delivered. A lease may end meanwhile (the machine slept, or the claim
     /// itself took long), and the notice be given anew: then the attempt under way counts as the one of the new claim.
     under_way: HashMap<NoticeId, NoticeClaim>,
-    finished: Vec<Delivery>,
+    finished: Vec<(ChannelKind, Delivery)>,
     news: Arc<Notify>,
     outage: Outage,
     tally: Tally,
@@ -134,7 +134,8 @@ impl Dispatcher {
         let room = MAX_DELIVERIES.saturating_sub(self.under_way.len());
         let mut taken = 0;
         if room > 0 {
-            let claims = patiently(self.dispatch.claim(u32::try_from(room).unwrap_or(u32::MAX))).await?;
+            let most = u32::try_from(room).unwrap_or(u32::MAX);
+            let claims = timed(&self.metrics.calls.claim_notices, patiently(self.dispatch.claim(most))).await?;
             taken = claims.len();
             claims.into_iter().for_each(|claim| self.start(claim));
         }
@@ -153,6 +154,7 @@ impl Dispatcher {
     fn start(&mut self, claim: NoticeClaim) {
         let notice = claim.notice.id;
         if self.under_way.insert(notice, claim.clone()).is_none() {
+            self.metrics.deliveries.in_flight.set(level(self.under_way.len()));
             let dispatch = self.dispatch.clone();
             self.attempts.spawn(async move {
                 let attempt = AssertUnwindSafe(dispatch.deliver(&claim)).catch_unwind();
@@ -165,9 +167,10 @@ impl Dispatcher {
     async fn collect(&mut self) {
         while let Some(Ok((notice, delivery))) = self.attempts.join_next().await {
             let claim = self.under_way.remove(&notice);
+            self.metrics.deliveries.in_flight.set(level(self.under_way.len()));
             match (delivery, claim) {
-                (Some(delivery), Some(NoticeClaim { attempt, token, .. })) => {
-                    self.finished.push(Delivery { attempt, token, ..delivery });
+                (Some(delivery), Some(NoticeClaim { notice, attempt, token })) => {
+                    self.finished.push((notice.channel_kind, Delivery { attempt, token, ..delivery }));
                 }
                 _ => tracing::error!(%notice, "a delivery panicked; it is tried again when its lease ends"),
             }
@@ -180,16 +183,14 @@ impl Dispatcher {
         if self.finished.is_empty() {
             return Ok(());
         }
-        patiently(self.dispatch.record(&self.finished)).await?;
-        for delivery in self.finished.drain(..) {
+        let deliveries: Vec<Delivery> = self.finished.iter().map(|(_, delivery)| delivery.clone()).collect();
+        timed(&self.metrics.calls.record_deliveries, patiently(self.dispatch.record(&deliveries))).await?;
+        for (channel, delivery) in self.finished.drain(..) {
+            self.metrics.deliveries.of(channel, &delivery.outcome).inc();
             match &delivery.outcome {
-                DeliveryOutcome::Delivered => {
-                    self.tally.delivered += 1;
-                    self.metrics.deliveries_made.inc();
-                }
+                DeliveryOutcome::Delivered => self.tally.delivered += 1,
                 DeliveryOutcome::Failed { error, retry_at } => {
                     self.tally.failed += 1;
-                    self.metrics.deliveries_failed.inc();
                     let (notice, attempt, is_final) = (delivery.notice, delivery.attempt, retry_at.is_none());
                     tracing::warn!(%notice, attempt, %error, is_final, "a notice was not delivered");
                 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use watchkeeper_domain::port::{Clock, IdGenerator, RepoError, RepoResult, Upkeep};
@@ -11,7 +12,7 @@ use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::time::Timestamp;
 
 use super::metrics::Metrics;
-use super::outage::Outage;
+use super::outage::{Outage, timed};
 
 /// How often the janitor comes by.
 pub const ROUND_INTERVAL: Duration = Duration::from_secs(60);
@@ -61,6 +62,7 @@ pub struct Janitor {
     retention: Retention,
     clock: Arc<dyn Clock>,
     outage: Outage,
+    durations: Histogram,
 }
 
 impl Janitor {
@@ -72,7 +74,8 @@ impl Janitor {
         ids: Arc<dyn IdGenerator>,
         metrics: &Metrics,
     ) -> Self {
-        Self { upkeep, retention, clock, outage: Outage::new("janitor", metrics, ids) }
+        let (outage, durations) = (Outage::new("janitor", metrics, ids), metrics.calls.tidy.clone());
+        Self { upkeep, retention, clock, outage, durations }
     }
 
     /// Tidies until told to stop.
@@ -97,7 +100,7 @@ impl Janitor {
     /// Where the store failed, or does not answer; what was done until then stays done.
     pub async fn step(&mut self) -> RepoResult<Tidied> {
         // Each call of the store is atomic, so that a round may be left at any point.
-        let round = timeout(STEP_PATIENCE, self.round()).await;
+        let round = timed(&self.durations, timeout(STEP_PATIENCE, self.round())).await;
         round.unwrap_or_else(|elapsed| Err(RepoError::Unavailable(Box::new(elapsed))))
     }
 

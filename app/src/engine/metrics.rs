@@ -1,4 +1,8 @@
-//! What the engine counts. Handles are looked up once and kept, so that counting costs a few nanoseconds a check.
+//! What the engine counts, by four signals: lateness, throughput, errors and saturation; and what its calls of the store
+//! and its deliveries come to. Handles are looked up once and kept, so that counting costs a few nanoseconds a check.
+
+mod checks;
+mod deliveries;
 
 use std::time::Duration;
 
@@ -6,9 +10,11 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 use watchkeeper_domain::check::{Origin, Outcome, Settled};
-use watchkeeper_domain::verdict::Verdict;
+
+use checks::Checks;
+use deliveries::Deliveries;
 
 /// Bounds of the lateness of checks, in seconds: fine where it ought to be, coarse where something is wrong.
 const LATENESS_BUCKETS: [f64; 14] =
@@ -17,94 +23,96 @@ const LATENESS_BUCKETS: [f64; 14] =
 /// Bounds of the number of results that are recorded in one transaction.
 const BATCH_BUCKETS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0];
 
+/// Bounds of the time that calls of the store take, in seconds: up to where they count as failed.
+const CALL_BUCKETS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0];
+
+/// The loops that call the store; each counts its errors, also while there are none.
+const LOOPS: [&str; 4] = ["scheduler", "recorder", "dispatcher", "janitor"];
+
 type Labelled = Family<[(&'static str, &'static str); 1], Counter>;
+type Timed = Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>;
 
 /// The engine's counters, gauges and histograms.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     pub(super) lateness: Histogram,
-    pub(super) probes_in_flight: Gauge,
-    pub(super) claims_held: Gauge,
-    pub(super) results_kept: Gauge,
+    pub(super) checks: Checks,
+    pub(super) claims_made: Counter,
     pub(super) results_dropped: Counter,
     pub(super) results_stale: Counter,
     pub(super) probes_too_late: Counter,
     pub(super) probes_panicked: Counter,
-    pub(super) batch_size: Histogram,
     pub(super) is_cut_off: Gauge,
-    pub(super) deliveries_made: Counter,
-    pub(super) deliveries_failed: Counter,
-    pub(super) checks: Checks,
+    pub(super) workers: Gauge,
+    pub(super) probes_in_flight: Gauge,
+    pub(super) claims_held: Gauge,
+    pub(super) claims_held_limit: Gauge,
+    pub(super) claims_waiting: Gauge,
+    pub(super) results_kept: Gauge,
+    pub(super) results_kept_limit: Gauge,
+    pub(super) batch_size: Histogram,
+    pub(super) calls: Calls,
+    pub(super) deliveries: Deliveries,
     store_errors: Labelled,
 }
 
-/// Recorded checks by what came of them.
+/// How long each kind of call of the store takes, waiting for a connection included, and whatever comes of it.
 #[derive(Clone, Debug)]
-pub(super) struct Checks {
-    pub(super) up: Counter,
-    pub(super) degraded: Counter,
-    pub(super) down: Counter,
-    pub(super) unknown: Counter,
+pub(super) struct Calls {
+    pub(super) claim: Histogram,
+    pub(super) record: Histogram,
+    pub(super) claim_notices: Histogram,
+    pub(super) record_deliveries: Histogram,
+    pub(super) tidy: Histogram,
 }
 
 impl Metrics {
     /// Makes the metrics and registers them.
     pub fn register(registry: &mut Registry) -> Self {
-        let (checks, deliveries) = (Labelled::default(), Labelled::default());
-        let of = |family: &Labelled, label: &'static str, value: &'static str| {
-            family.get_or_create(&[(label, value)]).clone()
-        };
+        let mut named = Named(registry.sub_registry_with_prefix("watchkeeper"));
+        let calls: Timed = Family::new_with_constructor(|| Histogram::new(CALL_BUCKETS));
+        let call = |name: &'static str| calls.get_or_create(&[("call", name)]).clone();
+        let store_errors = Labelled::default();
+        for of in LOOPS {
+            let _ = store_errors.get_or_create(&[("loop", of)]);
+        }
         let metrics = Self {
-            lateness: Histogram::new(LATENESS_BUCKETS),
-            probes_in_flight: Gauge::default(),
-            claims_held: Gauge::default(),
-            results_kept: Gauge::default(),
-            results_dropped: Counter::default(),
-            results_stale: Counter::default(),
-            probes_too_late: Counter::default(),
-            probes_panicked: Counter::default(),
-            batch_size: Histogram::new(BATCH_BUCKETS),
-            is_cut_off: Gauge::default(),
-            deliveries_made: of(&deliveries, "outcome", "delivered"),
-            deliveries_failed: of(&deliveries, "outcome", "failed"),
-            checks: Checks {
-                up: of(&checks, "verdict", "up"),
-                degraded: of(&checks, "verdict", "degraded"),
-                down: of(&checks, "verdict", "down"),
-                unknown: of(&checks, "verdict", "unknown"),
+            lateness: named.keep(
+                "check_lateness_seconds",
+                "How long after its slot a scheduled check started",
+                Histogram::new(LATENESS_BUCKETS),
+            ),
+            checks: Checks::register(named.0),
+            claims_made: named.count("claims", "Claims taken from the store"),
+            results_dropped: named.count("results_dropped", "Finished checks that the store refused"),
+            results_stale: named.count("results_stale", "Finished checks whose slot somebody else holds"),
+            probes_too_late: named.count("probes_too_late", "Claims that could no longer start"),
+            probes_panicked: named.count("probes_panicked", "Probes that panicked"),
+            is_cut_off: named.level("network_cut_off", "1 while this node has no network"),
+            workers: named.level("workers", "Probes that may be under way at once"),
+            probes_in_flight: named.level("probes_in_flight", "Probes under way"),
+            claims_held: named.level("claims_held", "Claims that wait for their instant or are probed"),
+            claims_held_limit: named.level("claims_held_limit", "Claims that may be held at once"),
+            claims_waiting: named.level("claims_waiting", "Claims whose instant has come and that wait for a worker"),
+            results_kept: named.level("results_kept", "Finished checks that are not recorded yet"),
+            results_kept_limit: named.level("results_kept_limit", "Finished checks that may be kept at once"),
+            batch_size: named.keep(
+                "record_batch_size",
+                "Results recorded in one transaction",
+                Histogram::new(BATCH_BUCKETS),
+            ),
+            calls: Calls {
+                claim: call("claim"),
+                record: call("record"),
+                claim_notices: call("claim_notices"),
+                record_deliveries: call("record_deliveries"),
+                tidy: call("tidy"),
             },
-            store_errors: Labelled::default(),
+            deliveries: Deliveries::register(named.0),
+            store_errors,
         };
-        let of_engine = registry.sub_registry_with_prefix("watchkeeper");
-        of_engine.register(
-            "check_lateness_seconds",
-            "How long after its slot a scheduled check started",
-            metrics.lateness.clone(),
-        );
-        of_engine.register("checks", "Recorded checks by verdict", checks);
-        of_engine.register("probes_in_flight", "Probes under way", metrics.probes_in_flight.clone());
-        of_engine.register(
-            "claims_held",
-            "Claims that wait for their instant or are probed",
-            metrics.claims_held.clone(),
-        );
-        of_engine.register("results_kept", "Finished checks that are not recorded yet", metrics.results_kept.clone());
-        of_engine.register(
-            "results_dropped",
-            "Finished checks that the store refused",
-            metrics.results_dropped.clone(),
-        );
-        of_engine.register(
-            "results_stale",
-            "Finished checks whose slot somebody else holds",
-            metrics.results_stale.clone(),
-        );
-        of_engine.register("probes_too_late", "Claims that could no longer start", metrics.probes_too_late.clone());
-        of_engine.register("probes_panicked", "Probes that panicked", metrics.probes_panicked.clone());
-        of_engine.register("record_batch_size", "Results recorded in one transaction", metrics.batch_size.clone());
-        of_engine.register("network_cut_off", "1 while this node has no network", metrics.is_cut_off.clone());
-        of_engine.register("deliveries", "Attempts at delivering notices by outcome", deliveries);
-        of_engine.register("store_errors", "Failed calls of the store by loop", metrics.store_errors.clone());
+        named.keep("store_call_duration_seconds", "How long calls of the store took, by kind", calls.clone());
+        named.keep("store_errors", "Failed calls of the store by loop", metrics.store_errors.clone());
         metrics
     }
 
@@ -114,14 +122,7 @@ impl Metrics {
         self.results_stale.inc_by(stale.len() as u64);
         let in_the_record = batch.iter().enumerate().filter(|(position, _)| !stale.contains(position));
         for (_, settled) in in_the_record {
-            match &settled.outcome {
-                Outcome::Unknown => self.checks.unknown.inc(),
-                Outcome::Checked(check) => match check.verdict {
-                    Verdict::Up => self.checks.up.inc(),
-                    Verdict::Degraded => self.checks.degraded.inc(),
-                    Verdict::Down => self.checks.down.inc(),
-                },
-            };
+            self.checks.of(settled).inc();
         }
     }
 
@@ -135,6 +136,24 @@ impl Metrics {
     /// The counter of failed calls of the store in one loop.
     pub(super) fn store_errors(&self, of: &'static str) -> Counter {
         self.store_errors.get_or_create(&[("loop", of)]).clone()
+    }
+}
+
+/// A registry that hands back what it registers.
+struct Named<'r>(&'r mut Registry);
+
+impl Named<'_> {
+    fn keep<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.0.register(name, help, metric.clone());
+        metric
+    }
+
+    fn count(&mut self, name: &str, help: &str) -> Counter {
+        self.keep(name, help, Counter::default())
+    }
+
+    fn level(&mut self, name: &str, help: &str) -> Gauge {
+        self.keep(name, help, Gauge::default())
     }
 }
 
@@ -152,6 +171,11 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.0.dec();
     }
+}
+
+/// A bound as a gauge shows it.
+pub(super) fn level(bound: usize) -> i64 {
+    i64::try_from(bound).unwrap_or(i64::MAX)
 }
 
 /// How long something took, for logs.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
-use tokio::time::timeout;
+use prometheus_client::metrics::histogram::Histogram;
+use tokio::time::{Instant, timeout};
 use watchkeeper_domain::port::{IdGenerator, RepoError, RepoResult};
 use watchkeeper_domain::retry::Backoff;
 
@@ -75,4 +76,12 @@ impl Outage {
 /// Calls the store; one that does not answer in time counts as unavailable.
 pub async fn patiently<T>(call: impl Future<Output = RepoResult<T>>) -> RepoResult<T> {
     timeout(STORE_PATIENCE, call).await.unwrap_or_else(|elapsed| Err(RepoError::Unavailable(Box::new(elapsed))))
+}
+
+/// Notes how long a call took, whatever came of it.
+pub(super) async fn timed<T>(durations: &Histogram, call: impl Future<Output = T>) -> T {
+    let begun_at = Instant::now();
+    let answer = call.await;
+    durations.observe(begun_at.elapsed().as_secs_f64());
+    answer
 }

@@ -16,9 +16,9 @@ use tokio_util::task::TaskTracker;
 use watchkeeper_domain::check::Settled;
 use watchkeeper_domain::usecase::{Assignment, Watch};
 
-use super::metrics::{Counted, Metrics};
+use super::metrics::{Counted, Metrics, level};
 use super::network::Network;
-use super::recorder::Backlog;
+use super::recorder::{Backlog, MAX_BATCH};
 
 /// How many claims are held for each worker: those that are probed, those that wait for their instant, and a few that
 /// wait for a worker.
@@ -56,6 +56,10 @@ impl Pool {
     ) -> (Self, mpsc::Receiver<Settled>) {
         let most_held = workers * CLAIMS_PER_WORKER;
         let (results, found) = mpsc::channel(most_held);
+        metrics.workers.set(level(workers));
+        metrics.claims_held_limit.set(level(most_held));
+        // Those in the channel, those that wait for room in it with their claim still held, and the recorder's batch.
+        metrics.results_kept_limit.set(level(2 * most_held + MAX_BATCH));
         let shared = Shared {
             watch,
             workers: Semaphore::new(workers),
@@ -125,6 +129,7 @@ async fn check(seat: Seat, assignment: Assignment, start_at: Option<Instant>) {
         Ok(permit) => permit,
         Err(_) => {
             shared.waiting.fetch_add(1, Ordering::Relaxed);
+            let _waiting = Counted::one(&shared.metrics.claims_waiting);
             let permit = shared.workers.acquire().await;
             shared.waiting.fetch_sub(1, Ordering::Relaxed);
             // The semaphore is never closed.

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 use watchkeeper_domain::check::Settled;
 use watchkeeper_domain::port::{RepoError, RepoResult};
 use watchkeeper_domain::usecase::{Recap, Watch};
 
-use super::metrics::Metrics;
-use super::outage::{Outage, patiently};
+use super::metrics::{Metrics, level};
+use super::outage::{Outage, patiently, timed};
 
 /// How many results are written in one transaction.
 pub const MAX_BATCH: usize = 500;
@@ -30,9 +31,15 @@ const LOOKS_PER_WINDOW: u32 = 4;
 pub struct Backlog {
     results: AtomicUsize,
     is_held_up: AtomicBool,
+    shown: Gauge,
 }
 
 impl Backlog {
+    /// A backlog whose length a gauge shows.
+    pub(super) fn shown_by(gauge: &Gauge) -> Self {
+        Self { shown: gauge.clone(), ..Self::default() }
+    }
+
     /// Whether the store would not take the last batch.
     pub fn is_held_up(&self) -> bool {
         self.is_held_up.load(Ordering::Acquire)
@@ -50,10 +57,12 @@ impl Backlog {
 
     pub(super) fn add(&self, count: usize) {
         self.results.fetch_add(count, Ordering::AcqRel);
+        self.shown.inc_by(level(count));
     }
 
     pub(super) fn sub(&self, count: usize) {
         self.results.fetch_sub(count, Ordering::AcqRel);
+        self.shown.dec_by(level(count));
     }
 }
 
@@ -132,7 +141,6 @@ impl Recorder {
             Err(pause) => pause,
         };
         self.backlog.is_held_up.store(self.outage.lasts(), Ordering::Release);
-        self.metrics.results_kept.set(i64::try_from(self.backlog.len()).unwrap_or(i64::MAX));
         pause
     }
 }
@@ -145,7 +153,7 @@ pub(crate) async fn record(watch: &Watch, batch: &[Settled], metrics: &Metrics) 
     // Each with its position in the batch.
     let mut parts = vec![(0, batch)];
     while let Some((first, part)) = parts.pop() {
-        match patiently(watch.record(part)).await {
+        match timed(&metrics.calls.record, patiently(watch.record(part))).await {
             Ok(recap) => {
                 metrics.recorded(part, &recap.stale);
                 whole.recorded += recap.recorded;

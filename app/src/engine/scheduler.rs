@@ -12,7 +12,7 @@ use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::usecase::Watch;
 
 use super::metrics::{Metrics, millis};
-use super::outage::{Outage, STORE_BACKOFF, patiently};
+use super::outage::{Outage, STORE_BACKOFF, patiently, timed};
 use super::pool::Pool;
 use super::recorder::Backlog;
 
@@ -48,14 +48,15 @@ pub struct Scheduler {
     claimed_at: Instant,
     newest: Timestamp,
     is_clock_behind: bool,
+    metrics: Metrics,
 }
 
 impl Scheduler {
     /// A scheduler that feeds a pool.
-    pub fn new(watch: Watch, upkeep: Arc<dyn Upkeep>, pool: Pool, backlog: Arc<Backlog>, metrics: &Metrics) -> Self {
-        let outage = Outage::new("scheduler", metrics, Arc::clone(&watch.ids));
+    pub fn new(watch: Watch, upkeep: Arc<dyn Upkeep>, pool: Pool, backlog: Arc<Backlog>, metrics: Metrics) -> Self {
+        let outage = Outage::new("scheduler", &metrics, Arc::clone(&watch.ids));
         let (claimed_at, newest) = (Instant::now(), Timestamp::from_micros(i64::MIN));
-        Self { watch, upkeep, pool, backlog, outage, claimed_at, newest, is_clock_behind: false }
+        Self { watch, upkeep, pool, backlog, outage, claimed_at, newest, is_clock_behind: false, metrics }
     }
 
     /// Claims until told to stop, the first time after a head start for others, then waits until what was claimed is
@@ -88,10 +89,11 @@ impl Scheduler {
             return BUSY_PAUSE;
         }
         let most = u32::try_from(limit).unwrap_or(u32::MAX);
-        let answer = patiently(self.watch.claim(most, LOOK_AHEAD)).await;
+        let answer = timed(&self.metrics.calls.claim, patiently(self.watch.claim(most, LOOK_AHEAD))).await;
         match self.outage.note(answer) {
             Ok(assignments) => {
                 self.claimed_at = Instant::now();
+                self.metrics.claims_made.inc_by(assignments.len() as u64);
                 let is_work_left = assignments.len() >= limit;
                 self.pool.start(assignments);
                 if is_work_left { BUSY_PAUSE } else { POLL_INTERVAL }

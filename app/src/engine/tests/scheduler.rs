@@ -20,7 +20,7 @@ fn scheduler(stage: &Stage, workers: usize) -> Scheduler {
     let (pool, found) = Pool::new(watch.clone(), workers, Arc::clone(&backlog), stage.metrics.clone());
     let recorder = Recorder::new(watch.clone(), found, Arc::clone(&backlog), Arc::default(), stage.metrics.clone());
     tokio::spawn(recorder.run());
-    Scheduler::new(watch, stage.switched.clone(), pool, backlog, &stage.metrics)
+    Scheduler::new(watch, stage.switched.clone(), pool, backlog, stage.metrics.clone())
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,7 +91,7 @@ async fn a_clock_that_falls_back_waits_until_it_has_caught_up() {
     let watch = watchkeeper_domain::usecase::Watch { clock: Arc::<SteppingClock>::clone(&clock), ..stage.watch() };
     let backlog = Arc::new(Backlog::default());
     let (pool, _found) = Pool::new(watch.clone(), 4, Arc::clone(&backlog), stage.metrics.clone());
-    let mut scheduler = Scheduler::new(watch, stage.switched.clone(), pool, backlog, &stage.metrics);
+    let mut scheduler = Scheduler::new(watch, stage.switched.clone(), pool, backlog, stage.metrics.clone());
     scheduler.step().await;
     clock.set(T0);
     assert_eq!(scheduler.step().await, POLL_INTERVAL);
