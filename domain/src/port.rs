@@ -22,7 +22,7 @@ pub use incident::{IncidentQuery, IncidentRepo};
 pub use monitor::{Change, Created, MonitorRepo, MonitorView};
 pub use notice::{ChannelRepo, EventFeed, EventStream, NoticeRepo, Notifier};
 pub use probe::{Connectivity, ProbeRequest, Prober};
-pub use upkeep::{Folded, Purged, Retired, Upkeep};
+pub use upkeep::{Arrears, Folded, Purged, Retired, Upkeep};
 pub use user::{
     Access, AccessClaims, Credentials, NewAccount, PasswordHasher, SessionRepo, SignedUp, TokenIssuer, UserRepo,
     WeakPassword,

@@ -1,12 +1,13 @@
 //! Keeping the store in order.
 
 use async_trait::async_trait;
-use watchkeeper_domain::port::{Folded, Purged, RepoError, RepoResult, Retired, Upkeep};
+use watchkeeper_domain::port::{Arrears, Folded, Purged, RepoError, RepoResult, Retired, Upkeep};
 use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::time::Timestamp;
 
 use super::connect::MIGRATIONS;
-use super::{PostgresStore, commit, fold, partition, purge, retire, rollup};
+use super::instant::Instant;
+use super::{PostgresStore, commit, fold, partition, progress, purge, retire, rollup};
 use crate::row::Fault;
 
 #[async_trait]
@@ -71,5 +72,25 @@ impl Upkeep for PostgresStore {
         let purged = purge::purge(&mut transaction, now, i64::from(limit)).await?;
         commit(transaction).await?;
         Ok(purged)
+    }
+
+    async fn arrears(&self) -> RepoResult<Arrears> {
+        let mut snapshot = self.snapshot().await?;
+        let (notices, due_at): (i64, Option<Instant>) = sqlx::query_as(
+            "SELECT (SELECT count(*) FROM (SELECT 1 FROM notices WHERE state = 0 LIMIT $1) AS owed),
+                    (SELECT min(due_at) FROM notices WHERE state = 0)",
+        )
+        .bind(i64::from(Arrears::MAX_NOTICES))
+        .fetch_one(&mut *snapshot)
+        .await
+        .map_err(Fault::from)?;
+        let progress = progress::read(&mut snapshot).await?;
+        commit(snapshot).await?;
+        Ok(Arrears {
+            notices: u64::try_from(notices).unwrap_or(0),
+            notice_due_at: due_at.map(|at| at.0),
+            rolled_up_to: progress.hours_to,
+            folded_to: progress.days_to,
+        })
     }
 }

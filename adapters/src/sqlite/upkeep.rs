@@ -1,12 +1,12 @@
 //! Keeping the store in order.
 
 use async_trait::async_trait;
-use watchkeeper_domain::port::{Folded, Purged, RepoResult, Retired, Upkeep};
+use watchkeeper_domain::port::{Arrears, Folded, Purged, RepoResult, Retired, Upkeep};
 use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::time::Timestamp;
 
 use super::open::MIGRATIONS;
-use super::{SqliteStore, fold, purge, retire, rollup};
+use super::{SqliteStore, fold, progress, purge, retire, rollup};
 use crate::row::{Fault, Unreadable};
 
 #[async_trait]
@@ -50,6 +50,26 @@ impl Upkeep for SqliteStore {
         let purged = purge::purge(&mut step, now, limit).await?;
         step.commit().await.map_err(Fault::from)?;
         Ok(purged)
+    }
+
+    async fn arrears(&self) -> RepoResult<Arrears> {
+        let mut snapshot = self.read().await?;
+        let (notices, due_at): (i64, Option<i64>) = sqlx::query_as(
+            "SELECT (SELECT count(*) FROM (SELECT 1 FROM notices WHERE state = 0 LIMIT ?)),
+                    (SELECT min(due_at) FROM notices WHERE state = 0)",
+        )
+        .bind(Arrears::MAX_NOTICES)
+        .fetch_one(&mut *snapshot)
+        .await
+        .map_err(Fault::from)?;
+        let progress = progress::read(&mut snapshot).await?;
+        snapshot.commit().await.map_err(Fault::from)?;
+        Ok(Arrears {
+            notices: u64::try_from(notices).unwrap_or(0),
+            notice_due_at: due_at.map(Timestamp::from_micros),
+            rolled_up_to: progress.hours_to,
+            folded_to: progress.days_to,
+        })
     }
 }
 

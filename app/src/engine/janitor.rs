@@ -11,7 +11,7 @@ use watchkeeper_domain::port::{Clock, IdGenerator, RepoError, RepoResult, Upkeep
 use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::time::Timestamp;
 
-use super::metrics::Metrics;
+use super::metrics::{Arrears, Metrics};
 use super::outage::{Outage, timed};
 
 /// How often the janitor comes by.
@@ -63,6 +63,7 @@ pub struct Janitor {
     clock: Arc<dyn Clock>,
     outage: Outage,
     durations: Histogram,
+    arrears: Arrears,
 }
 
 impl Janitor {
@@ -74,8 +75,9 @@ impl Janitor {
         ids: Arc<dyn IdGenerator>,
         metrics: &Metrics,
     ) -> Self {
-        let (outage, durations) = (Outage::new("janitor", metrics, ids), metrics.calls.tidy.clone());
-        Self { upkeep, retention, clock, outage, durations }
+        let outage = Outage::new("janitor", metrics, ids);
+        let (durations, arrears) = (metrics.calls.tidy.clone(), metrics.arrears.clone());
+        Self { upkeep, retention, clock, outage, durations, arrears }
     }
 
     /// Tidies until told to stop.
@@ -121,6 +123,7 @@ impl Janitor {
         if tidied != Tidied::default() {
             tracing::debug!(?tidied, "tidied up");
         }
+        self.arrears.show(&self.upkeep.arrears().await?, now);
         // History that cannot be rolled up or retired is no reason to keep what nobody may see any more.
         aged.and(Ok(tidied))
     }

@@ -1,6 +1,7 @@
 //! What the engine counts, by four signals: lateness, throughput, errors and saturation; and what its calls of the store
 //! and its deliveries come to. Handles are looked up once and kept, so that counting costs a few nanoseconds a check.
 
+mod arrears;
 mod checks;
 mod deliveries;
 
@@ -13,6 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 use watchkeeper_domain::check::{Origin, Outcome, Settled};
 
+pub(super) use arrears::Arrears;
 use checks::Checks;
 use deliveries::Deliveries;
 
@@ -53,6 +55,7 @@ pub struct Metrics {
     pub(super) batch_size: Histogram,
     pub(super) calls: Calls,
     pub(super) deliveries: Deliveries,
+    pub(super) arrears: Arrears,
     store_errors: Labelled,
 }
 
@@ -109,6 +112,7 @@ impl Metrics {
                 tidy: call("tidy"),
             },
             deliveries: Deliveries::register(named.0),
+            arrears: Arrears::register(named.0),
             store_errors,
         };
         named.keep("store_call_duration_seconds", "How long calls of the store took, by kind", calls.clone());

@@ -37,6 +37,24 @@ pub struct Retired {
     pub has_more: bool,
 }
 
+/// What the store still owes, for those who watch the watcher.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arrears {
+    /// How many notices are neither delivered nor given up, counted up to [`Arrears::MAX_NOTICES`].
+    pub notices: u64,
+    /// The earliest instant at which an attempt at one of them is due, or at which the lease of an attempt ends.
+    pub notice_due_at: Option<Timestamp>,
+    /// Hours that began before it are rolled up; `None` before the first.
+    pub rolled_up_to: Option<Timestamp>,
+    /// Days that began before it are folded; `None` before the first.
+    pub folded_to: Option<Timestamp>,
+}
+
+impl Arrears {
+    /// How far notices are counted, so that counting stays cheap when nobody delivers any.
+    pub const MAX_NOTICES: u32 = 10_000;
+}
+
 /// Keeping the store in order.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
@@ -75,4 +93,8 @@ pub trait Upkeep: Send + Sync {
     /// store retires by its age may be left to that), refresh tokens that expired more than a day ago. Repeating it
     /// until there is no more to do MUST end.
     async fn purge(&self, now: Timestamp, limit: u32) -> RepoResult<Purged>;
+
+    /// What is still owed. A notice that is delivered or given up MUST NOT count, and one that is to be tried again MUST.
+    /// It MUST tell how far [`Upkeep::roll_up`] and [`Upkeep::fold`] have come.
+    async fn arrears(&self) -> RepoResult<Arrears>;
 }

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use watchkeeper_domain::port::{Folded, Purged, RepoError, RepoResult, Retired, Upkeep};
+use watchkeeper_domain::port::{Arrears, Folded, Purged, RepoError, RepoResult, Retired, Upkeep};
 use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::testkit::CountingIds;
 use watchkeeper_domain::testkit::fixture::T0;
@@ -12,6 +13,16 @@ use super::stage::{Stage, SwitchedStore, TokioClock};
 use crate::engine::janitor::{
     Janitor, MAX_FOLDED_DAYS, MAX_FOLDS, MAX_HOURS, MAX_PURGED_ROWS, MAX_PURGES, STEP_PATIENCE, Tidied,
 };
+
+/// What its store still owes.
+fn owed() -> Arrears {
+    Arrears {
+        notices: 3,
+        notice_due_at: Some(T0.minus(Duration::from_secs(90))),
+        rolled_up_to: Some(T0.minus(Duration::from_secs(3600))),
+        folded_to: None,
+    }
+}
 
 /// A store with so much to do.
 #[derive(Default)]
@@ -70,6 +81,10 @@ impl Upkeep for Untidy {
         let history_rows = take(&self.rows, u64::from(limit));
         Ok(Purged { history_rows, sessions: 0, has_more: self.rows.load(Ordering::SeqCst) > 0 })
     }
+
+    async fn arrears(&self) -> RepoResult<Arrears> {
+        Ok(owed())
+    }
 }
 
 fn janitor(stage: &Stage, store: &Arc<Untidy>) -> Janitor {
@@ -90,6 +105,15 @@ async fn a_step_makes_room_lets_history_age_and_purges_until_nothing_is_left() {
         Tidied { hours: 3, monitor_days: days, old_rows: rows, history_rows: rows, sessions: 0, has_more: false };
     assert_eq!(tidied, wanted);
     assert_eq!(store.prepared.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_shows_what_is_still_owed() {
+    let stage = Stage::open().await;
+    janitor(&stage, &Arc::default()).step().await.unwrap();
+    let shown = &stage.metrics.arrears;
+    assert_eq!((shown.notices.get(), shown.notice_overdue.get()), (3, 90));
+    assert_eq!((shown.rolled_up_to.get(), shown.folded_to.get()), (T0.as_micros() / 1_000_000 - 3600, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,8 +17,9 @@ use watchkeeper_domain::monitor;
 use watchkeeper_domain::monitor::Monitor;
 use watchkeeper_domain::notice::{ChannelKind, Delivery, NotDelivered, Notice, NoticeClaim};
 use watchkeeper_domain::port::{
-    CheckPage, CheckQuery, CheckRepo, ClaimRequest, Clock, Folded, HistoryRepo, IdGenerator, ManualClaim, MonitorRepo,
-    NoticeRepo, Notifier, ProbeRequest, Prober, Purged, Recorded, RepoError, RepoResult, Retired, Upkeep, UserRepo,
+    Arrears, CheckPage, CheckQuery, CheckRepo, ClaimRequest, Clock, Folded, HistoryRepo, IdGenerator, ManualClaim,
+    MonitorRepo, NoticeRepo, Notifier, ProbeRequest, Prober, Purged, Recorded, RepoError, RepoResult, Retired, Upkeep,
+    UserRepo,
 };
 use watchkeeper_domain::report::Report;
 use watchkeeper_domain::retention::Retention;
@@ -298,6 +299,11 @@ impl Upkeep for SwitchedStore {
     async fn purge(&self, now: Timestamp, limit: u32) -> RepoResult<Purged> {
         self.answer().await?;
         self.inner.purge(now, limit).await
+    }
+
+    async fn arrears(&self) -> RepoResult<Arrears> {
+        self.answer().await?;
+        self.inner.arrears().await
     }
 }
 

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use super::Stage;
+use crate::notice::{Delivery, DeliveryOutcome, NOTICE_LEASE, NoticeClaim};
+use crate::port::Arrears;
+use crate::rollup::{DAY, HOUR};
 use crate::session::{REFRESH_TOKEN_LIFETIME, Rotation};
-use crate::testkit::fixture::{self, T0, seconds, token_hash};
+use crate::testkit::fixture::{self, LATENCY, T0, seconds, token_hash};
 
 /// It is there, and has all its migrations.
 pub async fn the_store_answers(stage: &Stage) {
@@ -26,6 +29,53 @@ pub async fn the_first_fingerprint_stays(stage: &Stage) {
     assert_eq!(stage.store().adopt_fingerprint("first").await.unwrap(), "first");
     assert_eq!(stage.store().adopt_fingerprint("second").await.unwrap(), "first");
     assert_eq!(stage.store().adopt_fingerprint("first").await.unwrap(), "first");
+}
+
+/// A notice is owed until it is delivered or given up; hours and days are told as they are derived.
+pub async fn what_is_owed_and_how_far_history_has_come_can_be_asked(stage: &Stage) {
+    let store = stage.store();
+    assert_eq!(store.arrears().await.unwrap(), Arrears::default());
+    let m = stage.monitor_every(60).await;
+    let due_at = stage.take_down(&m).await.plus(LATENCY);
+    let arrears = store.arrears().await.unwrap();
+    assert_eq!((arrears.notices, arrears.notice_due_at), (1, Some(due_at)));
+
+    let outcomes = [
+        DeliveryOutcome::Failed { error: "away".into(), retry_at: Some(due_at.plus(seconds(60))) },
+        DeliveryOutcome::Failed { error: "gone".into(), retry_at: None },
+    ];
+    for (outcome, owed) in outcomes.into_iter().zip([1, 0]) {
+        let now = due_at.plus(seconds(60));
+        let claimed = stage.claim_notices(now).await;
+        assert_eq!(store.arrears().await.unwrap().notice_due_at, Some(now.plus(NOTICE_LEASE)), "under way");
+        let NoticeClaim { notice, attempt, token } = claimed[0].clone();
+        let delivery = Delivery { notice: notice.id, attempt, token, at: now, took: LATENCY, outcome };
+        store.record_deliveries(&[delivery]).await.unwrap();
+        let arrears = store.arrears().await.unwrap();
+        assert_eq!((arrears.notices, arrears.notice_due_at), (owed, (owed > 0).then_some(now)));
+    }
+
+    stage.pause(&m.monitor, due_at).await;
+    let later = due_at.plus(2 * DAY);
+    let mut hours = 0;
+    let mut rolled_up_to = None;
+    while let Some(hour) = store.roll_up(later).await.unwrap() {
+        rolled_up_to = Some(hour.plus(HOUR));
+        hours += 1;
+        assert_eq!(store.arrears().await.unwrap().rolled_up_to, rolled_up_to);
+        assert!(hours < 100, "there is an end to it");
+    }
+    let mut folded_to = None;
+    loop {
+        let folded = store.fold(100).await.unwrap();
+        folded_to = folded.finished.map(|day| day.plus(DAY)).or(folded_to);
+        if !folded.has_more {
+            break;
+        }
+    }
+    let arrears = store.arrears().await.unwrap();
+    assert_eq!((arrears.rolled_up_to, arrears.folded_to), (rolled_up_to, folded_to));
+    assert!(folded_to.is_some());
 }
 
 /// A day after their time was up, a bounded number at once.

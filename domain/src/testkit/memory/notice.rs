@@ -7,7 +7,7 @@ use super::{MemoryStore, World};
 use crate::id::{IncidentId, LeaseToken, NoticeId};
 use crate::monitor::Monitor;
 use crate::notice::{Delivery, DeliveryOutcome, NOTICE_LEASE, Notice, NoticeClaim};
-use crate::port::{IdGenerator, NoticeRepo, RepoResult};
+use crate::port::{Arrears, IdGenerator, NoticeRepo, RepoResult};
 use crate::status::Flip;
 use crate::time::Timestamp;
 
@@ -59,6 +59,16 @@ impl NoticeRepo for MemoryStore {
 }
 
 impl World {
+    /// How many notices are owed, and when the first of them is due or its lease ends.
+    pub(super) fn owed(&self) -> (u64, Option<Timestamp>) {
+        let due_at = |owed: &Owed| {
+            let lease_until = owed.lease.as_ref().map(|lease| lease.until);
+            owed.due_at.map(|due_at| lease_until.unwrap_or(due_at))
+        };
+        let due: Vec<Timestamp> = self.notices.values().filter_map(due_at).collect();
+        (due.len().min(Arrears::MAX_NOTICES as usize) as u64, due.into_iter().min())
+    }
+
     /// Owes every enabled channel of the monitor's workspace a notice of a flip.
     pub(super) fn owe(
         &mut self,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::watched::Watched;
 use super::{MemoryStore, World};
 use crate::id::SessionId;
-use crate::port::{Folded, Purged, RepoResult, Retired, Upkeep};
+use crate::port::{Arrears, Folded, Purged, RepoResult, Retired, Upkeep};
 use crate::retention::Retention;
 use crate::rollup::{DAY, HOUR, day_of, has_settled, hour_of};
 use crate::session::forgotten_before;
@@ -82,6 +82,12 @@ impl Upkeep for MemoryStore {
         let forgotten = forgotten_before(now);
         let has_expired = world.tokens.values().any(|token| token.expires_at < forgotten);
         Ok(Purged { history_rows, sessions, has_more: has_deleted || has_expired })
+    }
+
+    async fn arrears(&self) -> RepoResult<Arrears> {
+        let world = self.world();
+        let (notices, notice_due_at) = world.owed();
+        Ok(Arrears { notices, notice_due_at, rolled_up_to: world.rolled_up_to, folded_to: world.folded_to })
     }
 }
 
