@@ -58,7 +58,7 @@ e2e: test-packages $(DASHBOARD) test-build ## Drive the real binary with a real 
 ##@ Keep in order
 
 .PHONY: check
-check: check-format check-architecture check-domain check-lints check-docs check-frontend check-compose ## Check format, lints, types, documents and architecture
+check: check-format check-architecture check-domain check-lints check-docs check-frontend check-compose check-alerts ## Check format, lints, types, documents and architecture
 	@echo "make check: everything in order"
 
 .PHONY: check-format
@@ -97,6 +97,11 @@ check-compose:
 	  fi; \
 	done; \
 	echo 'compose.yaml: not checked, since there is no docker compose here'
+
+.PHONY: check-alerts
+check-alerts:
+	@if command -v promtool >/dev/null; then promtool check rules deploy/alerts.yaml; \
+	else echo 'deploy/alerts.yaml: names and links only are checked (by the tests), since there is no promtool here'; fi
 
 .PHONY: format
 format: ## Format the Rust code

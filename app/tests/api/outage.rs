@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use watchkeeper::http::{Parts, Settings};
 use watchkeeper_domain::account::{Email, Password, PasswordHash};
 use watchkeeper_domain::port::{
-    Folded, MockCheckRepo, MockHistoryRepo, MockIncidentRepo, MockMonitorRepo, MockSessionRepo, MockUpkeep,
+    Arrears, Folded, MockCheckRepo, MockHistoryRepo, MockIncidentRepo, MockMonitorRepo, MockSessionRepo, MockUpkeep,
     MockUserRepo, MonitorRepo, PasswordHasher, Purged, RepoError, RepoResult, Retired, Upkeep, WeakPassword,
 };
 use watchkeeper_domain::retention::Retention;
@@ -227,6 +227,10 @@ impl Upkeep for Hanging {
     }
 
     async fn purge(&self, _now: Timestamp, _limit: u32) -> RepoResult<Purged> {
+        pending().await
+    }
+
+    async fn arrears(&self) -> RepoResult<Arrears> {
         pending().await
     }
 }

@@ -6,6 +6,7 @@ mod client;
 mod command_line;
 mod database;
 mod main_job;
+mod metrics;
 mod outage;
 mod program;
 mod restart;
