@@ -1,5 +1,6 @@
 //! The console notifier: one line for each notice, on standard output or wherever one likes.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,11 +78,19 @@ fn line(notice: &Notice) -> String {
         "{name:?} {url} {from} -> {to} since {since}{why}\n",
         // Debug puts the name in quotes and escapes quotes and whatever does not show.
         name = notice.monitor_name,
-        url = harmless(&notice.target_url),
+        url = harmless(&without_query(&notice.target_url)),
         from = word(notice.from),
         to = word(notice.to),
         since = rfc3339::format(notice.since),
     )
+}
+
+/// The URL, with dots for what it asks for beside the path: that may be a key, and consoles are kept in logs.
+fn without_query(url: &str) -> Cow<'_, str> {
+    match url.split_once('?') {
+        Some((asked, _)) => Cow::Owned(format!("{asked}?...")),
+        None => Cow::Borrowed(url),
+    }
 }
 
 /// The text with everything escaped that a terminal could take for something else than text: nobody forges a line.
@@ -217,5 +226,11 @@ mod tests {
         console.deliver(&notice("Bank", Status::Down, None)).await.unwrap();
         let lines: Vec<_> = took.try_iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
         assert_eq!(lines, ["\"Shop\"", "\"Bank\""], "the second attempt left nothing behind");
+    }
+
+    #[test]
+    fn what_a_url_asks_for_beside_its_path_is_not_shown() {
+        assert_eq!(without_query("https://shop.example/a?key=1&b=?"), "https://shop.example/a?...");
+        assert_eq!(without_query("https://shop.example/a"), "https://shop.example/a");
     }
 }

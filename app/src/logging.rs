@@ -3,23 +3,39 @@
 
 use std::io;
 
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{EnvFilter, FilterExt, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::config::{LogFormat, Settings};
 
 /// Libraries that say more than operators want to know, unless the filter names them.
 const QUIET: &str = "sqlx=warn,poem=warn";
 
+/// How the targets of this program's own crates begin.
+const OURS: &str = "watchkeeper";
+
+/// The most that anybody else may say, whatever the filter: below it libraries write down what they send and receive, and
+/// that may be a password or a token.
+const MOST_OF_LIBRARIES: LevelFilter = LevelFilter::INFO;
+
 /// Begins to log as configured.
 ///
 /// # Errors
 /// Where the filter is none, which the configuration has ruled out, or something logs already.
 pub fn begin(settings: &Settings) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(format!("{QUIET},{}", settings.log))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    let begun = match settings.log_format {
-        LogFormat::Text => log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).try_init(),
-    };
-    begun.map_err(|error| anyhow::anyhow!(error))
+    let cap = Targets::new().with_default(MOST_OF_LIBRARIES).with_target(OURS, LevelFilter::TRACE);
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", settings.log))?.and(cap);
+    tracing_subscriber::registry().with(lines(settings.log_format).with_filter(filter)).try_init()?;
+    Ok(())
+}
+
+fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
+    let lines = fmt::layer().with_writer(io::stderr);
+    match format {
+        LogFormat::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+    }
 }

@@ -43,6 +43,8 @@ pub(super) fn next_hop(visited: &[Url], location: Option<HeaderValue>) -> Result
     }
     next.set_fragment(None);
     if visited.contains(&next) {
+        // What it asks for beside the path may be a key, and reasons are told to consoles and kept.
+        next.set_query(None);
         return refuse(&format!("the redirects go in circles: {next} comes again"));
     }
     Ok(next)

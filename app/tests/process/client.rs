@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::eventually;
 
-const PASSWORD: &str = "violet tandem glacier orchard";
+pub(crate) const PASSWORD: &str = "violet tandem glacier orchard";
 
 pub(crate) struct User {
     url: String,
@@ -40,12 +40,24 @@ impl User {
 
     /// Goes on with the refresh cookie at a program that was started anew, on another port.
     pub(crate) async fn refresh_at(&mut self, url: &str) {
+        self.refresh_token_at(url).await;
+    }
+
+    /// Does the same, and answers the refresh token that takes the place of the old one.
+    pub(crate) async fn refresh_token_at(&mut self, url: &str) -> String {
         // Cookies belong to the host whatever the port (RFC 6265, section 8.5), so the jar works for the new one.
         self.url = url.to_owned();
         let answer = self.client.post(format!("{url}/api/v1/auth/refresh")).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
+        let refresh_token = answer.cookies().next().unwrap().value().to_owned();
         let answer: Value = answer.json().await.unwrap();
         self.token = answer["access_token"].as_str().unwrap().to_owned();
+        refresh_token
+    }
+
+    /// The access token that it has now.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
     }
 
     /// Asks for something and answers what came.

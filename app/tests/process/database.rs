@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use sqlx::{Connection, Executor};
 use tempfile::TempDir;
 
 use crate::program::Setup;
@@ -23,6 +24,21 @@ impl Place {
 
     pub(crate) fn data(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// The URL by which a role of its own enters the database with this password, where one is asked for.
+    pub(crate) async fn entered_with(&self, password: &str) -> Option<String> {
+        let mut url = url::Url::parse(self.database.as_ref()?.url()).unwrap();
+        let mut connection = sqlx::PgConnection::connect(url.as_str()).await.unwrap();
+        // Roles belong to the whole server, on which this may have run before.
+        let role = format!("role_of{}", url.path().replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+        let make = format!(
+            "DROP ROLE IF EXISTS {role}; CREATE ROLE {role} LOGIN PASSWORD '{password}'; GRANT ALL ON SCHEMA public TO {role}"
+        );
+        connection.execute(sqlx::AssertSqlSafe(make)).await.unwrap();
+        url.set_username(&role).unwrap();
+        url.set_password(Some(password)).unwrap();
+        Some(url.into())
     }
 
     pub(crate) fn setup(&self) -> Setup {

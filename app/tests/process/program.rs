@@ -147,6 +147,11 @@ impl Program {
         self.printed.all()
     }
 
+    /// All lines of its log so far.
+    pub(crate) fn logged(&self) -> Vec<String> {
+        self.logged.all()
+    }
+
     /// Waits for a line of its log that has this in it.
     pub(crate) async fn logs(&self, part: &str) {
         let look = async || self.logged.all().iter().any(|line| line.contains(part)).then_some(());

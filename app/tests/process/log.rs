@@ -1,0 +1,76 @@
+//! What the program logs: one fact a line, and never a secret, however much is asked for.
+
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::client::{PASSWORD, User};
+use crate::database::{Place, on_both};
+use crate::eventually;
+use crate::target::Target;
+
+/// A secret of at least 32 bytes that tokens are signed with.
+const JWT_SECRET: &str = "jwt-secret-that-nobody-may-ever-read";
+/// What the database is entered with.
+const DATABASE_PASSWORD: &str = "password-of-the-database";
+/// What a path, a query, a header or a body of a monitor or of a request may hold.
+const QUERY_KEY: &str = "query-key-of-a-monitor";
+const FOREIGN_TOKEN: &str = "foreign-token-in-a-header";
+const FOREIGN_COOKIE: &str = "foreign-cookie-in-a-header";
+const WRONG_PASSWORD: &str = "wrong password of somebody";
+
+on_both! {
+    no_secret_is_logged_however_much_is_asked_for;
+}
+
+async fn no_secret_is_logged_however_much_is_asked_for(place: Place) {
+    let target = Target::start().await;
+    let mut setup = place.setup();
+    if let Some(url) = place.entered_with(DATABASE_PASSWORD).await {
+        setup = setup.with("DATABASE_URL", &url);
+    }
+    let setup = setup.with("WATCHKEEPER_JWT_SECRET", JWT_SECRET).with("WATCHKEEPER_LOG_FORMAT", "json");
+    let (mut program, url) = setup.with("WATCHKEEPER_LOG", "trace,sqlx=trace,hyper=trace,poem=trace").serve().await;
+    let user = User::sign_up(&url).await;
+    let mut again = User::log_in(&url).await;
+    let mut secrets: Vec<String> =
+        [JWT_SECRET, DATABASE_PASSWORD, PASSWORD, QUERY_KEY, FOREIGN_TOKEN, FOREIGN_COOKIE, WRONG_PASSWORD]
+            .map(str::to_owned)
+            .into();
+    secrets.extend([user.token().to_owned(), again.token().to_owned()]);
+    secrets.push(again.refresh_token_at(&url).await);
+    secrets.extend([again.token().to_owned(), "ada@example.org".to_owned()]);
+
+    let watched = user.watch(&format!("{}shop?key={QUERY_KEY}", target.url()), 1).await;
+    user.sees(&watched, "UP").await;
+    target.answer(500);
+    user.sees(&watched, "DOWN").await;
+    program.printed_where("the flip is told", |line| line.contains("UP -> DOWN")).await;
+    let client = Client::new();
+    let api = format!("{url}/api/v1");
+    let refused = client.get(format!("{api}/monitors?cursor={QUERY_KEY}")).bearer_auth(FOREIGN_TOKEN);
+    assert_eq!(refused.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let body = json!({"email": "ada@example.org", "password": WRONG_PASSWORD});
+    let refused = client.post(format!("{api}/auth/login")).json(&body).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let refused =
+        client.post(format!("{api}/auth/refresh")).header("cookie", format!("refresh_token={FOREIGN_COOKIE}"));
+    assert_eq!(refused.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let broken = user.ask(Method::POST, "/monitors", Some(json!({"name": QUERY_KEY, "target": 7}))).await;
+    assert!(broken.status().is_client_error());
+
+    let answered = async || program.logged().iter().any(|line| line.contains("/api/v1/auth/login")).then_some(());
+    eventually("requests are logged", answered).await;
+    let lines = program.logged();
+    for line in &lines {
+        let parsed: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+        for field in ["timestamp", "level", "target", "message"] {
+            assert!(parsed[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {line}");
+        }
+    }
+    for secret in &secrets {
+        for line in lines.iter().chain(&program.printed()) {
+            assert!(!line.contains(secret.as_str()), "{secret} is in: {line}");
+        }
+    }
+    assert_eq!(program.terminate().await.code(), Some(0));
+}
