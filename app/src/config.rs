@@ -143,6 +143,14 @@ pub struct Settings {
     /// How the log is written
     #[arg(long, env = "WATCHKEEPER_LOG_FORMAT", global = true, value_name = "FORMAT", default_value = "text", value_parser = Setting(parse_log_format))]
     pub log_format: LogFormat,
+
+    /// OpenTelemetry collector that traces are sent to as OTLP over HTTP, such as `http://127.0.0.1:4318`. By default none
+    #[arg(long, env = "WATCHKEEPER_OTLP_ENDPOINT", global = true, value_name = "URL", value_parser = Setting(network::parse_otlp_endpoint))]
+    pub otlp_endpoint: Option<Url>,
+
+    /// The share of checks that are traced, from 0 to 1; requests and the engine's steps are traced all
+    #[arg(long, env = "WATCHKEEPER_OTLP_SAMPLE", global = true, value_name = "RATIO", default_value = "0.001", value_parser = Setting(parse_ratio))]
+    pub otlp_sample: f64,
 }
 
 /// How the log is written.
@@ -261,6 +269,11 @@ fn parse_days(text: &str) -> Result<u32, String> {
 fn parse_min_interval(text: &str) -> Result<Interval, String> {
     let seconds = parse_count(text, MAX_MIN_INTERVAL_SECONDS)?;
     Interval::from_secs(seconds).ok_or_else(|| format!("{text:?} is no interval"))
+}
+
+fn parse_ratio(text: &str) -> Result<f64, String> {
+    let ratio = text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+    ratio.ok_or_else(|| format!("{text:?} is no number from 0 to 1"))
 }
 
 fn parse_count(text: &str, most: u32) -> Result<u32, String> {

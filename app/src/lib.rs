@@ -11,4 +11,5 @@ pub mod process;
 pub mod secret;
 pub mod store_connections;
 pub mod tick;
+pub mod traces;
 pub mod wiring;

@@ -10,6 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::config::{LogFormat, Settings};
+use crate::traces::{self, Traces};
 
 /// Libraries that say more than operators want to know, unless the filter names them.
 const QUIET: &str = "sqlx=warn,poem=warn";
@@ -21,14 +22,16 @@ const OURS: &str = "watchkeeper";
 /// that may be a password or a token.
 const MOST_OF_LIBRARIES: LevelFilter = LevelFilter::INFO;
 
-/// Begins to log as configured.
+/// Begins to log as configured, and to take spans where somebody wants them.
 ///
 /// # Errors
 /// Where the filter is none, which the configuration has ruled out, or something logs already.
-pub fn begin(settings: &Settings) -> anyhow::Result<()> {
+pub fn begin(settings: &Settings, traces: Option<&Traces>) -> anyhow::Result<()> {
     let cap = Targets::new().with_default(MOST_OF_LIBRARIES).with_target(OURS, LevelFilter::TRACE);
+    let cap = cap.with_target(traces::TARGET, LevelFilter::OFF);
     let filter = EnvFilter::try_new(format!("{QUIET},{}", settings.log))?.and(cap);
-    tracing_subscriber::registry().with(lines(settings.log_format).with_filter(filter)).try_init()?;
+    let log = lines(settings.log_format).with_filter(filter);
+    tracing_subscriber::registry().with(log).with(traces.map(Traces::layer)).try_init()?;
     Ok(())
 }
 

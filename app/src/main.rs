@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use watchkeeper::config::Config;
 use watchkeeper::failure::Failure;
+use watchkeeper::traces::Traces;
 use watchkeeper::{command, logging, open_files};
 
 /// How long threads may go on that nothing can interrupt (a name being resolved, a line to a console that nobody reads)
@@ -33,7 +34,9 @@ fn main() -> ExitCode {
 }
 
 fn run(config: Config) -> Result<(), Failure> {
-    logging::begin(&config.settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let traces = Traces::begin(&config.settings, runtime.handle())?;
+    logging::begin(&config.settings, traces.as_ref())?;
     let workers = u64::from(config.settings.workers);
     if let Some(limit) = open_files::raise_limit().filter(|limit| *limit < workers.saturating_mul(2)) {
         tracing::warn!(
@@ -42,8 +45,10 @@ fn run(config: Config) -> Result<(), Failure> {
             "too few files may be open for so many probes at once; slots may end as unknown"
         );
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(command::run(config));
+    if let Some(traces) = traces {
+        traces.finish();
+    }
     // Dropping the runtime would wait for them without bound.
     runtime.shutdown_timeout(THREADS_GRACE);
     ended

@@ -68,6 +68,19 @@ pub(super) fn parse_public_url(text: &str) -> Result<Url, String> {
     url.ok_or_else(|| "the URL must be http:// or https:// with a host and nothing after it".into())
 }
 
+/// Parses where traces are sent: a collector's address, perhaps with a path, and no secret, since it is told on errors.
+pub(super) fn parse_otlp_endpoint(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    });
+    url.ok_or_else(|| "the URL must be http:// or https:// with a host, and no user, password or query".into())
+}
+
 /// The parts of a comma-separated list; an empty text is an empty list.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(move |_| !text.trim().is_empty())

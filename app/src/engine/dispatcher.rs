@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
+use tracing::{Instrument, info_span};
 use watchkeeper_domain::id::NoticeId;
 use watchkeeper_domain::notice::{
     ChannelKind, DELIVERY_TIMEOUT, Delivery, DeliveryOutcome, NotDelivered, Notice, NoticeClaim,
@@ -22,6 +24,7 @@ use watchkeeper_domain::usecase::Dispatch;
 
 use super::metrics::{Metrics, level};
 use super::outage::{Outage, patiently, timed};
+use crate::traces::TARGET;
 
 /// How often notices are looked for; the recorder's nudge comes sooner for those of this node.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -157,8 +160,15 @@ impl Dispatcher {
             self.metrics.deliveries.in_flight.set(level(self.under_way.len()));
             let dispatch = self.dispatch.clone();
             self.attempts.spawn(async move {
-                let attempt = AssertUnwindSafe(dispatch.deliver(&claim)).catch_unwind();
-                (notice, attempt.await.ok())
+                let NoticeClaim { notice: Notice { channel_kind, .. }, attempt, .. } = &claim;
+                let span =
+                    info_span!(target: TARGET, "deliver", %notice, channel = ?channel_kind, attempt, otel.status_code = Empty);
+                let delivery = AssertUnwindSafe(dispatch.deliver(&claim)).catch_unwind();
+                let delivery = delivery.instrument(span.clone()).await.ok();
+                if !delivery.as_ref().is_some_and(|delivery| delivery.outcome == DeliveryOutcome::Delivered) {
+                    span.record("otel.status_code", "ERROR");
+                }
+                (notice, delivery)
             });
         }
     }

@@ -7,12 +7,15 @@ use std::time::Duration;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
+use tracing::{Instrument, info_span};
 use watchkeeper_domain::port::{Clock, IdGenerator, RepoError, RepoResult, Upkeep};
 use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::time::Timestamp;
 
 use super::metrics::{Arrears, Metrics};
 use super::outage::{Outage, timed};
+use crate::traces::TARGET;
 
 /// How often the janitor comes by.
 pub const ROUND_INTERVAL: Duration = Duration::from_secs(60);
@@ -102,8 +105,13 @@ impl Janitor {
     /// Where the store failed, or does not answer; what was done until then stays done.
     pub async fn step(&mut self) -> RepoResult<Tidied> {
         // Each call of the store is atomic, so that a round may be left at any point.
-        let round = timed(&self.durations, timeout(STEP_PATIENCE, self.round())).await;
-        round.unwrap_or_else(|elapsed| Err(RepoError::Unavailable(Box::new(elapsed))))
+        let span = info_span!(target: TARGET, "tidy", otel.status_code = Empty);
+        let round = timed(&self.durations, timeout(STEP_PATIENCE, self.round())).instrument(span.clone()).await;
+        let tidied = round.unwrap_or_else(|elapsed| Err(RepoError::Unavailable(Box::new(elapsed))));
+        if tidied.is_err() {
+            span.record("otel.status_code", "ERROR");
+        }
+        tidied
     }
 
     async fn round(&self) -> RepoResult<Tidied> {

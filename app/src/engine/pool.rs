@@ -13,12 +13,15 @@ use futures_util::FutureExt;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::TaskTracker;
-use watchkeeper_domain::check::Settled;
+use tracing::field::{self, Empty};
+use tracing::{Instrument, info_span};
+use watchkeeper_domain::check::{Outcome, Settled};
 use watchkeeper_domain::usecase::{Assignment, Watch};
 
 use super::metrics::{Counted, Metrics, level};
 use super::network::Network;
 use super::recorder::{Backlog, MAX_BATCH};
+use crate::traces::{CHECK, TARGET};
 
 /// How many claims are held for each worker: those that are probed, those that wait for their instant, and a few that
 /// wait for a worker.
@@ -153,7 +156,13 @@ async fn check(seat: Seat, assignment: Assignment, start_at: Option<Instant>) {
 /// Probes one claim. `None` where nothing can be said, and the slot is given anew or missed when its lease ends: it is too
 /// late to start, or the probe panicked.
 pub(crate) async fn probe(watch: &Watch, assignment: &Assignment, metrics: &Metrics) -> Option<Settled> {
-    match AssertUnwindSafe(watch.probe(assignment)).catch_unwind().await {
+    let claim = &assignment.claim;
+    let span = info_span!(target: TARGET, CHECK, monitor = %claim.monitor, origin = ?claim.origin, verdict = Empty);
+    let probed = AssertUnwindSafe(watch.probe(assignment)).catch_unwind().instrument(span.clone()).await;
+    if let Ok(Some(Settled { outcome: Outcome::Checked(check), .. })) = &probed {
+        span.record("verdict", field::debug(check.verdict));
+    }
+    match probed {
         Ok(Some(settled)) => {
             metrics.probed(&settled);
             Some(settled)

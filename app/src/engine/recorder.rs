@@ -9,12 +9,15 @@ use std::time::Duration;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
+use tracing::field::Empty;
+use tracing::{Instrument, info_span};
 use watchkeeper_domain::check::Settled;
 use watchkeeper_domain::port::{RepoError, RepoResult};
 use watchkeeper_domain::usecase::{Recap, Watch};
 
 use super::metrics::{Metrics, level};
 use super::outage::{Outage, patiently, timed};
+use crate::traces::TARGET;
 
 /// How many results are written in one transaction.
 pub const MAX_BATCH: usize = 500;
@@ -153,7 +156,12 @@ pub(crate) async fn record(watch: &Watch, batch: &[Settled], metrics: &Metrics) 
     // Each with its position in the batch.
     let mut parts = vec![(0, batch)];
     while let Some((first, part)) = parts.pop() {
-        match timed(&metrics.calls.record, patiently(watch.record(part))).await {
+        let span = info_span!(target: TARGET, "record", results = part.len(), otel.status_code = Empty);
+        let answer = timed(&metrics.calls.record, patiently(watch.record(part))).instrument(span.clone()).await;
+        if answer.is_err() {
+            span.record("otel.status_code", "ERROR");
+        }
+        match answer {
             Ok(recap) => {
                 metrics.recorded(part, &recap.stale);
                 whole.recorded += recap.recorded;

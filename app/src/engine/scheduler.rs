@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
+use tracing::{Instrument, info_span};
 use watchkeeper_domain::check::LEASE_MARGIN;
 use watchkeeper_domain::port::Upkeep;
 use watchkeeper_domain::time::Timestamp;
@@ -15,6 +17,7 @@ use super::metrics::{Metrics, millis};
 use super::outage::{Outage, STORE_BACKOFF, patiently, timed};
 use super::pool::Pool;
 use super::recorder::Backlog;
+use crate::traces::TARGET;
 
 /// How often work is claimed. A transaction costs as much as several checks, so that fewer and larger claims are cheaper;
 /// only what falls due between two polls starts later for it: the first check of a new monitor.
@@ -89,7 +92,14 @@ impl Scheduler {
             return BUSY_PAUSE;
         }
         let most = u32::try_from(limit).unwrap_or(u32::MAX);
-        let answer = timed(&self.metrics.calls.claim, patiently(self.watch.claim(most, LOOK_AHEAD))).await;
+        let span = info_span!(target: TARGET, "claim", limit, claims = Empty, otel.status_code = Empty);
+        let claim = timed(&self.metrics.calls.claim, patiently(self.watch.claim(most, LOOK_AHEAD)));
+        let answer = claim.instrument(span.clone()).await;
+        match &answer {
+            Ok(assignments) => span.record("claims", assignments.len()),
+            Err(_) => span.record("otel.status_code", "ERROR"),
+        };
+        drop(span);
         match self.outage.note(answer) {
             Ok(assignments) => {
                 self.claimed_at = Instant::now();

@@ -10,17 +10,20 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use poem::http::{HeaderValue, Method, header as http_header};
+use poem::http::{HeaderValue, Method, StatusCode, header as http_header};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use poem_openapi::OperationId;
 use tokio::time::{Instant, timeout};
+use tracing::field::Empty;
+use tracing::{Instrument, Span, info_span};
 
 pub(super) use allow::Allowed;
 pub(super) use compression::{compressed, gzipped, wants_gzip};
 use header::SecurityHeaders;
 
-use super::metrics::Metrics;
+use super::metrics::{self, Metrics};
 use super::problem::{self, Kind, Problem};
+use crate::traces::TARGET;
 
 /// How long an answer may take. A check on request takes as long as its monitor's timeout, and is bounded by that.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -66,7 +69,8 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         let started = Instant::now();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let wants_gzip = wants_gzip(request.headers());
-        let (mut response, operation) = match self.answer(request, &path).await {
+        let span = span_of(&method, &path);
+        let (mut response, operation) = match self.answer(request, &path).instrument(span.clone()).await {
             Ok(response) => {
                 let operation = response.data::<OperationId>().map(|operation| operation.0);
                 (response, operation)
@@ -90,6 +94,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         self.headers.add_to(response.headers_mut());
         let (status, took) = (response.status(), started.elapsed());
         self.metrics.count(&method, operation, status, took);
+        tell(&span, operation, status);
         tracing::debug!(%method, path, status = status.as_u16(), ?took, "answered");
         Ok(response)
     }
@@ -119,6 +124,32 @@ impl<E: Endpoint> EdgeEndpoint<E> {
             None => problem.into_response(),
         }
     }
+}
+
+/// The span of a request to the API. It names the operation, never the path: that is the client's to choose.
+fn span_of(method: &Method, path: &str) -> Span {
+    if !path.starts_with(API) {
+        return Span::none();
+    }
+    info_span!(
+        target: TARGET,
+        "request",
+        otel.kind = "server",
+        otel.name = Empty,
+        otel.status_code = Empty,
+        http.request.method = metrics::label(method),
+        http.response.status_code = Empty,
+    )
+}
+
+fn tell(span: &Span, operation: Option<&'static str>, status: StatusCode) {
+    if let Some(operation) = operation {
+        span.record("otel.name", operation);
+    }
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
+    span.record("http.response.status_code", status.as_u16());
 }
 
 /// Whether an answer may go out as it is: a success, a redirect, or a problem.

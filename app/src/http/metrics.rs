@@ -58,7 +58,8 @@ impl Metrics {
     }
 }
 
-fn label(method: &Method) -> &'static str {
+/// The method as a label; one that nobody knows is not the client's to name.
+pub(super) fn label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

@@ -32,6 +32,9 @@ async fn a_value_that_cannot_be_right_stops_the_start_with_one_line_that_names_i
         ("WATCHKEEPER_NETWORK_CHECKS", "nowhere"),
         ("WATCHKEEPER_LOG", "watchkeeper=\nloud"),
         ("WATCHKEEPER_LOG_FORMAT", "xml"),
+        ("WATCHKEEPER_OTLP_ENDPOINT", "http://user:password@collector:4318"),
+        ("WATCHKEEPER_OTLP_ENDPOINT", "collector:4318"),
+        ("WATCHKEEPER_OTLP_SAMPLE", "2"),
     ] {
         let line = refusal(&place.setup().with(name, value), &["serve"], 2).await;
         assert!(line.contains(name), "{name}: {line}");

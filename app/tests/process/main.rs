@@ -1,6 +1,6 @@
 //! The whole program as a process: started, looked at from outside, cut off from its database, killed.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod client;
 mod command_line;
@@ -13,6 +13,7 @@ mod program;
 mod restart;
 mod target;
 mod tick;
+mod traces;
 
 use std::time::Duration;
 
