@@ -1,5 +1,6 @@
 //! The subcommands: what each one starts, and what it does when it is told to stop.
 
+mod operator;
 mod serve;
 mod signal;
 
@@ -11,6 +12,8 @@ use prometheus_client::registry::Registry;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+use operator::Operator;
 
 use crate::config::{Command, Config, Settings};
 use crate::failure::Failure;
@@ -37,12 +40,20 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     }
 }
 
-/// Watches, without serving anything.
+/// Watches, and serves nothing but what operators ask, where an address for that is named.
 async fn work(settings: &Settings, stop: CancellationToken) -> Result<(), Failure> {
+    let operator = Operator::start(settings)?;
     let Some(wiring) = Wiring::open(settings, Patience::UntilItAnswers, &stop).await? else { return Ok(()) };
-    let engine = wiring.engine(&mut Registry::default());
+    let mut registry = Registry::default();
+    let engine = wiring.engine(&mut registry);
+    if let Some(operator) = &operator {
+        operator.serve(wiring.site_for_operators(registry));
+    }
     tracing::info!(workers = engine.workers, "watching");
     let ended = engine.run(stop).await;
+    if let Some(operator) = operator {
+        operator.finish().await?;
+    }
     wiring.close().await;
     Ok(ended?)
 }

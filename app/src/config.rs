@@ -78,6 +78,11 @@ pub struct Settings {
     #[arg(long, env = "WATCHKEEPER_LISTEN", global = true, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = Setting(parse_listen))]
     pub listen: SocketAddr,
 
+    /// Address and port for what operators ask (`/metrics`, `/healthz`, `/readyz`), also of a node that only works. By default
+    /// they are answered by `serve` alone, on the address that it listens on
+    #[arg(long, env = "WATCHKEEPER_METRICS_LISTEN", global = true, value_name = "ADDRESS:PORT", value_parser = Setting(parse_listen))]
+    pub metrics_listen: Option<SocketAddr>,
+
     /// Where to store: sqlite://FILE, or postgres://USER:PASSWORD@HOST/NAME. By default the file watchkeeper.db in the data
     /// directory
     #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = Setting(Database::parse))]

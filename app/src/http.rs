@@ -89,7 +89,6 @@ struct Shared {
     history: History,
     watch: Watch,
     feed: Arc<dyn EventFeed>,
-    upkeep: Arc<dyn Upkeep>,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
     settings: Settings,
@@ -123,6 +122,21 @@ pub fn starting(settings: &Settings) -> BoxEndpoint<'static, Response> {
     Route::new().at("/healthz", get(health::alive)).at("/*", health::not_yet).with(edge(metrics, settings)).boxed()
 }
 
+/// What operators ask, for an address of its own beside that of everything else.
+pub fn for_operators(parts: &Parts, settings: &Settings) -> BoxEndpoint<'static, Response> {
+    operators(Arc::clone(&parts.upkeep), Arc::clone(&parts.registry), parts.metrics.clone(), settings)
+}
+
+/// What operators ask, and nothing else.
+pub fn operators(
+    upkeep: Arc<dyn Upkeep>,
+    registry: Arc<Registry>,
+    metrics: Metrics,
+    settings: &Settings,
+) -> BoxEndpoint<'static, Response> {
+    health::routes(Route::new()).data(upkeep).data(registry).with(edge(metrics, settings)).boxed()
+}
+
 /// Everything that is served.
 pub fn router(parts: Parts, settings: Settings) -> BoxEndpoint<'static, Response> {
     let Parts { accounts, monitors, history, watch, feed, upkeep, clock, metrics, registry, stop } = parts;
@@ -134,7 +148,6 @@ pub fn router(parts: Parts, settings: Settings) -> BoxEndpoint<'static, Response
         history,
         watch,
         feed,
-        upkeep,
         clock,
         stop,
         settings,
@@ -143,13 +156,11 @@ pub fn router(parts: Parts, settings: Settings) -> BoxEndpoint<'static, Response
         checks_on_request,
         bodies: json::Bodies::new(),
     });
-    docs::routes(Route::new())
+    health::routes(docs::routes(Route::new()))
         .nest("/api/v1", document::service().into_endpoint())
-        .at("/healthz", get(health::alive))
-        .at("/readyz", get(health::ready))
-        .at("/metrics", get(health::metrics))
         .at("/*", dashboard::Dashboard)
         .data(api)
+        .data(upkeep)
         .data(registry)
         .with(edge)
         .boxed()

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use poem::Response;
+use poem::endpoint::BoxEndpoint;
 use prometheus_client::registry::Registry;
 use secrecy::ExposeSecret;
 use tokio::time::sleep;
@@ -35,7 +37,7 @@ use crate::engine::metrics::Metrics;
 use crate::engine::scheduler::HEAD_START;
 use crate::failure::Failure;
 use crate::store_connections::{Connections, StoreConnections};
-use crate::{http, secret};
+use crate::{http, process, secret};
 
 /// How opening a store that does not answer yet is spaced.
 const OPENING_BACKOFF: Backoff =
@@ -225,8 +227,9 @@ impl Wiring {
         })
     }
 
-    /// Shows how busy the store's connections are.
-    pub fn show_connections(&self, registry: &mut Registry) {
+    /// Shows what the process takes, and how busy the store's connections are.
+    fn show_the_rest(&self, registry: &mut Registry) {
+        process::register(registry);
         let opened = self.opened.clone();
         registry.register_collector(Box::new(StoreConnections(move || opened.connections())));
     }
@@ -245,6 +248,13 @@ impl Wiring {
         }
     }
 
+    /// What operators are answered by a node that serves nobody else; it shows the registry.
+    pub fn site_for_operators(&self, mut registry: Registry) -> BoxEndpoint<'static, Response> {
+        self.show_the_rest(&mut registry);
+        let metrics = http::Metrics::register(&mut registry);
+        http::operators(self.store.clone(), Arc::new(registry), metrics, &site_settings(&self.settings))
+    }
+
     /// What the HTTP side is made of; it shows the registry.
     ///
     /// # Errors
@@ -255,6 +265,7 @@ impl Wiring {
         stop: CancellationToken,
     ) -> Result<(http::Parts, http::Settings), Failure> {
         let secret = self.secret(&stop).await?;
+        self.show_the_rest(&mut registry);
         let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
         let hasher: Arc<dyn PasswordHasher> = Arc::new(Argon2Hasher::new(PASSWORDS_AT_ONCE));
         let accounts = Accounts {

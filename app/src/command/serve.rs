@@ -17,11 +17,12 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::operator::Operator;
 use super::print;
 use crate::config::Settings;
 use crate::failure::Failure;
+use crate::http;
 use crate::wiring::{self, Patience, Wiring};
-use crate::{http, process};
 use connection::{Bounded, Bounds};
 
 /// How long requests under way may take when the server stops.
@@ -46,6 +47,7 @@ pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: Cancella
     let listener = listen(settings.listen)
         .with_context(|| format!("WATCHKEEPER_LISTEN (--listen): nobody can listen on {}", settings.listen))?;
     let address = listener.local_addr()?;
+    let operator = Operator::start(settings)?;
     let site = Arc::new(OnceLock::new());
     let stop_serving = stop.child_token();
     // Whatever else ends this function ends the server as well.
@@ -57,10 +59,11 @@ pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: Cancella
         return finish(stop_serving, server).await;
     };
     let mut registry = Registry::default();
-    process::register(&mut registry);
-    wiring.show_connections(&mut registry);
     let engine = wiring.engine(&mut registry);
     let (parts, site_settings) = wiring.site(registry, stop.clone()).await?;
+    if let Some(operator) = &operator {
+        operator.serve(http::for_operators(&parts, &site_settings));
+    }
     let _ = site.set(http::router(parts, site_settings));
     tracing::info!(%address, with_engine, "ready");
 
@@ -73,11 +76,14 @@ pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: Cancella
     // An engine that broke off takes the process with it: whoever supervises it starts a sound one.
     stop.cancel();
     finish(stop_serving, server).await?;
+    if let Some(operator) = operator {
+        operator.finish().await?;
+    }
     wiring.close().await;
     Ok(ended?)
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A start right after a stop finds connections of before that the system still remembers.
     socket.set_reuseaddr(true)?;
@@ -85,7 +91,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-fn start(
+pub(super) fn start(
     listener: TcpListener,
     site: Site,
     settings: &Settings,
@@ -104,20 +110,20 @@ fn start(
     Ok(tokio::spawn(server.run_with_graceful_shutdown(site, stop.cancelled_owned(), Some(HTTP_GRACE))))
 }
 
-async fn finish(stop: CancellationToken, server: JoinHandle<io::Result<()>>) -> Result<(), Failure> {
+pub(super) async fn finish(stop: CancellationToken, server: JoinHandle<io::Result<()>>) -> Result<(), Failure> {
     stop.cancel();
     server.await.context("the server broke off")??;
     Ok(())
 }
 
 /// All that is served: little at first, everything once the store is there.
-struct Site {
+pub(super) struct Site {
     whole: Arc<OnceLock<BoxEndpoint<'static, Response>>>,
     starting: BoxEndpoint<'static, Response>,
 }
 
 impl Site {
-    fn new(whole: Arc<OnceLock<BoxEndpoint<'static, Response>>>, settings: &Settings) -> Self {
+    pub(super) fn new(whole: Arc<OnceLock<BoxEndpoint<'static, Response>>>, settings: &Settings) -> Self {
         Self { whole, starting: http::starting(&wiring::site_settings(settings)) }
     }
 }

@@ -18,6 +18,7 @@ async fn a_value_that_cannot_be_right_stops_the_start_with_one_line_that_names_i
     for (name, value) in [
         ("WATCHKEEPER_LISTEN", "nowhere"),
         ("WATCHKEEPER_LISTEN", ""),
+        ("WATCHKEEPER_METRICS_LISTEN", "9090"),
         ("DATABASE_URL", "mysql://localhost/watchkeeper"),
         ("DATABASE_URL", ""),
         ("WATCHKEEPER_DATA_DIR", ""),
@@ -55,8 +56,14 @@ async fn a_port_that_is_taken_is_named() {
     let place = Place::for_sqlite();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let line = refusal(&place.setup().with("WATCHKEEPER_LISTEN", &address), &["serve"], 1).await;
-    assert!(line.contains("WATCHKEEPER_LISTEN") && line.contains(&address), "{line}");
+    for (name, command) in [
+        ("WATCHKEEPER_LISTEN", "serve"),
+        ("WATCHKEEPER_METRICS_LISTEN", "serve"),
+        ("WATCHKEEPER_METRICS_LISTEN", "work"),
+    ] {
+        let line = refusal(&place.setup().with(name, &address), &[command], 1).await;
+        assert!(line.contains(name) && line.contains(&address), "{line}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -129,6 +129,36 @@ async fn every_name_of_the_dashboard_and_the_alerts_is_shown(place: Place) {
     assert_eq!(program.terminate().await.code(), Some(0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_only_works_answers_operators_where_it_is_told_to() {
+    let (place, target) = (Place::for_postgres().await, Target::start().await);
+    let setup = place.setup().with("WATCHKEEPER_METRICS_LISTEN", "127.0.0.1:0");
+    let mut worker = setup.start(&["work"]);
+    let asked = worker.url_for_operators().await;
+    worker.ready(&asked).await;
+    // Nobody else watches, so that what is checked is checked there.
+    let mut server = setup.start(&["serve", "--no-engine"]);
+    let (url, beside) = (server.url().await, server.url_for_operators().await);
+    server.ready(&url).await;
+    let user = User::sign_up(&url).await;
+    let monitor = user.watch(target.url(), 1).await;
+    user.sees(&monitor, "UP").await;
+    let counted = async || (Shown::at(&asked).await.sum("watchkeeper_checks_total", "") >= 1.0).then_some(());
+    eventually("the worker counts its checks", counted).await;
+    let status_of = async |url: &str| Client::new().get(url).send().await.unwrap().status().as_u16();
+    assert_eq!(Shown::at(&beside).await.sum("watchkeeper_checks_total", ""), 0.0, "this one checks nothing");
+    assert!(Shown::at(&asked).await.sum("process_open_fds", "") >= 1.0);
+    for operators in [&asked, &beside] {
+        assert_eq!(status_of(&format!("{operators}/healthz")).await, 200);
+        for path in ["/", "/api/v1/monitors", "/docs"] {
+            assert_eq!(status_of(&format!("{operators}{path}")).await, 404, "{path}");
+        }
+    }
+    assert_eq!(status_of(&format!("{url}/metrics")).await, 200);
+    assert_eq!(server.terminate().await.code(), Some(0));
+    assert_eq!(worker.terminate().await.code(), Some(0));
+}
+
 #[test]
 fn every_alert_says_what_to_do_under_a_heading_of_its_own() {
     let (alerts, manual) = (deploy("alerts.yaml"), read("../docs/operations.md"));

@@ -114,6 +114,12 @@ impl Program {
         line.trim_start_matches("Watchkeeper listens on ").to_owned()
     }
 
+    /// Where it says that it answers operators.
+    pub(crate) async fn url_for_operators(&mut self) -> String {
+        let line = self.prints("Operators are answered on ").await;
+        line.trim_start_matches("Operators are answered on ").to_owned()
+    }
+
     /// Waits until its store is there.
     pub(crate) async fn ready(&mut self, url: &str) {
         let client = reqwest::Client::new();
