@@ -27,12 +27,15 @@ const MOST_OF_LIBRARIES: LevelFilter = LevelFilter::INFO;
 /// # Errors
 /// Where the filter is none, which the configuration has ruled out, or something logs already.
 pub fn begin(settings: &Settings, traces: Option<&Traces>) -> anyhow::Result<()> {
+    tracing_subscriber::registry().with(log(settings)?).with(traces.map(Traces::layer)).try_init()?;
+    Ok(())
+}
+
+fn log(settings: &Settings) -> anyhow::Result<impl Layer<Registry> + Send + Sync + use<>> {
     let cap = Targets::new().with_default(MOST_OF_LIBRARIES).with_target(OURS, LevelFilter::TRACE);
     let cap = cap.with_target(traces::TARGET, LevelFilter::OFF);
     let filter = EnvFilter::try_new(format!("{QUIET},{}", settings.log))?.and(cap);
-    let log = lines(settings.log_format).with_filter(filter);
-    tracing_subscriber::registry().with(log).with(traces.map(Traces::layer)).try_init()?;
-    Ok(())
+    Ok(lines(settings.log_format).with_filter(filter))
 }
 
 fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
@@ -40,5 +43,24 @@ fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
     match format {
         LogFormat::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::{Level, enabled, info_span};
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn without_a_collector_spans_are_not_made_and_libraries_are_not_heard_below_info() {
+        let settings = Config::read(["watchkeeper", "--log", "trace,sqlx=trace,traces=trace"]).unwrap().settings;
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(log(&settings).unwrap()), || {
+            assert!(info_span!(target: traces::TARGET, "check").is_disabled());
+            assert!(enabled!(target: "watchkeeper_domain", Level::TRACE));
+            assert!(enabled!(target: "sqlx::query", Level::INFO));
+            assert!(!enabled!(target: "sqlx::query", Level::DEBUG));
+        });
     }
 }

@@ -14,8 +14,6 @@ use crate::target::Target;
 
 /// Labels that Prometheus itself gives to what it scrapes.
 const OF_THE_SCRAPE: [&str; 2] = ["instance", "job"];
-/// What ends the names of a histogram's series, and of nothing that the dashboard takes as a whole.
-const LABEL_OF_BUCKETS: &str = "le";
 
 /// What a node shows: its samples as they stand there, by name and labels.
 pub(crate) struct Shown(BTreeMap<String, f64>);
@@ -121,7 +119,7 @@ async fn every_name_of_the_dashboard_and_the_alerts_is_shown(place: Place) {
         let labels = used.iter().flat_map(|name| {
             names.get(name.as_str()).unwrap_or_else(|| panic!("{name} is not shown, but asked for: {expression}"))
         });
-        let labels: BTreeSet<&str> = labels.copied().chain(OF_THE_SCRAPE).chain([LABEL_OF_BUCKETS]).collect();
+        let labels: BTreeSet<&str> = labels.copied().chain(OF_THE_SCRAPE).collect();
         for label in labels_in(expression) {
             assert!(labels.contains(label.as_str()), "{label} is no label of {used:?}: {expression}");
         }
