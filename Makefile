@@ -100,7 +100,7 @@ check-compose:
 
 .PHONY: check-alerts
 check-alerts:
-	@if command -v promtool >/dev/null; then promtool check rules deploy/alerts.yaml; \
+	@if command -v promtool >/dev/null; then promtool check rules deploy/alerts.yaml; promtool test rules deploy/alerts-test.yaml; \
 	else echo 'deploy/alerts.yaml: names and links only are checked (by the tests), since there is no promtool here'; fi
 
 .PHONY: format
