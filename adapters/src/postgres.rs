@@ -25,6 +25,7 @@ mod instant;
 mod lease;
 mod log;
 mod monitor;
+mod newer;
 mod notice;
 mod partition;
 mod progress;
@@ -48,6 +49,7 @@ use watchkeeper_domain::port::{IdGenerator, RepoResult};
 use watchkeeper_domain::time::Timestamp;
 
 pub use connect::{ConnectError, PoolSettings};
+pub use newer::TooNew;
 
 use crate::clock::TimeSource;
 use crate::cohort::CohortMemory;

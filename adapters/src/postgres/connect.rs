@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use watchkeeper_domain::port::{IdGenerator, RepoError, RepoResult};
 
 use super::PostgresStore;
+use super::newer;
 use crate::row::Fault;
 
 /// The schema, embedded.
@@ -111,21 +112,33 @@ impl PostgresStore {
         Ok(Self { pool, questions, ids, cohorts: Arc::default() })
     }
 
-    /// Brings the schema up to date. Any number of nodes may do so at once: they wait for each other.
+    /// Brings the schema up to date. Any number of nodes may do so at once: they wait for each other. A schema that a newer
+    /// node has expanded is left as it is.
     ///
     /// # Errors
-    /// [`RepoError`] where the database is away, or holds a schema that is not this program's.
+    /// [`RepoError`] where the database is away, or holds a schema that is not this program's: a
+    /// [conflict](RepoError::Conflict) with [`TooNew`](super::TooNew) where a newer node has done more than expand it.
     pub async fn migrate(&self) -> RepoResult<()> {
         let mut connection = self.pool.acquire().await.map_err(Fault::from)?.detach();
-        // Changing a schema takes its time, and whoever comes second waits for whoever was first.
-        connection.execute("SET statement_timeout = 0; SET lock_timeout = 0").await.map_err(Fault::from)?;
-        let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
+        let migrated = migrate(&mut connection).await;
         // Closed rather than given back, since its settings are its own; closing is a courtesy to the server.
         let _ = connection.close().await;
-        migrated.map_err(|error| match error {
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => Fault::from(error).into(),
-            other => RepoError::Conflict(Box::new(other)),
-        })
+        migrated
+    }
+}
+
+async fn migrate(connection: &mut PgConnection) -> RepoResult<()> {
+    // Changing a schema takes its time, and whoever comes second waits for whoever was first.
+    connection.execute("SET statement_timeout = 0; SET lock_timeout = 0").await.map_err(Fault::from)?;
+    let mut known = Migrator::with_migrations(MIGRATIONS.iter().cloned().collect());
+    known.set_ignore_missing(true);
+    known.run_direct(None, &mut *connection, false).await.map_err(|error| match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => Fault::from(error).into(),
+        other => RepoError::Conflict(Box::new(other)),
+    })?;
+    match newer::obstacle(connection).await.map_err(Fault::from)? {
+        Some(too_new) => Err(RepoError::Conflict(Box::new(too_new))),
+        None => Ok(()),
     }
 }
 

@@ -21,6 +21,45 @@ async fn nodes_that_start_at_once_migrate_one_after_the_other() {
 }
 
 #[tokio::test]
+async fn a_node_works_on_a_schema_that_a_newer_one_has_expanded() {
+    let nodes = Nodes::start().await;
+    newer_node_applies(
+        &nodes,
+        "expand weather",
+        "ALTER TABLE monitors ADD COLUMN weather text; CREATE TABLE storms (id uuid)",
+    )
+    .await;
+    let older = node(nodes.database.url(), 3).await;
+    older.migrate().await.unwrap();
+    older.ping().await.unwrap();
+    let specimen = nodes.stage.monitor_every(300).await;
+    let claim = nodes.stage.claim_manual(&specimen.monitor, T0).await;
+    let recorded = older.record(T0, &[fixture::down(&claim)]).await.unwrap();
+    assert!(matches!(recorded[..], [Recorded::Recorded { .. }]), "{recorded:?}");
+}
+
+#[tokio::test]
+async fn a_node_does_not_start_on_a_schema_that_a_newer_one_has_contracted() {
+    let nodes = Nodes::start().await;
+    newer_node_applies(&nodes, "contract spans", "DROP TABLE status_spans").await;
+    let refused = node(nodes.database.url(), 3).await.migrate().await;
+    let Err(RepoError::Conflict(reason)) = refused else { panic!("{refused:?}") };
+    let expected = "the schema is too new for this program (migration 9001, \"contract spans\"): start the version that \
+                    made it, or a newer one";
+    assert_eq!(reason.to_string(), expected);
+}
+
+/// Changes the schema, and writes it down, as a node of a newer version does.
+async fn newer_node_applies(nodes: &Nodes, name: &str, change: &'static str) {
+    let mut transaction = nodes.other.pool().begin().await.unwrap();
+    sqlx::raw_sql(change).execute(&mut *transaction).await.unwrap();
+    let note = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                VALUES (9001, $1, true, '', 0)";
+    sqlx::query(note).bind(name).execute(&mut *transaction).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+#[tokio::test]
 async fn nodes_make_partitions_at_once_and_none_twice() {
     let nodes = Nodes::start().await;
     let later = T0.plus(seconds(365 * 24 * 3600));
