@@ -9,6 +9,7 @@ use serde::Serialize;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
+use watchkeeper_domain::cohort::{MAX_MEMBERS, MAX_SLOTS_A_DAY};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::monitor::Interval;
 use watchkeeper_domain::schedule::Schedule;
@@ -128,9 +129,36 @@ fn waiting(load: Load, from: Timestamp, number: u32) -> anyhow::Result<Waiting> 
     Ok(Waiting { id, due_us: due.as_micros(), phase_ms: schedule.phase_ms() as i64 })
 }
 
+/// How many members each cohort has when they are seated as the program seats them.
+fn cohorts(load: Load) -> Vec<u32> {
+    let most = MAX_MEMBERS.min((MAX_SLOTS_A_DAY / u64::from(86_400 / load.interval_seconds).max(1)) as u32);
+    let full = vec![most; (load.monitors / most) as usize];
+    full.into_iter().chain(Some(load.monitors % most).filter(|rest| *rest > 0)).collect()
+}
+
+/// The cohort of each monitor, one after the other, out of the cohorts' numbers.
+fn seats(load: Load, numbers: &[i64]) -> Vec<i64> {
+    let sizes = cohorts(load).into_iter().zip(numbers);
+    sizes.flat_map(|(size, number)| std::iter::repeat_n(*number, size as usize)).collect()
+}
+
 async fn fill_postgres(connection: &mut PgConnection, load: Load, from: Timestamp, url: &str) -> anyhow::Result<()> {
     let all: Vec<Waiting> = (0..load.monitors).map(|number| waiting(load, from, number)).collect::<Result<_, _>>()?;
-    for batch in all.chunks(BATCH) {
+    let sizes: Vec<i64> = cohorts(load).into_iter().map(i64::from).collect();
+    let numbers: Vec<i64> = sqlx::query_scalar(
+        "INSERT INTO cohorts (region, claimed_to, next_due_at, version, members, slots_a_day, longest_interval_ms)
+         SELECT 'default', to_timestamp($2), to_timestamp($2), 1, size, size * $3, $4
+         FROM unnest($1::bigint[]) AS w (size)
+         RETURNING id",
+    )
+    .bind(&sizes)
+    .bind(from.as_micros() as f64 / 1e6)
+    .bind(i64::from(86_400 / load.interval_seconds))
+    .bind(i64::from(load.interval_seconds) * 1_000)
+    .fetch_all(&mut *connection)
+    .await?;
+    let seats = seats(load, &numbers);
+    for (batch, seats) in all.chunks(BATCH).zip(seats.chunks(BATCH)) {
         let ids: Vec<Uuid> = batch.iter().map(|of| of.id).collect();
         sqlx::query(
             "INSERT INTO monitors (id, workspace_id, name, target_kind, url, http_method, follow_redirects, interval_secs,
@@ -145,20 +173,22 @@ async fn fill_postgres(connection: &mut PgConnection, load: Load, from: Timestam
         .await?;
         let due: Vec<f64> = batch.iter().map(|of| of.due_us as f64 / 1e6).collect();
         let phases: Vec<i64> = batch.iter().map(|of| of.phase_ms).collect();
-        let with = "WITH w AS (SELECT id, to_timestamp(due) AS due, phase
-                               FROM unnest($1::uuid[], $2::float8[], $3::bigint[]) AS w (id, due, phase))";
+        let with = "WITH w AS (SELECT id, to_timestamp(due) AS due, phase, seat
+                               FROM unnest($1::uuid[], $2::float8[], $3::bigint[], $4::bigint[])
+                                    AS w (id, due, phase, seat))";
         for statement in [
             "INSERT INTO monitor_states (monitor_id, held, since, streak_count, silence_count, last_slot)
              SELECT id, 1, now(), 0, 0, now() FROM w",
             "INSERT INTO status_spans (monitor_id, began_at, status) SELECT id, now(), 1 FROM w",
-            "INSERT INTO schedule (monitor_id, region, next_due_at, interval_ms, phase_ms, timeout_ms, version)
-             SELECT id, 'default', due, {interval}, phase, 10000, 1 FROM w",
+            "INSERT INTO schedule (monitor_id, region, next_due_at, interval_ms, phase_ms, timeout_ms, version, cohort_id,
+                                   changed)
+             SELECT id, 'default', due, {interval}, phase, 10000, 1, seat, 1 FROM w",
             "INSERT INTO schedule_epochs (monitor_id, region, began_at, opening_slot, interval_ms, phase_ms)
              SELECT id, 'default', due, due, {interval}, phase FROM w",
         ] {
             let interval = (i64::from(load.interval_seconds) * 1_000).to_string();
             let statement = format!("{with} {}", statement.replace("{interval}", &interval));
-            let query = sqlx::query(AssertSqlSafe(statement)).bind(&ids).bind(&due).bind(&phases);
+            let query = sqlx::query(AssertSqlSafe(statement)).bind(&ids).bind(&due).bind(&phases).bind(seats);
             query.execute(&mut *connection).await?;
         }
     }
@@ -169,9 +199,26 @@ async fn fill_postgres(connection: &mut PgConnection, load: Load, from: Timestam
 async fn fill_sqlite(connection: &mut SqliteConnection, load: Load, from: Timestamp, url: &str) -> anyhow::Result<()> {
     let all: Vec<Waiting> = (0..load.monitors).map(|number| waiting(load, from, number)).collect::<Result<_, _>>()?;
     let (interval_ms, now) = (i64::from(load.interval_seconds) * 1_000, now());
-    for batch in all.chunks(BATCH) {
-        let rows: Vec<(String, i64, i64)> =
-            batch.iter().map(|of| (of.id.simple().to_string(), of.due_us, of.phase_ms)).collect();
+    let mut numbers = Vec::new();
+    for size in cohorts(load) {
+        let number: i64 = sqlx::query_scalar(
+            "INSERT INTO cohorts (region, claimed_to, next_due_at, version, members, slots_a_day, longest_interval_ms)
+             VALUES ('default', ?1, ?1, 1, ?2, ?2 * ?3, ?4)
+             RETURNING id",
+        )
+        .bind(from.as_micros())
+        .bind(size)
+        .bind(86_400 / load.interval_seconds)
+        .bind(interval_ms)
+        .fetch_one(&mut *connection)
+        .await?;
+        numbers.push(number);
+    }
+    let seats = seats(load, &numbers);
+    for (batch, seats) in all.chunks(BATCH).zip(seats.chunks(BATCH)) {
+        let rows = batch.iter().zip(seats);
+        let rows: Vec<(String, i64, i64, i64)> =
+            rows.map(|(of, seat)| (of.id.simple().to_string(), of.due_us, of.phase_ms, *seat)).collect();
         let rows = serde_json::to_string(&rows)?;
         let mut transaction = connection.begin().await?;
         let secs = interval_ms / 1_000;
@@ -190,8 +237,9 @@ async fn fill_sqlite(connection: &mut SqliteConnection, load: Load, from: Timest
             ),
             format!("INSERT INTO status_spans (monitor_key, began_at, status) SELECT m.key, {now}, 1 {from}"),
             format!(
-                "INSERT INTO schedule (monitor_key, region, next_due_at, interval_ms, phase_ms, timeout_ms, version)
-                 SELECT m.key, 'default', w.value ->> 1, {interval_ms}, w.value ->> 2, 10000, 1 {from}"
+                "INSERT INTO schedule (monitor_key, region, next_due_at, interval_ms, phase_ms, timeout_ms, version,
+                                       cohort_id, changed)
+                 SELECT m.key, 'default', w.value ->> 1, {interval_ms}, w.value ->> 2, 10000, 1, w.value ->> 3, 1 {from}"
             ),
             format!(
                 "INSERT INTO schedule_epochs (monitor_key, region, began_at, opening_slot, interval_ms, phase_ms)

@@ -61,13 +61,14 @@ impl CheckRepo for PostgresStore {
     }
 
     async fn void_leases(&self, region: &Region, now: Timestamp) -> RepoResult<()> {
+        let mut transaction = self.begin().await?;
         for statement in [
             "UPDATE claims SET free_at = $2 WHERE region = $1 AND token IS NOT NULL AND free_at > $2",
             "UPDATE leases SET lease_until = $2 WHERE region = $1 AND lease_until > $2",
         ] {
             let query = sqlx::query(statement).bind(region.as_str()).bind(Instant(now));
-            query.execute(&self.pool).await.map_err(Fault::from)?;
+            query.execute(&mut *transaction).await.map_err(Fault::from)?;
         }
-        Ok(())
+        Ok(commit(transaction).await?)
     }
 }

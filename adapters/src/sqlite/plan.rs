@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use watchkeeper_domain::testkit::CountingIds;
 
 use super::values::with_rows;
-use super::{SqliteStore, claim, fold, log, record, retire};
+use super::{SqliteStore, claim, cohort, fold, log, record, retire};
 
 async fn plan(statement: String) -> String {
     let directory = TempDir::new().unwrap();
@@ -92,12 +92,28 @@ async fn what_is_due_comes_out_of_its_index_in_order() {
 }
 
 #[tokio::test]
+async fn who_is_in_a_cohort_and_who_is_not_comes_out_of_an_index() {
+    let newcomers = plan(cohort::NEWCOMERS.to_owned()).await;
+    assert!(newcomers.contains("schedule_due (region=? AND next_due_at>?)"), "{newcomers}");
+    let members = plan(cohort::MEMBERS.to_owned()).await;
+    assert!(members.contains("schedule_by_cohort (cohort_id=? AND changed>?)"), "{members}");
+    let seats = plan(log::SEATS.to_owned()).await;
+    assert!(seats.contains("SEARCH d USING PRIMARY KEY (monitor_key=? AND region=?)"), "{seats}");
+    for plan in [newcomers, members] {
+        assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+}
+
+#[tokio::test]
 async fn a_batch_is_moved_and_recorded_row_by_row_through_keys() {
     let moved = plan(with_rows(claim::MOVE, 2, 64)).await;
     assert!(moved.contains("SEARCH schedule USING PRIMARY KEY (monitor_key=? AND region=?)"), "{moved}");
     let held = plan(with_rows(record::HELD, 5, 64)).await;
     assert!(held.contains("SEARCH c USING PRIMARY KEY (monitor_key=? AND region=? AND slot=?)"), "{held}");
     assert!(!held.contains("SCAN m") && !held.contains("SCAN c") && !held.contains("SCAN s"), "{held}");
+    let leased = plan(with_rows(record::LEASED, 4, 64)).await;
+    assert!(leased.contains("SEARCH older USING PRIMARY KEY (monitor_key=? AND region=? AND slot<?)"), "{leased}");
+    assert!(!leased.contains("SCAN m") && !leased.contains("SCAN s"), "{leased}");
     let standing = plan(record::STANDING.to_owned()).await;
     assert!(standing.contains("SEARCH e USING PRIMARY KEY (monitor_key=? AND region=?)"), "{standing}");
     assert!(!standing.contains("SCAN") && !standing.contains("TEMP B-TREE"), "{standing}");

@@ -1,6 +1,7 @@
 //! PostgreSQL: the contract, and what several nodes on one server have to stand.
 
 mod ageing;
+mod cohort;
 mod look_up;
 mod race;
 mod schema;
@@ -10,8 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use watchkeeper_adapters::postgres::{PoolSettings, PostgresStore};
+use watchkeeper_domain::check::Region;
+use watchkeeper_domain::id::LeaseToken;
+use watchkeeper_domain::port::ClaimRequest;
 use watchkeeper_domain::testkit::CountingIds;
 use watchkeeper_domain::testkit::contract::{Stage, Subject};
+use watchkeeper_domain::time::Timestamp;
 use watchkeeper_testdb::Database;
 
 /// How long a state that must come is waited for.
@@ -37,6 +42,11 @@ async fn fresh() -> Subject {
 /// One node on a database, with identifiers of its own.
 async fn node(url: &str, lane: u16) -> PostgresStore {
     PostgresStore::connect(url, PoolSettings::default(), Arc::new(CountingIds::in_lane(lane))).await.unwrap()
+}
+
+/// A wish for what is due by now.
+fn request(now: Timestamp, limit: u32, token: LeaseToken) -> ClaimRequest {
+    ClaimRequest { region: Region::default(), now, horizon: now, limit, token }
 }
 
 /// Two nodes on one database, which is ready for the time of the tests.

@@ -86,7 +86,7 @@ impl Default for Memory {
 impl Memory {
     /// How many monitors' settings are kept at the most; beyond that those are forgotten, one by one, that were looked up
     /// the longest ago.
-    pub const MAX_SETTINGS: usize = 200_000;
+    pub const MAX_SETTINGS: usize = 1_000_000;
 
     /// The monitors of claims whose version is known here, and those that must be looked up.
     fn find(&self, claims: &[Claim]) -> (HashMap<MonitorId, Arc<Monitor>>, Vec<MonitorId>) {

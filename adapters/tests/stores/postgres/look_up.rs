@@ -140,6 +140,7 @@ async fn a_purge_leaves_nothing_of_a_monitor_behind() {
         "monitor_states",
         "schedule",
         "claims",
+        "leases",
         "schedule_epochs",
         "checks",
         "check_evidence",

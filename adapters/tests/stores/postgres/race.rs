@@ -13,11 +13,7 @@ use watchkeeper_domain::testkit::fixture::{self, seconds};
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::GapOutcome;
 
-use super::{Nodes, PATIENCE};
-
-fn request(now: Timestamp, limit: u32, token: LeaseToken) -> ClaimRequest {
-    ClaimRequest { region: Region::default(), now, horizon: now, limit, token }
-}
+use super::{Nodes, PATIENCE, request};
 
 fn is_recorded(answer: &Recorded) -> bool {
     matches!(answer, Recorded::Recorded { .. })
