@@ -120,6 +120,18 @@ bench: build ## Measure speed, within ten minutes, and write docs/performance.md
 	@scripts/install-test-packages.sh postgresql
 	$(CARGO) run --locked --release --package watchkeeper-bench
 
+CROWD ?= --monitors 1000000 --interval 300 --seconds 60
+
+.PHONY: bench-crowd
+bench-crowd: build ## Watch a million monitors on either store, and print what that takes
+	@scripts/install-test-packages.sh postgresql
+	$(CARGO) run --locked --release --package watchkeeper-bench -- crowd $(CROWD)
+
+.PHONY: bench-history
+bench-history: ## Make a year of history on either store, and print how quickly it answers
+	@scripts/install-test-packages.sh postgresql
+	$(CARGO) run --locked --release --package watchkeeper-bench -- history
+
 ##@ Help
 
 .PHONY: help
