@@ -4,10 +4,11 @@
 //! brought up to that before it is used. So it may be forgotten, or be old, at any time.
 
 mod claiming;
+mod reading;
 pub(crate) mod seating;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sqlx::FromRow;
 use watchkeeper_domain::cohort::{Cohort, Member};
@@ -17,6 +18,7 @@ use watchkeeper_domain::time::Timestamp;
 use crate::row::{duration, schedule};
 
 pub(crate) use claiming::{MAX_COHORTS, Tables, claim};
+pub(crate) use reading::Archive;
 
 /// How many changes the record keeps of a cohort. Who remembers an older state reads all members anew.
 pub(crate) const MAX_CHANGES: i64 = 1_000;
@@ -78,7 +80,7 @@ pub(crate) struct CohortMemory(Mutex<HashMap<i64, Known>>);
 impl CohortMemory {
     /// Takes out what is remembered of a cohort, to be given back with [`CohortMemory::keep`].
     pub(crate) fn take(&self, row: &CohortRow) -> Remembered {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&row.id);
+        let known = self.all().remove(&row.id);
         match known {
             Some(known) if known.version == row.version => Remembered::Newest(known),
             Some(known) if known.version < row.version && row.version - known.version <= MAX_CHANGES => {
@@ -91,7 +93,15 @@ impl CohortMemory {
 
     /// Keeps it for the next time.
     pub(crate) fn keep(&self, id: i64, known: Known) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, known);
+        self.all().insert(id, known);
+    }
+
+    fn knows(&self, id: i64) -> bool {
+        self.all().contains_key(&id)
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<i64, Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

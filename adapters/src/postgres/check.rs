@@ -5,6 +5,7 @@ use watchkeeper_domain::check::{Claim, Region, Settled};
 use watchkeeper_domain::port::{CheckRepo, ClaimRequest, ManualClaim, Recorded, RepoResult};
 use watchkeeper_domain::time::Timestamp;
 
+use super::cohort::PgArchive;
 use super::instant::Instant;
 use super::{PostgresStore, claim, commit, log, partition, record};
 use crate::row::Fault;
@@ -38,6 +39,10 @@ impl PostgresStore {
 impl CheckRepo for PostgresStore {
     async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>> {
         Ok(self.done_again(|| self.claim_once(request)).await?)
+    }
+
+    async fn read_ahead(&self, region: &Region, horizon: Timestamp) -> RepoResult<()> {
+        Ok(self.cohorts.read_ahead(&PgArchive(self.questions.clone()), region, horizon).await?)
     }
 
     async fn claim_manual(&self, request: &ManualClaim) -> RepoResult<Option<Claim>> {

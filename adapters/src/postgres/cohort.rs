@@ -4,8 +4,9 @@
 mod seat;
 
 use async_trait::async_trait;
-use sqlx::PgConnection;
+use sqlx::postgres::{PgConnection, PgPool};
 use uuid::Uuid;
+use watchkeeper_domain::check::Region;
 use watchkeeper_domain::cohort::{Lease, Member, Sweep};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::port::ClaimRequest;
@@ -15,7 +16,7 @@ use watchkeeper_domain::time::Timestamp;
 use super::instant::Instant;
 use super::lease;
 use crate::cohort::seating::load;
-use crate::cohort::{CohortRow, MAX_CHANGES, MAX_COHORTS, MemberRow, Tables};
+use crate::cohort::{Archive, CohortRow, MAX_CHANGES, MAX_COHORTS, MemberRow, Tables};
 use crate::row::{Fault, schedule};
 
 pub(super) use seat::seat_newcomers;
@@ -43,16 +44,7 @@ impl Tables for PgTables<'_> {
     }
 
     async fn members(&mut self, cohort: i64, after: i64) -> Result<Vec<Member>, Fault> {
-        let rows: Vec<MemberRow> = sqlx::query_as(
-            "SELECT monitor_id AS id, unix_us(next_due_at) AS first_slot, interval_ms, phase_ms, timeout_ms, version
-             FROM schedule
-             WHERE cohort_id = $1 AND changed > $2",
-        )
-        .bind(cohort)
-        .bind(after)
-        .fetch_all(&mut *self.0)
-        .await?;
-        Ok(rows.into_iter().map(Member::from).collect())
+        members(self.0, cohort, after).await
     }
 
     async fn departed(&mut self, cohort: i64, after: i64) -> Result<Vec<MonitorId>, Fault> {
@@ -101,6 +93,44 @@ impl Tables for PgTables<'_> {
 
     async fn lease(&mut self, request: &ClaimRequest, leases: &[(i64, Lease)]) -> Result<(), Fault> {
         lease::write(self.0, request, leases).await
+    }
+}
+
+async fn members(connection: &mut PgConnection, cohort: i64, after: i64) -> Result<Vec<Member>, Fault> {
+    let rows: Vec<MemberRow> = sqlx::query_as(
+        "SELECT monitor_id AS id, unix_us(next_due_at) AS first_slot, interval_ms, phase_ms, timeout_ms, version
+         FROM schedule
+         WHERE cohort_id = $1 AND changed > $2",
+    )
+    .bind(cohort)
+    .bind(after)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Member::from).collect())
+}
+
+/// What is read ahead of the first claim.
+#[derive(Clone)]
+pub(super) struct PgArchive(pub(super) PgPool);
+
+#[async_trait]
+impl Archive for PgArchive {
+    async fn due(&self, region: &Region, horizon: Timestamp) -> Result<Vec<CohortRow>, Fault> {
+        let rows = sqlx::query_as(
+            "SELECT id, unix_us(claimed_to) AS claimed_to, version
+             FROM cohorts
+             WHERE region = $1 AND next_due_at <= $2
+             ORDER BY next_due_at",
+        )
+        .bind(region.as_str())
+        .bind(Instant(horizon))
+        .fetch_all(&self.0)
+        .await?;
+        Ok(rows)
+    }
+
+    async fn members(&self, cohort: i64) -> Result<Vec<Member>, Fault> {
+        members(&mut *self.0.acquire().await?, cohort, 0).await
     }
 }
 

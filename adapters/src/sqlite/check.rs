@@ -5,6 +5,7 @@ use watchkeeper_domain::check::{Claim, Region, Settled};
 use watchkeeper_domain::port::{CheckRepo, ClaimRequest, ManualClaim, Recorded, RepoResult};
 use watchkeeper_domain::time::Timestamp;
 
+use super::cohort::SqliteArchive;
 use super::{SqliteStore, claim, record};
 use crate::row::Fault;
 
@@ -15,6 +16,10 @@ impl CheckRepo for SqliteStore {
         let claims = claim::claim(&mut step, &self.cohorts, request).await?;
         step.commit().await.map_err(Fault::from)?;
         Ok(claims)
+    }
+
+    async fn read_ahead(&self, region: &Region, horizon: Timestamp) -> RepoResult<()> {
+        Ok(self.cohorts.read_ahead(&SqliteArchive(self.readers.clone()), region, horizon).await?)
     }
 
     async fn claim_manual(&self, request: &ManualClaim) -> RepoResult<Option<Claim>> {

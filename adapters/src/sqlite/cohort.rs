@@ -1,8 +1,9 @@
 //! Cohorts in SQLite: the tables that claiming by them needs. Every change of a cohort's members counts its version up.
 
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use uuid::Uuid;
+use watchkeeper_domain::check::Region;
 use watchkeeper_domain::cohort::{Lease, Member, Sweep};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::port::ClaimRequest;
@@ -12,7 +13,7 @@ use watchkeeper_domain::time::Timestamp;
 use super::lease;
 use super::values::identifiers;
 use crate::cohort::seating::{MAX_SEATED, MOST_MEMBERS, MOST_SLOTS_A_DAY, NewcomerRow, RoomRow, Seating, load, seat};
-use crate::cohort::{CohortRow, MAX_CHANGES, MAX_COHORTS, MemberRow, Tables};
+use crate::cohort::{Archive, CohortRow, MAX_CHANGES, MAX_COHORTS, MemberRow, Tables};
 use crate::row::Fault;
 
 /// The tables, in a step.
@@ -25,23 +26,50 @@ pub(super) const MEMBERS: &str = "
       JOIN monitors AS m ON m.key = d.monitor_key
      WHERE d.cohort_id = ? AND d.changed > ?";
 
+async fn due(
+    step: &mut SqliteConnection,
+    region: &Region,
+    horizon: Timestamp,
+    most: u32,
+) -> Result<Vec<CohortRow>, Fault> {
+    let query = sqlx::query_as(
+        "SELECT id, claimed_to, version
+           FROM cohorts
+          WHERE region = ? AND next_due_at <= ?
+          ORDER BY next_due_at
+          LIMIT ?",
+    );
+    Ok(query.bind(region.as_str()).bind(horizon.as_micros()).bind(most).fetch_all(step).await?)
+}
+
+async fn members(step: &mut SqliteConnection, cohort: i64, after: i64) -> Result<Vec<Member>, Fault> {
+    let rows: Vec<MemberRow> = sqlx::query_as(MEMBERS).bind(cohort).bind(after).fetch_all(step).await?;
+    Ok(rows.into_iter().map(Member::from).collect())
+}
+
+/// What is read ahead of the first claim.
+#[derive(Clone)]
+pub(super) struct SqliteArchive(pub(super) SqlitePool);
+
+#[async_trait]
+impl Archive for SqliteArchive {
+    async fn due(&self, region: &Region, horizon: Timestamp) -> Result<Vec<CohortRow>, Fault> {
+        due(&mut *self.0.acquire().await?, region, horizon, u32::MAX).await
+    }
+
+    async fn members(&self, cohort: i64) -> Result<Vec<Member>, Fault> {
+        members(&mut *self.0.acquire().await?, cohort, 0).await
+    }
+}
+
 #[async_trait]
 impl Tables for SqliteTables<'_> {
     async fn lock_due(&mut self, request: &ClaimRequest) -> Result<Vec<CohortRow>, Fault> {
-        let query = sqlx::query_as(
-            "SELECT id, claimed_to, version
-               FROM cohorts
-              WHERE region = ? AND next_due_at <= ?
-              ORDER BY next_due_at
-              LIMIT ?",
-        );
-        let query = query.bind(request.region.as_str()).bind(request.horizon.max(request.now).as_micros());
-        Ok(query.bind(MAX_COHORTS).fetch_all(&mut *self.0).await?)
+        due(self.0, &request.region, request.horizon.max(request.now), MAX_COHORTS).await
     }
 
     async fn members(&mut self, cohort: i64, after: i64) -> Result<Vec<Member>, Fault> {
-        let rows: Vec<MemberRow> = sqlx::query_as(MEMBERS).bind(cohort).bind(after).fetch_all(&mut *self.0).await?;
-        Ok(rows.into_iter().map(Member::from).collect())
+        members(self.0, cohort, after).await
     }
 
     async fn departed(&mut self, cohort: i64, after: i64) -> Result<Vec<MonitorId>, Fault> {

@@ -50,6 +50,7 @@ pub struct Scheduler {
     outage: Outage,
     claimed_at: Instant,
     newest: Timestamp,
+    has_read_ahead: bool,
     is_clock_behind: bool,
     metrics: Metrics,
 }
@@ -59,7 +60,8 @@ impl Scheduler {
     pub fn new(watch: Watch, upkeep: Arc<dyn Upkeep>, pool: Pool, backlog: Arc<Backlog>, metrics: Metrics) -> Self {
         let outage = Outage::new("scheduler", &metrics, Arc::clone(&watch.ids));
         let (claimed_at, newest) = (Instant::now(), Timestamp::from_micros(i64::MIN));
-        Self { watch, upkeep, pool, backlog, outage, claimed_at, newest, is_clock_behind: false, metrics }
+        let (has_read_ahead, is_clock_behind) = (false, false);
+        Self { watch, upkeep, pool, backlog, outage, claimed_at, newest, has_read_ahead, is_clock_behind, metrics }
     }
 
     /// Claims until told to stop, the first time after a head start for others, then waits until what was claimed is
@@ -86,6 +88,12 @@ impl Scheduler {
         }
         if self.outage.lasts() {
             return self.ask_for_the_store().await;
+        }
+        if !self.has_read_ahead {
+            match self.outage.note(patiently(self.watch.read_ahead(LOOK_AHEAD)).await) {
+                Ok(()) => self.has_read_ahead = true,
+                Err(pause) => return pause,
+            }
         }
         let limit = self.pool.room().min(MAX_CLAIMS);
         if limit == 0 {

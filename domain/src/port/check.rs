@@ -57,6 +57,13 @@ pub enum Recorded {
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait CheckRepo: Send + Sync {
+    /// Reads ahead what the first claims of a process up to an instant will need, so that these hold up nobody. It MUST
+    /// change nothing, and a claim MUST give the same without it. A store that has nothing to read has nothing to do.
+    async fn read_ahead(&self, region: &Region, horizon: Timestamp) -> RepoResult<()> {
+        let _ = (region, horizon);
+        Ok(())
+    }
+
     /// Takes work for a region, the longest due first, and writes a lease for each ([`crate::check::lease_end`]).
     ///
     /// Of the schedule (monitors whose next slot is at or before the horizon, as [`crate::schedule::Schedule::plan`] says):

@@ -20,6 +20,7 @@
 //! | The newest slot that may start is given, older ones are missed | [`slots::slots_that_can_no_longer_start_are_missed`] |
 //! | After an outage slots are recorded as missed, not replayed | [`gaps::an_outage_is_one_gap_however_long_it_was`] |
 //! | Slots ahead are given up to the horizon | [`slots::a_slot_ahead_is_given_within_the_horizon`] |
+//! | Reading ahead takes nothing | [`slots::reading_ahead_takes_nothing`] |
 //! | The next slot never moves back | [`slots::the_next_slot_never_moves_back_with_the_clock`] |
 //! | At most `limit`, the longest due first | [`slots::the_limit_is_kept_and_the_longest_due_come_first`] |
 //! | Regions are apart | [`slots::another_region_gets_nothing`] |
@@ -131,6 +132,7 @@ macro_rules! store_contract {
                 a_late_claim_does_not_shift_the_next_slot
                 slots_that_can_no_longer_start_are_missed
                 a_slot_ahead_is_given_within_the_horizon
+                reading_ahead_takes_nothing
                 the_next_slot_never_moves_back_with_the_clock
                 the_limit_is_kept_and_the_longest_due_come_first
                 another_region_gets_nothing

@@ -111,6 +111,14 @@ impl Memory {
 }
 
 impl Watch {
+    /// Reads ahead what the first claims will need, before a process begins to watch.
+    ///
+    /// # Errors
+    /// Where the store could not do it; nothing is lost by trying again.
+    pub async fn read_ahead(&self, ahead: Duration) -> RepoResult<()> {
+        self.checks.read_ahead(&self.region, self.clock.now().plus(ahead)).await
+    }
+
     /// Takes at most `limit` claims that are due by now, or within `ahead` of now for those who wait for the instant
     /// themselves. Claims of monitors that have just been deleted are let go.
     ///

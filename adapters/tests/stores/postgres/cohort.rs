@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use watchkeeper_domain::check::Claim;
+use watchkeeper_domain::check::{Claim, Region};
 use watchkeeper_domain::monitor::{Interval, Timeout};
 use watchkeeper_domain::port::{Change, CheckRepo, MonitorRepo};
 use watchkeeper_domain::testkit::contract::Specimen;
 use watchkeeper_domain::testkit::fixture::{self, seconds};
 use watchkeeper_domain::time::Timestamp;
 
-use super::{Nodes, request};
+use super::{Nodes, node, request};
 
 /// Monitors whose opening slots are recorded, and when.
 async fn seated(nodes: &Nodes, count: usize, interval_seconds: u32) -> (Vec<Specimen>, Timestamp) {
@@ -94,6 +94,24 @@ async fn nodes_in_turns_give_every_slot_once_whatever_changes_in_between() {
         let account = nodes.stage.account(specimen.id(), end).await;
         assert_eq!(account.unaccounted, 0, "{account:?}");
     }
+}
+
+#[tokio::test]
+async fn a_node_that_has_read_ahead_follows_what_others_changed_since() {
+    let nodes = Nodes::start().await;
+    let (specimens, opened) = seated(&nodes, 6, 60).await;
+    let later = node(nodes.database.url(), 7).await;
+    later.read_ahead(&Region::default(), opened.plus(seconds(60))).await.unwrap();
+    let (paused, rest) = specimens.split_first().unwrap();
+    let view = nodes.one.monitor(paused.monitor.workspace, paused.id()).await.unwrap().unwrap().monitor;
+    let change = Change { settings: view.settings, is_active: false, version: view.version };
+    nodes.one.change_monitor(view.workspace, view.id, &change, opened.plus(seconds(1))).await.unwrap().unwrap();
+    let (joined, now) = seated(&nodes, 1, 60).await;
+    // By then each of them has had a slot on its grid.
+    let now = now.plus(seconds(90));
+    let given = later.claim(&request(now, 100, nodes.stage.token())).await.unwrap();
+    let given: BTreeSet<_> = given.iter().map(|claim| claim.monitor).collect();
+    assert_eq!(given, rest.iter().chain(&joined).map(Specimen::id).collect());
 }
 
 #[tokio::test]

@@ -222,6 +222,11 @@ impl SwitchedStore {
 
 #[async_trait]
 impl CheckRepo for SwitchedStore {
+    async fn read_ahead(&self, region: &Region, horizon: Timestamp) -> RepoResult<()> {
+        self.answer().await?;
+        self.inner.read_ahead(region, horizon).await
+    }
+
     async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>> {
         self.answer().await?;
         self.claims.fetch_add(1, Ordering::SeqCst);

@@ -96,6 +96,27 @@ pub async fn a_slot_ahead_is_given_within_the_horizon(stage: &Stage) {
     stage.assert_nothing_due(m.slot(1)).await;
 }
 
+/// Reading ahead takes nothing: the claims after it are those that would have been without it.
+pub async fn reading_ahead_takes_nothing(stage: &Stage) {
+    let (m, changed) = (stage.monitor_every(60).await, stage.monitor_every(60).await);
+    for specimen in [&m, &changed] {
+        stage.check_up(specimen.slot(0)).await;
+    }
+    stage.store().read_ahead(&Region::default(), m.slot(3)).await.unwrap();
+    assert_eq!(stage.next_slot(&m.monitor).await, Some(m.slot(1)));
+    let view = stage
+        .change(&changed.monitor, changed.slot(0).plus(seconds(1)), |change| {
+            change.settings.timeout = crate::monitor::Timeout::from_secs(3)
+        })
+        .await;
+    let claims = stage.claim(m.slot(1).max(changed.slot(1))).await;
+    let mut given: Vec<_> = claims.iter().map(|claim| (claim.monitor, claim.slot, claim.version)).collect();
+    let mut expected = vec![(m.id(), m.slot(1), 1), (changed.id(), changed.slot(1), view.monitor.version)];
+    given.sort();
+    expected.sort();
+    assert_eq!(given, expected, "what has changed since it was read counts");
+}
+
 /// A clock that falls behind gives nothing anew.
 pub async fn the_next_slot_never_moves_back_with_the_clock(stage: &Stage) {
     let m = stage.monitor_every(60).await;
