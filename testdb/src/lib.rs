@@ -6,9 +6,12 @@
 //! `docker`, `local` or `url` forces one of them. Which one it is gets printed once; where there is none, the test fails
 //! with one line that says what to install: it is never skipped.
 //!
+//! Tests in which the server itself fails have a [`Cluster`] each, made of the binaries on this machine.
+//!
 //! What this crate starts ends with the test process, however that ends: a shell waits on a pipe that the process holds,
 //! and cleans up when it closes.
 
+mod cluster;
 mod docker;
 mod keeper;
 mod local;
@@ -21,6 +24,7 @@ use std::sync::OnceLock;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use url::Url;
 
+pub use cluster::{Cluster, Shutdown};
 pub use relay::Relay;
 
 /// What to do on a machine that has nothing to run PostgreSQL with.

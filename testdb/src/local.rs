@@ -65,11 +65,13 @@ pub(crate) fn start() -> Result<Server, String> {
 }
 
 /// The directory of the server binaries: on the path, or where distributions put them; the newest version.
-fn binaries() -> Option<PathBuf> {
+pub(crate) fn binaries() -> Option<PathBuf> {
     let has_server = |dir: &Path| dir.join("initdb").is_file() && dir.join("pg_ctl").is_file();
     let on_path = setting("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&on_path).find(|dir| has_server(dir));
-    on_path.or_else(|| {
+    // Where these are links, the other programs of the server are where they lead.
+    let home = |dir: PathBuf| Some(dir.join("initdb").canonicalize().ok()?.parent()?.to_owned());
+    on_path.and_then(home).or_else(|| {
         let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
         let version = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
         let newest =
@@ -79,7 +81,7 @@ fn binaries() -> Option<PathBuf> {
 }
 
 /// Whom to run the server as: PostgreSQL refuses to run as root. `None` where we are nobody special.
-fn unprivileged_user() -> Result<Option<(u32, u32)>, String> {
+pub(crate) fn unprivileged_user() -> Result<Option<(u32, u32)>, String> {
     let id = |what: &str, user: Option<&str>| {
         let output = Command::new("id").arg(what).args(user).output().ok()?;
         String::from_utf8(output.stdout).ok()?.trim().parse::<u32>().ok()
@@ -91,7 +93,7 @@ fn unprivileged_user() -> Result<Option<(u32, u32)>, String> {
     of("postgres").or_else(|| of("nobody")).map(Some).ok_or_else(|| "there is no user to run PostgreSQL as".to_owned())
 }
 
-fn free_port() -> Result<u16, String> {
+pub(crate) fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|why| why.to_string())?;
     Ok(listener.local_addr().map_err(|why| why.to_string())?.port())
 }

@@ -81,11 +81,16 @@ impl User {
 
     /// Adds a monitor, which gives its target all the time there is, and answers its identifier.
     pub(crate) async fn watch(&self, url: &str, interval_seconds: u32) -> String {
+        self.watch_within(url, interval_seconds, interval_seconds).await
+    }
+
+    /// Adds a monitor that gives its target so many seconds, and answers its identifier.
+    pub(crate) async fn watch_within(&self, url: &str, interval_seconds: u32, timeout_seconds: u32) -> String {
         let body = json!({
             "name": "Shop",
             "target": {"type": "http", "url": url},
             "interval_seconds": interval_seconds,
-            "timeout_seconds": interval_seconds,
+            "timeout_seconds": timeout_seconds,
         });
         let answer = self.ask(Method::POST, "/monitors", Some(body)).await;
         let status = answer.status();

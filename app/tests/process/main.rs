@@ -5,6 +5,7 @@
 mod client;
 mod command_line;
 mod database;
+mod fault;
 mod log;
 mod main_job;
 mod metrics;

@@ -1,0 +1,249 @@
+//! PostgreSQL that fails, on a server of the test's own.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use sqlx::{Connection, PgConnection};
+use tempfile::TempDir;
+use watchkeeper_testdb::{Cluster, Relay, Shutdown};
+
+use super::Scene;
+use super::scene::Failure;
+use crate::eventually;
+use crate::program::{Program, Setup};
+
+/// The line of a node that finds its store gone.
+const STORE_FAILS: &str = "the store fails; trying again until it is back";
+
+/// The file system that is filled, in megabytes: what a cluster needs, and some room for its log.
+const SMALL_DISK_MEGABYTES: u32 = 96;
+
+/// Two nodes on one database, and what they watch.
+struct Nodes {
+    setup: Setup,
+    serving: Program,
+    working: Program,
+    scene: Scene,
+    _data: TempDir,
+}
+
+impl Nodes {
+    async fn on(database_url: &str) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let setup = Setup::on(data.path(), database_url);
+        let (serving, url) = setup.serve().await;
+        let working = setup.start(&["work"]);
+        let scene = Scene::open(&url).await;
+        Self { setup, serving, working, scene, _data: data }
+    }
+
+    /// Waits until both have noticed that the store is gone.
+    async fn notice(&self) {
+        self.serving.logs(STORE_FAILS).await;
+        self.working.logs(STORE_FAILS).await;
+    }
+
+    /// Holds the account, and ends the nodes.
+    async fn come_back_after(self, failure: Failure) {
+        self.scene.comes_back_after(failure.ends()).await;
+        assert_eq!(self.working.terminate().await.code(), Some(0));
+        assert_eq!(self.serving.terminate().await.code(), Some(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_restarted_is_waited_for() {
+    ends_and_starts_again("PostgreSQL restarted", Shutdown::Fast).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_crashes_is_waited_for() {
+    ends_and_starts_again("PostgreSQL crashed", Shutdown::Immediate).await;
+}
+
+async fn ends_and_starts_again(what: &'static str, shutdown: Shutdown) {
+    let cluster = Cluster::start(&[]).await;
+    let nodes = Nodes::on(&cluster.url()).await;
+    let failure = Failure::begins(what);
+    nodes.scene.a_target_goes_down();
+    cluster.stop(shutdown).await;
+    nodes.notice().await;
+    nodes.scene.checks_cease().await;
+    cluster.start_again().await;
+    nodes.come_back_after(failure).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_that_takes_over_behind_the_same_address_is_found() {
+    let primary = Cluster::start(&[]).await;
+    let standby = primary.replica().await;
+    let mut address = Relay::to_url(&primary.url()).await;
+    let nodes = Nodes::on(address.url()).await;
+    let failure = Failure::begins("PostgreSQL failed over to a standby");
+    nodes.scene.a_target_goes_down();
+    primary.stop(Shutdown::Immediate).await;
+    nodes.notice().await;
+    standby.promote().await;
+    address.move_to(&standby.url()).await;
+    nodes.come_back_after(failure).await;
+    assert!(!primary.is_running().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_that_takes_over_without_the_last_seconds_is_gone_on_from() {
+    let primary = Cluster::start(&[]).await;
+    let standby = primary.asynchronous_replica().await;
+    let mut address = Relay::to_url(&primary.url()).await;
+    let nodes = Nodes::on(address.url()).await;
+    standby.fall_behind().await;
+    let failure = Failure::begins("PostgreSQL failed over to a standby that lacked the last seconds");
+    nodes.scene.a_target_goes_down();
+    // What happens now is forgotten: checks, a flip, and that somebody was told of it.
+    nodes.scene.sees_the_target_down().await;
+    primary.stop(Shutdown::Immediate).await;
+    nodes.notice().await;
+    standby.promote().await;
+    address.move_to(&standby.url()).await;
+    nodes.come_back_after(failure).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_a_connection_to_spare_is_waited_for() {
+    let cluster = Cluster::start(&["max_connections = 40"]).await;
+    let nodes = Nodes::on(&cluster.url()).await;
+    let failure = Failure::begins("all connections of PostgreSQL taken by others");
+    nodes.scene.a_target_goes_down();
+    // Others take what the nodes lose, before they can have it back.
+    cluster.execute("CREATE ROLE greedy LOGIN PASSWORD 'greedy'; ALTER ROLE watchkeeper CONNECTION LIMIT 0").await;
+    cluster.end_connections().await;
+    let greedy = cluster.url().replace("watchkeeper:watchkeeper@", "greedy:greedy@");
+    let mut taken = Vec::new();
+    while let Ok(connection) = PgConnection::connect(&greedy).await {
+        taken.push(connection);
+    }
+    cluster.execute("ALTER ROLE watchkeeper CONNECTION LIMIT -1").await;
+    assert!(PgConnection::connect(&cluster.url()).await.is_err(), "others have taken all of them");
+    nodes.notice().await;
+    // One that is started meanwhile waits as well.
+    let mut late = nodes.setup.start(&["serve"]);
+    let url = late.url().await;
+    nodes.scene.checks_cease().await;
+    for connection in taken {
+        connection.close().await.unwrap();
+    }
+    late.ready(&url).await;
+    nodes.come_back_after(failure).await;
+    assert_eq!(late.terminate().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_no_writes_is_waited_for() {
+    let cluster = Cluster::start(&[]).await;
+    let nodes = Nodes::on(&cluster.url()).await;
+    let failure = Failure::begins("PostgreSQL made read-only");
+    nodes.scene.a_target_goes_down();
+    cluster.execute("ALTER SYSTEM SET default_transaction_read_only = on").await;
+    cluster.execute("SELECT pg_reload_conf()").await;
+    nodes.notice().await;
+    nodes.scene.checks_cease().await;
+    let monitors = nodes.scene.user().get("/monitors?limit=500").await;
+    assert!(!monitors["items"].as_array().unwrap().is_empty(), "what is there can be read all the while");
+    // The superuser's own session is read-only as well, but for what it says otherwise.
+    let writable = "SET default_transaction_read_only = off";
+    let mut superuser = PgConnection::connect(&cluster.url_of_superuser()).await.unwrap();
+    for statement in [writable, "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"] {
+        sqlx::raw_sql(statement).execute(&mut superuser).await.unwrap();
+    }
+    nodes.come_back_after(failure).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_disk_is_full_is_waited_for() {
+    let cluster = Cluster::on_a_small_disk(SMALL_DISK_MEGABYTES).await;
+    let nodes = Nodes::on(&cluster.url()).await;
+    let failure = Failure::begins("the disk of PostgreSQL full");
+    nodes.scene.a_target_goes_down();
+    let ballast = cluster.data().join("ballast");
+    fill(&ballast);
+    nodes.notice().await;
+    nodes.scene.checks_cease().await;
+    std::fs::remove_file(ballast).unwrap();
+    // Where it could not write its own log the server has ended: whoever runs it starts it again.
+    if !cluster.is_running().await {
+        cluster.start_again().await;
+    }
+    nodes.come_back_after(failure).await;
+}
+
+/// Takes all the room that there is.
+fn fill(file: &Path) {
+    let (mut ballast, piece) = (File::create(file).unwrap(), vec![0; 1 << 16]);
+    let mut room = piece.as_slice();
+    while !room.is_empty() {
+        // Smaller and smaller pieces, until not even a byte fits.
+        if ballast.write_all(room).is_err() {
+            room = &room[..room.len() / 2];
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_loses_its_way_to_the_database_leaves_its_work_to_the_other() {
+    let cluster = Cluster::start(&[]).await;
+    let mut way = Relay::to_url(&cluster.url()).await;
+    cut_off_one_of_two(&cluster, "one node refused by PostgreSQL", &mut way, Manner::Refused).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_way_to_the_database_falls_silent_leaves_its_work_to_the_other() {
+    let cluster = Cluster::start(&[]).await;
+    let mut way = Relay::to_url(&cluster.url()).await;
+    cut_off_one_of_two(&cluster, "the network between one node and PostgreSQL silent", &mut way, Manner::Silent).await;
+}
+
+enum Manner {
+    Refused,
+    Silent,
+}
+
+async fn cut_off_one_of_two(cluster: &Cluster, what: &'static str, way: &mut Relay, manner: Manner) {
+    let data = tempfile::tempdir().unwrap();
+    let (serving, url) = Setup::on(data.path(), &cluster.url()).serve().await;
+    let cut_off = Setup::on(data.path(), way.url()).start(&["work"]);
+    let scene = Scene::open(&url).await;
+    let failure = Failure::begins(what);
+    match manner {
+        Manner::Refused => way.cut().await,
+        Manner::Silent => way.fall_silent(),
+    }
+    cut_off.logs(STORE_FAILS).await;
+    scene.checks_go_on().await;
+    scene.a_target_goes_down();
+    scene.sees_the_target_down().await;
+    match manner {
+        Manner::Refused => way.restore().await,
+        Manner::Silent => way.speak_again(),
+    }
+    cut_off.logs("the store is back").await;
+    scene.comes_back_after(failure.ends()).await;
+    assert_eq!(cut_off.terminate().await.code(), Some(0));
+    assert_eq!(serving.terminate().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_the_server_ends_is_made_anew() {
+    let cluster = Cluster::start(&[]).await;
+    let nodes = Nodes::on(&cluster.url()).await;
+    let failure = Failure::begins("all sessions ended by PostgreSQL");
+    nodes.scene.a_target_goes_down();
+    cluster.end_connections().await;
+    eventually("the nodes are connected again", async || {
+        let mut superuser = PgConnection::connect(&cluster.url_of_superuser()).await.ok()?;
+        let count = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'watchkeeper'";
+        let sessions: i64 = sqlx::query_scalar(count).fetch_one(&mut superuser).await.ok()?;
+        (sessions >= 2).then_some(())
+    })
+    .await;
+    nodes.come_back_after(failure).await;
+}
