@@ -1,6 +1,7 @@
 //! The subcommands: what each one starts, and what it does when it is told to stop.
 
 mod operator;
+mod schema;
 mod serve;
 mod signal;
 
@@ -14,6 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use operator::Operator;
+use schema::unless_outgrown;
 
 use crate::config::{Command, Config, Settings};
 use crate::failure::Failure;
@@ -50,12 +52,12 @@ async fn work(settings: &Settings, stop: CancellationToken) -> Result<(), Failur
         operator.serve(wiring.site_for_operators(registry));
     }
     tracing::info!(workers = engine.workers, "watching");
-    let ended = engine.run(stop).await;
+    let ended = unless_outgrown(async || wiring.outgrown().await, engine.run(stop.clone()), &stop).await;
     if let Some(operator) = operator {
         operator.finish().await?;
     }
     wiring.close().await;
-    Ok(ended?)
+    Ok(ended??)
 }
 
 /// Does one pass and says what it did.

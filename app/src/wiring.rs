@@ -339,6 +339,16 @@ impl Wiring {
         }
     }
 
+    /// What a newer node has done to the schema, if anything, that this program cannot live with. A database that is away
+    /// says nothing.
+    pub async fn outgrown(&self) -> Option<Failure> {
+        match &self.opened {
+            // One process holds the file.
+            Opened::Sqlite(_) => None,
+            Opened::Postgres(store) => Some(Failure::from(store.outgrown().await.ok()??)),
+        }
+    }
+
     /// Lets go of the store in good order.
     pub async fn close(self) {
         if let Opened::Sqlite(store) = &self.opened {

@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use watchkeeper_domain::port::{IdGenerator, RepoError, RepoResult};
 
 use super::PostgresStore;
-use super::newer;
+use super::newer::{self, TooNew};
 use crate::row::Fault;
 
 /// The schema, embedded.
@@ -117,13 +117,22 @@ impl PostgresStore {
     ///
     /// # Errors
     /// [`RepoError`] where the database is away, or holds a schema that is not this program's: a
-    /// [conflict](RepoError::Conflict) with [`TooNew`](super::TooNew) where a newer node has done more than expand it.
+    /// [conflict](RepoError::Conflict) with [`TooNew`] where a newer node has done more than expand it.
     pub async fn migrate(&self) -> RepoResult<()> {
         let mut connection = self.pool.acquire().await.map_err(Fault::from)?.detach();
         let migrated = migrate(&mut connection).await;
         // Closed rather than given back, since its settings are its own; closing is a courtesy to the server.
         let _ = connection.close().await;
         migrated
+    }
+
+    /// What a newer node has done to the schema, if anything, that this program cannot live with.
+    ///
+    /// # Errors
+    /// [`RepoError`] where the database is away, or has no schema yet.
+    pub async fn outgrown(&self) -> RepoResult<Option<TooNew>> {
+        let mut connection = self.pool.acquire().await.map_err(Fault::from)?;
+        Ok(newer::obstacle(&mut connection).await.map_err(Fault::from)?)
     }
 }
 

@@ -1,7 +1,8 @@
 //! A schema that a newer node has moved on: which of its migrations this program can live with.
 //!
 //! The database keeps the name of every migration that was applied. A name that begins with `expand` promises that the
-//! migration only adds what older programs need not know; any other may have changed or taken away what they use.
+//! migration only adds what older programs need not know; one that begins with `contract since 7` takes away only what those
+//! that know migration 7 do not use any more. Any other may have changed or taken away what they use.
 
 use sqlx::PgConnection;
 
@@ -28,10 +29,12 @@ pub(super) async fn obstacle(connection: &mut PgConnection) -> Result<Option<Too
     let first = sqlx::query_as::<_, (i64, String)>(
         "SELECT version, description FROM _sqlx_migrations
           WHERE version <> ALL ($1) AND NOT starts_with(description, $2)
+            AND coalesce(substring(description FROM '^contract since ([0-9]{1,9}) ')::bigint > $3, true)
           ORDER BY version LIMIT 1",
     )
-    .bind(known)
+    .bind(&known)
     .bind(EXPANDS)
+    .bind(known.iter().max())
     .fetch_optional(connection)
     .await?;
     Ok(first.map(|(version, name)| TooNew { version, name }))

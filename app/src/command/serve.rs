@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::operator::Operator;
 use super::print;
+use super::schema::unless_outgrown;
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::http;
@@ -67,12 +68,14 @@ pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: Cancella
     let _ = site.set(http::router(parts, site_settings));
     tracing::info!(%address, with_engine, "ready");
 
-    let ended = if with_engine {
-        engine.run(stop.clone()).await
-    } else {
+    let work = async {
+        if with_engine {
+            return engine.run(stop.clone()).await;
+        }
         engine.tidy(stop.clone()).await;
         Ok(())
     };
+    let ended = unless_outgrown(async || wiring.outgrown().await, work, &stop).await;
     // An engine that broke off takes the process with it: whoever supervises it starts a sound one.
     stop.cancel();
     finish(stop_serving, server).await?;
@@ -80,7 +83,7 @@ pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: Cancella
         operator.finish().await?;
     }
     wiring.close().await;
-    Ok(ended?)
+    Ok(ended??)
 }
 
 pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {

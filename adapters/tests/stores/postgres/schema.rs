@@ -25,6 +25,7 @@ async fn a_node_works_on_a_schema_that_a_newer_one_has_expanded() {
     let nodes = Nodes::start().await;
     newer_node_applies(
         &nodes,
+        9001,
         "expand weather",
         "ALTER TABLE monitors ADD COLUMN weather text; CREATE TABLE storms (id uuid)",
     )
@@ -41,7 +42,7 @@ async fn a_node_works_on_a_schema_that_a_newer_one_has_expanded() {
 #[tokio::test]
 async fn a_node_does_not_start_on_a_schema_that_a_newer_one_has_contracted() {
     let nodes = Nodes::start().await;
-    newer_node_applies(&nodes, "contract spans", "DROP TABLE status_spans").await;
+    newer_node_applies(&nodes, 9001, "contract spans", "DROP TABLE status_spans").await;
     let refused = node(nodes.database.url(), 3).await.migrate().await;
     let Err(RepoError::Conflict(reason)) = refused else { panic!("{refused:?}") };
     let expected = "the schema is too new for this program (migration 9001, \"contract spans\"): start the version that \
@@ -49,13 +50,29 @@ async fn a_node_does_not_start_on_a_schema_that_a_newer_one_has_contracted() {
     assert_eq!(reason.to_string(), expected);
 }
 
+#[tokio::test]
+async fn a_node_that_runs_learns_of_a_change_of_the_schema_that_it_cannot_live_with_and_of_no_other() {
+    let nodes = Nodes::start().await;
+    assert!(nodes.one.outgrown().await.unwrap().is_none());
+    newer_node_applies(&nodes, 9000, "expand weather", "CREATE TABLE storms (id uuid)").await;
+    newer_node_applies(&nodes, 9001, "contract since 3 storms", "DROP TABLE storms").await;
+    assert!(nodes.one.outgrown().await.unwrap().is_none(), "it knows migration 3");
+    newer_node_applies(&nodes, 9002, "contract since 9000 weather", "SELECT 1").await;
+    assert_eq!(nodes.one.outgrown().await.unwrap().unwrap().version, 9002);
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE version = 9002").execute(nodes.one.pool()).await.unwrap();
+    assert!(nodes.one.outgrown().await.unwrap().is_none());
+    newer_node_applies(&nodes, 9003, "contract spans", "DROP TABLE status_spans").await;
+    let outgrown = nodes.one.outgrown().await.unwrap().unwrap();
+    assert_eq!((outgrown.version, outgrown.name.as_str()), (9003, "contract spans"));
+}
+
 /// Changes the schema, and writes it down, as a node of a newer version does.
-async fn newer_node_applies(nodes: &Nodes, name: &str, change: &'static str) {
+async fn newer_node_applies(nodes: &Nodes, version: i64, name: &str, change: &'static str) {
     let mut transaction = nodes.other.pool().begin().await.unwrap();
     sqlx::raw_sql(change).execute(&mut *transaction).await.unwrap();
     let note = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-                VALUES (9001, $1, true, '', 0)";
-    sqlx::query(note).bind(name).execute(&mut *transaction).await.unwrap();
+                VALUES ($1, $2, true, '', 0)";
+    sqlx::query(note).bind(version).bind(name).execute(&mut *transaction).await.unwrap();
     transaction.commit().await.unwrap();
 }
 
