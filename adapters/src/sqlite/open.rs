@@ -54,6 +54,14 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
+    /// There is no room for what has to be written to begin with.
+    #[error("there is no room left on the disk of the database {}", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// How it showed.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The file is no database, or cannot be used as one.
     #[error("the database {} cannot be used", path.display())]
     Sql {
@@ -82,17 +90,39 @@ impl SqliteStore {
         let lock = match prepare_file(path) {
             Ok(Locking::Taken(lock)) => lock,
             Ok(Locking::Held(holder)) => return Err(OpenError::Held { path: path.to_owned(), holder }),
-            Err(source) => return Err(OpenError::Io { path: path.to_owned(), source }),
+            Err(source) => return Err(of_system(path, source)),
         };
-        let sql = |source| OpenError::Sql { path: path.to_owned(), source };
+        let sql = |source| of_database(path, source);
         let writer = pool(1).connect_with(options(path)).await.map_err(sql)?;
         MIGRATIONS.run(&writer).await.map_err(|error| match error {
             MigrateError::VersionMissing(migration) => OpenError::Newer { path: path.to_owned(), migration },
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) if is_full(&source) => {
+                of_database(path, source)
+            }
             source => OpenError::Migration { path: path.to_owned(), source },
         })?;
         let readers = pool(MAX_READERS).connect_with(options(path).read_only(true)).await.map_err(sql)?;
         Ok(Self { ids, writer, readers, cohorts: CohortMemory::default(), _lock: lock })
     }
+}
+
+fn of_system(path: &Path, source: io::Error) -> OpenError {
+    let path = path.to_owned();
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::Full { path, source: source.into() },
+        _ => OpenError::Io { path, source },
+    }
+}
+
+fn of_database(path: &Path, source: sqlx::Error) -> OpenError {
+    let path = path.to_owned();
+    if is_full(&source) { OpenError::Full { path, source: source.into() } } else { OpenError::Sql { path, source } }
+}
+
+/// Whether SQLite found no room: SQLITE_FULL, or SQLITE_IOERR_SHMSIZE where the index of its log does not fit.
+fn is_full(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("13" | "4874"))
 }
 
 fn prepare_file(path: &Path) -> io::Result<Locking> {
