@@ -34,8 +34,8 @@ test: $(DASHBOARD) test-rust test-frontend e2e ## Run every test; installs what 
 	@echo "make test: everything passed"
 
 .PHONY: test-packages
-test-packages: # Installs PostgreSQL's server binaries and Chromium where they are missing
-	@scripts/install-test-packages.sh postgresql chromium
+test-packages: # Installs what the tests start, where it is missing
+	@scripts/install-test-packages.sh postgresql chromium faketime iproute2
 
 # One build of everything serves the Rust tests, the browser test and the generated client: the same packages with the
 # same features, so that nothing is compiled twice.

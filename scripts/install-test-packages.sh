@@ -2,7 +2,7 @@
 # Sees to it that programs which tests start are on the machine. As root on Debian (or a relative) it installs what is
 # missing; elsewhere it names what is missing and fails.
 #
-#     scripts/install-test-packages.sh [postgresql] [chromium]
+#     scripts/install-test-packages.sh [postgresql] [chromium] [faketime] [iproute2]
 set -euo pipefail
 
 has_postgres() {
@@ -17,11 +17,21 @@ has_chromium() {
     [[ -x "${CHROMIUM:-/usr/bin/chromium}" ]]
 }
 
+has_faketime() {
+    compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || [[ -e /usr/lib64/faketime/libfaketimeMT.so.1 ]]
+}
+
+has_iproute2() {
+    command -v ip >/dev/null
+}
+
 missing=()
 for package in "$@"; do
     case $package in
         postgresql) has_postgres ;;
         chromium) has_chromium ;;
+        faketime) has_faketime ;;
+        iproute2) has_iproute2 ;;
         *) echo "$package: a package that no test needs" >&2 && exit 2 ;;
     esac || missing+=("$package")
 done

@@ -25,6 +25,8 @@ pub(crate) fn full_pipe() -> (PipeReader, Stdio) {
 pub(crate) struct Setup {
     data: PathBuf,
     variables: Vec<(String, String)>,
+    /// The program that starts it, with its arguments; `None` where it is started as it is.
+    within: Option<(PathBuf, Vec<String>)>,
 }
 
 impl Setup {
@@ -36,7 +38,7 @@ impl Setup {
             ("WATCHKEEPER_MIN_INTERVAL_SECONDS", "1"),
         ];
         let variables = own.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        Self { data: data.to_owned(), variables }
+        Self { data: data.to_owned(), variables, within: None }
     }
 
     /// On this database.
@@ -47,6 +49,12 @@ impl Setup {
     /// With this variable as well.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Started by another program, which puts it in its own place (execve(2)) and gets its command line as last arguments.
+    pub(crate) fn within(mut self, program: &Path, arguments: &[&str]) -> Self {
+        self.within = Some((program.to_owned(), arguments.iter().map(|&argument| argument.to_owned()).collect()));
         self
     }
 
@@ -85,7 +93,15 @@ impl Setup {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_watchkeeper"));
+        let own = env!("CARGO_BIN_EXE_watchkeeper");
+        let mut command = match &self.within {
+            None => Command::new(own),
+            Some((starter, arguments)) => {
+                let mut command = Command::new(starter);
+                command.args(arguments).arg(own);
+                command
+            }
+        };
         command.args(arguments).env_clear().env("WATCHKEEPER_DATA_DIR", &self.data).kill_on_drop(true);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command

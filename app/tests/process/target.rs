@@ -27,7 +27,12 @@ struct Manner {
 impl Target {
     /// A target that answers 200 at once.
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on("127.0.0.1").await
+    }
+
+    /// The same, on this address of the machine.
+    pub(crate) async fn start_on(address: &str) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let manner = Arc::new(Manner { http_status: 200.into(), ..Manner::default() });
         let serving = tokio::spawn(serve(listener, Arc::clone(&manner)));

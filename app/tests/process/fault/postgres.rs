@@ -1,20 +1,14 @@
 //! PostgreSQL that fails, on a server of the test's own.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
-
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 use watchkeeper_testdb::{Cluster, Relay, Shutdown};
 
-use super::Scene;
+use super::disk::fill;
 use super::scene::Failure;
+use super::{STORE_FAILS, Scene};
 use crate::eventually;
 use crate::program::{Program, Setup};
-
-/// The line of a node that finds its store gone.
-const STORE_FAILS: &str = "the store fails; trying again until it is back";
 
 /// The file system that is filled, in megabytes: what a cluster needs, and some room for its log.
 const SMALL_DISK_MEGABYTES: u32 = 96;
@@ -174,18 +168,6 @@ async fn a_server_whose_disk_is_full_is_waited_for() {
         cluster.start_again().await;
     }
     nodes.come_back_after(failure).await;
-}
-
-/// Takes all the room that there is.
-fn fill(file: &Path) {
-    let (mut ballast, piece) = (File::create(file).unwrap(), vec![0; 1 << 16]);
-    let mut room = piece.as_slice();
-    while !room.is_empty() {
-        // Smaller and smaller pieces, until not even a byte fits.
-        if ballast.write_all(room).is_err() {
-            room = &room[..room.len() / 2];
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,14 +56,19 @@ impl Failure {
 impl Scene {
     /// Signs up at a node and waits until all is well.
     pub(crate) async fn open(url: &str) -> Self {
-        let (target, shaky_target) = (Target::start().await, Target::start().await);
+        Self::open_towards(url, "127.0.0.1", 1).await
+    }
+
+    /// The same, with targets on this address of the machine, and so many seconds between two checks.
+    pub(crate) async fn open_towards(url: &str, address: &str, interval_seconds: u32) -> Self {
+        let (target, shaky_target) = (Target::start_on(address).await, Target::start_on(address).await);
         target.take(TAKES);
         let user = User::sign_up(url).await;
         let mut steady = Vec::new();
         for _ in 0..MONITORS {
-            steady.push(user.watch(target.url(), 1).await);
+            steady.push(user.watch(target.url(), interval_seconds).await);
         }
-        let shaky = user.watch(shaky_target.url(), 1).await;
+        let shaky = user.watch(shaky_target.url(), interval_seconds).await;
         let scene = Self { user, steady, shaky, target, shaky_target };
         for monitor in scene.monitors() {
             scene.user.sees_checks(monitor, 2).await;
@@ -78,6 +83,20 @@ impl Scene {
     /// Whoever watches.
     pub(crate) fn user(&self) -> &User {
         &self.user
+    }
+
+    /// Goes on at another node.
+    pub(crate) async fn moves_to(&mut self, url: &str) {
+        self.user.refresh_at(url).await;
+    }
+
+    /// The slots of all monitors that ended so.
+    pub(crate) async fn slots_that_are(&self, outcome: &str) -> u64 {
+        let mut slots = 0;
+        for monitor in self.monitors() {
+            slots += self.user.slots(monitor).await[outcome].as_u64().unwrap();
+        }
+        slots
     }
 
     /// Lets one of the targets go down, so that a notice is owed as soon as it can be known.
@@ -125,10 +144,7 @@ impl Scene {
         self.shaky_target.answer(200);
         self.user.sees(&self.shaky, "UP").await;
         self.balances().await;
-        let mut missed = 0;
-        for monitor in self.monitors() {
-            missed += self.user.slots(monitor).await["missed"].as_u64().unwrap();
-        }
+        let missed = self.slots_that_are("missed").await;
         let (what, lasted) = (repair.what, repair.lasted.as_secs_f64());
         let line = format!(
             "{what}: lasted {lasted:.1} s; all {} monitors were checked again {:.1} s after it ended; slots missed: {missed}",
