@@ -48,7 +48,7 @@ use sqlx::{PgConnection, Postgres, Transaction};
 use watchkeeper_domain::port::{IdGenerator, RepoResult};
 use watchkeeper_domain::time::Timestamp;
 
-pub use connect::{ConnectError, PoolSettings};
+pub use connect::{ConnectError, MayNotMigrate, PoolSettings};
 pub use newer::TooNew;
 
 use crate::clock::TimeSource;

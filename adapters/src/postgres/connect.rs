@@ -82,6 +82,19 @@ pub enum ConnectError {
     TooOld(String),
 }
 
+/// The schema is older than this program, and the role that it runs as may not change it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the role of DATABASE_URL may not bring the schema up to date: run `watchkeeper migrate` of this version as the role \
+     that owns the tables"
+)]
+pub struct MayNotMigrate(#[source] sqlx::Error);
+
+/// Whether the role may not do what it tried (SQLSTATE 42501, insufficient_privilege).
+fn lacks_privilege(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("42501"))
+}
+
 impl PostgresStore {
     /// Connects, making sure that there is a database that can be used.
     ///
@@ -117,7 +130,8 @@ impl PostgresStore {
     ///
     /// # Errors
     /// [`RepoError`] where the database is away, or holds a schema that is not this program's: a
-    /// [conflict](RepoError::Conflict) with [`TooNew`] where a newer node has done more than expand it.
+    /// [conflict](RepoError::Conflict) with [`TooNew`] where a newer node has done more than expand it, and one with
+    /// [`MayNotMigrate`] where it is older and the role of the URL may not change it.
     pub async fn migrate(&self) -> RepoResult<()> {
         let mut connection = self.pool.acquire().await.map_err(Fault::from)?.detach();
         let migrated = migrate(&mut connection).await;
@@ -142,6 +156,9 @@ async fn migrate(connection: &mut PgConnection) -> RepoResult<()> {
     let mut known = Migrator::with_migrations(MIGRATIONS.iter().cloned().collect());
     known.set_ignore_missing(true);
     known.run_direct(None, &mut *connection, false).await.map_err(|error| match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) if lacks_privilege(&error) => {
+            RepoError::Conflict(Box::new(MayNotMigrate(error)))
+        }
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => Fault::from(error).into(),
         other => RepoError::Conflict(Box::new(other)),
     })?;
@@ -154,6 +171,6 @@ async fn migrate(connection: &mut PgConnection) -> RepoResult<()> {
 /// SQLSTATE class 28 is a wrong user or password, 3D a database that is not there, 42501 one that may not be entered.
 fn refused(error: sqlx::Error) -> ConnectError {
     let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
-    let is_refusal = code.starts_with("28") || code.starts_with("3D") || code == "42501";
+    let is_refusal = code.starts_with("28") || code.starts_with("3D") || lacks_privilege(&error);
     if is_refusal { ConnectError::Refused(error) } else { ConnectError::Unreachable(error) }
 }

@@ -67,12 +67,17 @@ struct Partition {
 
 impl Partition {
     /// Makes a table like the partitioned one and attaches it: other than making it a partition at once, this holds up
-    /// nobody who reads or writes meanwhile. Its name is the table's, and the second of Unix time at which it begins.
+    /// nobody who reads or writes meanwhile. Its name is the table's, and the second of Unix time at which it begins; its
+    /// owner is the table's as well, so that whoever may drop one partition may drop all of them, whichever role made them.
     async fn make(self, connection: &mut PgConnection) -> Result<(), Fault> {
         let seconds = |at: Timestamp| at.as_micros() / 1_000_000;
         let (table, from, to) = (self.table, seconds(self.day), seconds(self.day.plus(DAY)));
         let statement = format!(
             "CREATE TABLE {table}_{from} (LIKE {table} INCLUDING ALL);
+             DO $$ BEGIN
+                 EXECUTE format('ALTER TABLE {table}_{from} OWNER TO %s',
+                                (SELECT relowner::regrole FROM pg_class WHERE oid = '{table}'::regclass));
+             END $$;
              ALTER TABLE {table} ATTACH PARTITION {table}_{from}
                  FOR VALUES FROM (to_timestamp({from})) TO (to_timestamp({to}))"
         );

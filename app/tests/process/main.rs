@@ -12,6 +12,7 @@ mod metrics;
 mod outage;
 mod program;
 mod restart;
+mod role;
 mod target;
 mod tick;
 mod traces;
