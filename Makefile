@@ -115,22 +115,18 @@ openapi: $(NODE_MODULES) ## Write openapi.yaml and the dashboard's types anew fr
 
 ##@ Measure
 
+# Which parts are measured: load, dashboards, crowd, growth, nodes, history. What is kept of the others stays in the document.
+PARTS ?=
+
 .PHONY: bench
-bench: build ## Measure speed, within ten minutes, and write docs/performance.md
+bench: build ## Measure everything within ten minutes, and write docs/performance.md
 	@scripts/install-test-packages.sh postgresql
-	$(CARGO) run --locked --release --package watchkeeper-bench
+	$(CARGO) run --locked --release --package watchkeeper-bench -- measure --size small $(PARTS)
 
-CROWD ?= --monitors 1000000 --interval 300 --seconds 60
-
-.PHONY: bench-crowd
-bench-crowd: build ## Watch a million monitors on either store, and print what that takes
+.PHONY: bench-full
+bench-full: build ## Measure at full size, a million monitors among it; PARTS="crowd history" takes only these
 	@scripts/install-test-packages.sh postgresql
-	$(CARGO) run --locked --release --package watchkeeper-bench -- crowd $(CROWD)
-
-.PHONY: bench-history
-bench-history: ## Make a year of history on either store, and print how quickly it answers
-	@scripts/install-test-packages.sh postgresql
-	$(CARGO) run --locked --release --package watchkeeper-bench -- history
+	$(CARGO) run --locked --release --package watchkeeper-bench -- measure --size full $(PARTS)
 
 ##@ Help
 

@@ -8,11 +8,16 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
-use crate::process::Usage;
+use crate::process::{Running, Usage};
+use crate::size::Effort;
+use crate::statistics::Spread;
+
+/// The loop asks with so many at once; more gain nothing on two cores.
+const CONCURRENCY: u32 = 64;
 
 /// What to ask, and how hard.
 #[derive(Args, Clone)]
-pub(crate) struct Load {
+pub(crate) struct Asking {
     /// Whom.
     #[arg(long)]
     pub(crate) url: String,
@@ -38,8 +43,38 @@ pub(crate) struct Cost {
     pub(crate) seconds: f64,
 }
 
+/// What was found of the bare request.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Bare {
+    /// CPU microseconds for each.
+    pub(crate) cpu_us: Spread,
+    /// So many a second.
+    pub(crate) rate: Spread,
+}
+
+impl Bare {
+    pub(crate) fn of(costs: &[Cost]) -> Self {
+        Self {
+            cpu_us: Spread::of(costs.iter().map(|cost| cost.cpu_us / cost.requests as f64)),
+            rate: Spread::of(costs.iter().map(|cost| cost.requests as f64 / cost.seconds)),
+        }
+    }
+}
+
+/// Asks a target from a process of its own: so often a second, or as often as can be.
+pub(crate) async fn measure(target: &str, rate: Option<u32>, effort: Effort) -> anyhow::Result<Vec<Cost>> {
+    let [concurrency, windows, seconds] =
+        [CONCURRENCY, effort.windows, effort.window_seconds].map(|number| number.to_string());
+    let mut arguments =
+        vec!["bare", "--url", target, "--concurrency", &concurrency, "--windows", &windows, "--seconds", &seconds];
+    let rate = rate.map(|rate| rate.to_string());
+    arguments.extend(rate.iter().flat_map(|rate| ["--rate", rate.as_str()]));
+    let (_asking, said) = Running::part(&arguments).await?;
+    serde_json::from_str(&said).context("the bare loop said something odd")
+}
+
 /// Asks, and prints a list of [`Cost`] as JSON, one for each stretch.
-pub(crate) async fn run(load: Load) -> anyhow::Result<()> {
+pub(crate) async fn run(load: Asking) -> anyhow::Result<()> {
     let client = reqwest::Client::builder()
         .no_proxy()
         .pool_max_idle_per_host(0)
@@ -54,7 +89,7 @@ pub(crate) async fn run(load: Load) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn one_window(client: &reqwest::Client, load: &Load) -> anyhow::Result<Cost> {
+async fn one_window(client: &reqwest::Client, load: &Asking) -> anyhow::Result<Cost> {
     let began = Instant::now();
     let end = began + Duration::from_secs(load.seconds.into());
     let before = Usage::of(std::process::id())?;

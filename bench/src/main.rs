@@ -4,84 +4,92 @@
 //! answers, the loop that only asks, the real `watchkeeper` binary, PostgreSQL. Nothing here is a test: it reports.
 
 mod bare;
-mod bed;
-mod crowd;
-mod history;
+mod clock;
+mod fill;
+mod finding;
+mod load;
+mod part;
 mod plot;
 mod postgres;
 mod process;
 mod report;
-mod scenario;
+mod size;
+mod stage;
 mod statistics;
 mod store;
 mod target;
 mod watchkeeper;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use clap::{Parser, Subcommand};
+use anyhow::{Context, ensure};
+use clap::{Parser, Subcommand, ValueEnum};
 
-/// Measure Watchkeeper. Without a command, everything, within ten minutes.
+use finding::{Circumstances, tell};
+use part::Part;
+use size::Size;
+
+/// Measure Watchkeeper, and write what was found into a document.
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
-    part: Option<Part>,
-    /// The released binary.
-    #[arg(long, default_value = "target/release/watchkeeper")]
-    binary: PathBuf,
-    /// The document whose measured part is written anew.
-    #[arg(long, default_value = "docs/performance.md")]
+    command: Command,
+    /// The document whose measured part is written anew. Figures and plots lie beside it.
+    #[arg(long, global = true, default_value = "docs/performance.md")]
     document: PathBuf,
-    /// Measure for a fifth of the time, to try the harness out.
-    #[arg(long)]
-    brief: bool,
 }
 
-/// The parts that run as processes of their own.
 #[derive(Subcommand)]
-enum Part {
+enum Command {
+    /// Measure some parts, and write the document out of these and what was kept of the others
+    Measure {
+        /// Which; all of them where none is named
+        #[arg(value_delimiter = ',')]
+        parts: Vec<Part>,
+        /// How much
+        #[arg(long, default_value = "small")]
+        size: Size,
+        /// The released binary
+        #[arg(long, default_value = "target/release/watchkeeper")]
+        binary: PathBuf,
+    },
+    /// Write the document out of what was kept
+    Report,
     /// Answer HTTP requests, as little as possible for each
     Target,
-    /// Make years of history, and ask about them
-    History,
-    /// Watch very many monitors
-    Crowd {
-        #[arg(long, default_value_t = 1_000_000)]
-        monitors: u32,
-        #[arg(long, default_value_t = 300)]
-        interval: u32,
-        #[arg(long, default_value_t = 60)]
-        seconds: u64,
-    },
     /// Ask a target over and over, a fresh connection each time, and say what that cost
-    Bare(bare::Load),
+    Bare(bare::Asking),
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
-    match arguments.part {
-        Some(Part::Target) => target::serve().await,
-        Some(Part::Bare(load)) => bare::run(load).await,
-        Some(Part::Crowd { monitors, interval, seconds }) => {
-            let (_target, url) = process::Running::part(&["target"]).await?;
-            let load = scenario::Load { monitors, interval_seconds: interval };
-            for kind in [bed::Kind::Postgres, bed::Kind::Sqlite] {
-                let length = std::time::Duration::from_secs(seconds);
-                let found = crowd::measure(kind, &arguments.binary, &url, load, length).await?;
-                scenario::tell(&serde_json::to_string_pretty(&found)?);
+    let Arguments { command, document } = Arguments::parse();
+    match command {
+        Command::Target => target::serve().await,
+        Command::Bare(asking) => bare::run(asking).await,
+        Command::Report => write(&document),
+        Command::Measure { parts, size, binary } => {
+            ensure!(binary.is_file(), "there is no {}: `make build` makes it", binary.display());
+            let parts = if parts.is_empty() { Part::value_variants().to_vec() } else { parts };
+            let circumstances = Circumstances::now(size).await;
+            for part in parts {
+                part.measure(&binary, &circumstances, &kept(&document))
+                    .await
+                    .with_context(|| format!("part {part}"))?;
+                // After each part, so that a run that is cut short has told what it found.
+                write(&document)?;
             }
+            tell(&format!("{} is written", document.display()));
             Ok(())
         }
-        Some(Part::History) => {
-            let extent = if arguments.brief { history::Extent::BRIEF } else { history::Extent::FULL };
-            history::run(extent, None).await
-        }
-        None => {
-            let effort = if arguments.brief { scenario::Effort::BRIEF } else { scenario::Effort::FULL };
-            let found = scenario::measure_all(&arguments.binary, effort).await?;
-            report::write(&found, &arguments.document).with_context(|| arguments.document.display().to_string())
-        }
     }
+}
+
+/// Where what parts found is kept: a directory that has the document's name.
+fn kept(document: &Path) -> PathBuf {
+    document.with_extension("")
+}
+
+fn write(document: &Path) -> anyhow::Result<()> {
+    report::write(&kept(document), document).with_context(|| document.display().to_string())
 }

@@ -1,9 +1,13 @@
-//! A bar chart as an SVG, readable on a light and on a dark page.
+//! Charts as SVG, readable on a light and on a dark page.
+
+mod line;
 
 use std::fmt::Write;
 
+pub(crate) use line::{Line, Scale, lines};
+
 const WIDTH: f64 = 720.0;
-const LABELS: f64 = 210.0;
+const LABELS: f64 = 220.0;
 const FIGURES: f64 = 70.0;
 const ROW: f64 = 30.0;
 const TOP: f64 = 46.0;

@@ -17,7 +17,6 @@ use crate::process::Running;
 pub(crate) struct Postgres {
     running: Running,
     port: u16,
-    version: String,
     _directory: TempDir,
 }
 
@@ -51,17 +50,11 @@ impl Postgres {
         let mut running = Running::start(&mut server)?;
         let url = url(port);
         running.until("PostgreSQL answers", async || PgConnection::connect(&url).await.is_ok()).await?;
-        let mut connection = PgConnection::connect(&url).await?;
-        let version = sqlx::query_scalar("SHOW server_version").fetch_one(&mut connection).await?;
-        Ok(Self { running, port, version, _directory: directory })
+        Ok(Self { running, port, _directory: directory })
     }
 
     pub(crate) fn url(&self) -> String {
         url(self.port)
-    }
-
-    pub(crate) fn version(&self) -> &str {
-        &self.version
     }
 
     /// The server's first process, whose family does the work.
@@ -72,6 +65,13 @@ impl Postgres {
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.running.stop("INT").await
     }
+}
+
+/// Which version [`Postgres::start`] starts.
+pub(crate) async fn installed_version() -> Option<String> {
+    let output = Command::new(binaries()?.join("postgres")).arg("--version").output().await.ok()?;
+    let said = String::from_utf8(output.stdout).ok()?;
+    Some(said.trim().trim_start_matches("postgres (PostgreSQL) ").to_owned())
 }
 
 fn url(port: u16) -> String {

@@ -1,6 +1,7 @@
 //! Processes: starting them so that they end with us, and what the kernel says about them.
 
 use std::fs;
+use std::iter::Sum;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -39,6 +40,12 @@ impl Usage {
     /// Microseconds used since an earlier reading.
     pub(crate) fn cpu_us_since(self, earlier: Self) -> f64 {
         self.ticks.saturating_sub(earlier.ticks) as f64 * TICK_US
+    }
+}
+
+impl Sum for Usage {
+    fn sum<I: Iterator<Item = Self>>(usages: I) -> Self {
+        Self { ticks: usages.map(|usage| usage.ticks).sum() }
     }
 }
 

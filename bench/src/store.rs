@@ -1,9 +1,31 @@
 //! What the program wrote: read from its database, since the record is what counts.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
+
+/// On what is stored.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    pub(crate) const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        })
+    }
+}
 
 /// How many microseconds late a probe began, and whether all was well.
 type Check = (i64, bool);
@@ -30,6 +52,13 @@ pub(crate) struct Stretch {
 impl Store {
     pub(crate) fn in_directory(directory: &Path) -> Self {
         Self::Sqlite(directory.join("watchkeeper.db"))
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Sqlite(_) => Kind::Sqlite,
+            Self::Postgres(_) => Kind::Postgres,
+        }
     }
 
     /// Reads the slots from one instant up to another, both in microseconds since the Unix epoch, of monitors that all
@@ -71,25 +100,47 @@ impl Store {
         Ok(Stretch { late_ms, failed, missed: gaps.into_iter().map(|gap| slots_within(gap, from, to, interval)).sum() })
     }
 
-    /// How many checks there are in all, and how many bytes the log takes with its indexes.
-    pub(crate) async fn size(&self) -> anyhow::Result<(i64, i64)> {
+    /// What has been written up to now.
+    pub(crate) async fn written(&self) -> anyhow::Result<Written> {
+        let count = "SELECT count(*) FROM checks";
         Ok(match self {
             Self::Sqlite(file) => {
                 let mut connection = read_only(file).await?;
-                let checks = sqlx::query_scalar("SELECT count(*) FROM checks").fetch_one(&mut connection).await?;
                 // Between two readings, nothing else in the file grows.
                 let pages = "SELECT (page_count - freelist_count) * page_size \
                              FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()";
-                (checks, sqlx::query_scalar(pages).fetch_one(&mut connection).await?)
+                let checks = sqlx::query_scalar(count).fetch_one(&mut connection).await?;
+                Written { checks, bytes: sqlx::query_scalar(pages).fetch_one(&mut connection).await?, log_bytes: None }
             }
             Self::Postgres(url) => {
                 let mut connection = PgConnection::connect(url).await?;
-                let checks = sqlx::query_scalar("SELECT count(*) FROM checks").fetch_one(&mut connection).await?;
                 let partitions = "SELECT coalesce(sum(pg_total_relation_size(relid)), 0)::bigint \
                                   FROM pg_partition_tree('checks')";
-                (checks, sqlx::query_scalar(partitions).fetch_one(&mut connection).await?)
+                let log = "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint";
+                let checks = sqlx::query_scalar(count).fetch_one(&mut connection).await?;
+                let log_bytes = Some(sqlx::query_scalar(log).fetch_one(&mut connection).await?);
+                Written { checks, bytes: sqlx::query_scalar(partitions).fetch_one(&mut connection).await?, log_bytes }
             }
         })
+    }
+}
+
+/// How much a store has written.
+#[derive(Clone, Copy)]
+pub(crate) struct Written {
+    pub(crate) checks: i64,
+    /// What the log of checks takes with its indexes.
+    pub(crate) bytes: i64,
+    /// What has gone through the server's write-ahead log, where there is one that counts.
+    pub(crate) log_bytes: Option<i64>,
+}
+
+impl Written {
+    /// Bytes for each check since then: of the log of checks, and of the write-ahead log.
+    pub(crate) fn for_each_since(self, then: Self) -> (f64, Option<f64>) {
+        let checks = (self.checks - then.checks).max(1) as f64;
+        let log_bytes = self.log_bytes.zip(then.log_bytes).map(|(after, before)| (after - before) as f64 / checks);
+        ((self.bytes - then.bytes) as f64 / checks, log_bytes)
     }
 }
 
@@ -108,6 +159,13 @@ async fn read_only(file: &Path) -> sqlx::Result<sqlx::SqliteConnection> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_shared_out_among_the_checks() {
+        let then = Written { checks: 10, bytes: 1_000, log_bytes: Some(5_000) };
+        let now = Written { checks: 20, bytes: 2_650, log_bytes: Some(7_000) };
+        assert_eq!(now.for_each_since(then), (165.0, Some(200.0)));
+    }
 
     #[test]
     fn of_a_gap_only_the_slots_within_the_stretch_count() {

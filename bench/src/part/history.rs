@@ -1,0 +1,113 @@
+//! A year of history: how much room it takes, and how quickly the store answers from it.
+//!
+//! One day is watched through the store's own ports, rolled up, folded and packed as the program does it. What that left is
+//! then copied into the days before: first into a tenth of them, and after the questions into all, so that the same questions
+//! are asked of a young store and of an old one.
+
+mod aging;
+mod question;
+
+pub(crate) use question::{LIST_OF_100, PAGE, list_of_all};
+
+use serde::{Deserialize, Serialize};
+use watchkeeper_domain::time::Timestamp;
+
+use super::dashboards::Asked;
+use crate::finding::tell;
+use crate::size::Size;
+use crate::statistics::whole;
+use crate::store::Kind;
+use aging::Aging;
+
+/// How much history.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Extent {
+    pub(crate) monitors: u32,
+    pub(crate) interval_seconds: u32,
+    pub(crate) days: u32,
+    /// How often each question is asked, each time of other monitors.
+    pub(crate) questions: u32,
+}
+
+impl Extent {
+    const fn of(size: Size) -> Self {
+        match size {
+            Size::Tiny => Self { monitors: 20, interval_seconds: 3_600, days: 70, questions: 5 },
+            Size::Small => Self { monitors: 500, interval_seconds: 300, days: 365, questions: 200 },
+            Size::Full => Self { monitors: 2_000, interval_seconds: 300, days: 365, questions: 500 },
+        }
+    }
+
+    /// How many days the young store is old.
+    pub(crate) fn young_days(self) -> u32 {
+        self.days / 10
+    }
+
+    pub(crate) fn checks(self) -> u64 {
+        u64::from(self.monitors) * u64::from(self.days) * u64::from(86_400 / self.interval_seconds)
+    }
+}
+
+/// What was found.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Found {
+    pub(crate) extent: Extent,
+    pub(crate) stores: Vec<Aged>,
+}
+
+/// What was found on one store.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Aged {
+    pub(crate) store: Kind,
+    /// Bytes on disk, indexes included, for each check: whole, packed, and its share of the sums of its day.
+    pub(crate) whole_bytes: f64,
+    pub(crate) packed_bytes: f64,
+    pub(crate) sums_bytes: f64,
+    /// Microseconds for each check: rolling its hour up, and folding its day.
+    pub(crate) roll_up_us: f64,
+    pub(crate) fold_us: f64,
+    pub(crate) answers: Vec<Answered>,
+}
+
+/// How long the answers to a question took: of the young store, where it is as old as what is asked for, and of the old one.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Answered {
+    pub(crate) young: Option<Asked>,
+    pub(crate) old: Asked,
+}
+
+pub(crate) async fn measure(size: Size) -> anyhow::Result<Found> {
+    let extent = Extent::of(size);
+    let mut stores = Vec::new();
+    for kind in Kind::BOTH {
+        tell(&format!("  {kind}: {} checks of {} days", whole(extent.checks() as f64), extent.days));
+        stores.push(on_store(kind, extent).await?);
+    }
+    Ok(Found { extent, stores })
+}
+
+async fn on_store(kind: Kind, extent: Extent) -> anyhow::Result<Aged> {
+    let mut aging = Aging::begin(kind, extent).await?;
+    let (whole_bytes, roll_up_us, fold_us) = aging.pack().await?;
+    aging.copy(1, extent.young_days()).await?;
+    let mut young = question::ask(&aging, extent, extent.young_days()).await?;
+    aging.copy(extent.young_days(), extent.days).await?;
+    let old = question::ask(&aging, extent, extent.days).await?;
+    let checks = extent.checks() as f64;
+    let packed_bytes = aging.size("packed_checks").await? / checks;
+    let sums_bytes = aging.size("day_rollups").await? / checks;
+    let answers: Vec<Answered> = old.into_iter().map(|old| beside(old, &mut young)).collect();
+    for Answered { old, .. } in &answers {
+        tell(&format!("    {}: p50 {:.2} ms, p99 {:.2} ms", old.what, old.p50_ms, old.p99_ms));
+    }
+    tell(&format!("    {packed_bytes:.2} bytes a packed check"));
+    Ok(Aged { store: kind, whole_bytes, packed_bytes, sums_bytes, roll_up_us, fold_us, answers })
+}
+
+fn beside(old: Asked, young: &mut Vec<Asked>) -> Answered {
+    let place = young.iter().position(|young| young.what == old.what);
+    Answered { young: place.map(|place| young.swap_remove(place)), old }
+}
+
+/// The time of the day that is watched; any would do.
+const NOON: Timestamp = watchkeeper_domain::testkit::fixture::T0;

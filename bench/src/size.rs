@@ -1,0 +1,67 @@
+//! How much is measured.
+
+use std::fmt;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// How much is measured. What that means for a part stands with the part.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
+pub(crate) enum Size {
+    /// Hardly anything: tries out whether all of it works.
+    Tiny,
+    /// All parts within ten minutes.
+    Small,
+    /// What the promises speak of: a million monitors, every rung of the ladder, a list of 2,000 monitors with a year each.
+    Full,
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(match self {
+            Self::Tiny => "tiny",
+            Self::Small => "small",
+            Self::Full => "full",
+        })
+    }
+}
+
+/// How much time is given to one measurement.
+#[derive(Clone, Copy)]
+pub(crate) struct Effort {
+    /// How long the program runs before.
+    pub(crate) warm_up: Duration,
+    /// How many stretches are measured, one after the other.
+    pub(crate) windows: u32,
+    /// How long each of them is, in seconds.
+    pub(crate) window_seconds: u32,
+}
+
+impl Effort {
+    const fn new(warm_up_seconds: u64, windows: u32, window_seconds: u32) -> Self {
+        Self { warm_up: Duration::from_secs(warm_up_seconds), windows, window_seconds }
+    }
+
+    /// What is usual at a size.
+    pub(crate) const fn of(size: Size) -> Self {
+        match size {
+            Size::Tiny => Self::new(1, 2, 1),
+            Size::Small => Self::new(3, 3, 5),
+            Size::Full => Self::new(10, 5, 10),
+        }
+    }
+
+    /// For loads whose first seconds are busy with reading all members of all cohorts.
+    pub(crate) const fn of_crowd(size: Size) -> Self {
+        match size {
+            Size::Tiny => Self::new(1, 2, 1),
+            Size::Small => Self::new(5, 3, 5),
+            Size::Full => Self::new(15, 3, 20),
+        }
+    }
+
+    pub(crate) fn window(self) -> Duration {
+        Duration::from_secs(self.window_seconds.into())
+    }
+}
