@@ -19,6 +19,7 @@ use watchkeeper_domain::schedule::Schedule;
 use watchkeeper_domain::time::Timestamp;
 
 use crate::clock::now;
+use crate::finding::tell;
 use crate::load::Load;
 use crate::store::Store;
 
@@ -41,6 +42,7 @@ pub(crate) async fn fill(store: &Store, load: Load, target: &str) -> anyhow::Res
         Store::Postgres(url) => postgres::fill(&mut PgConnection::connect(url).await?, load, from, target).await?,
     }
     let took = began.elapsed();
+    tell(&format!("    put in within {:.1} of {} s", took.as_secs_f64(), given.as_secs()));
     anyhow::ensure!(took < given, "putting {load} in took {took:.1?}, longer than the {given:.1?} that it was given");
     sleep_until(began + given).await;
     Ok(())

@@ -5,7 +5,7 @@ use crate::statistics::{Spread, whole};
 
 /// The middle, and in brackets both ends.
 pub(super) fn micros(spread: Spread) -> String {
-    format!("{:.0} µs ({:.0} to {:.0})", spread.median, spread.least, spread.most)
+    format!("{} µs ({} to {})", whole(spread.median), whole(spread.least), whole(spread.most))
 }
 
 /// The middle and both ends of a rate.

@@ -22,8 +22,8 @@ pub(crate) const PAGE: &str =
     "a monitor's page: uptime over 24 h, 7, 30, 90 and 365 days, a graph of one of them, the last 100 checks";
 pub(crate) const LIST_OF_100: &str = "100 monitors with their last check and their 24 hours";
 
-pub(crate) fn list_of_all(extent: Extent) -> String {
-    format!("{} of them", whole(extent.monitors.into()))
+pub(crate) fn list_of(monitors: u32) -> String {
+    format!("{} of them", whole(monitors.into()))
 }
 
 /// Asks everything that a store of so many days can answer.
@@ -93,7 +93,7 @@ pub(super) async fn ask(aging: &Aging, extent: Extent, days: u32) -> anyhow::Res
         history.last_day(&views).await?;
         history.recent_checks(&views, 1).await?
     });
-    question!(1, list_of_all(extent), times.div_ceil(4), |_number| {
+    question!(1, list_of(extent.monitors), times.div_ceil(4), |_number| {
         let mut after = None;
         loop {
             let views = aging.store.monitors(workspace, after, 500).await?;
