@@ -21,18 +21,26 @@ use watchkeeper_domain::time::Timestamp;
 use crate::clock::now;
 use crate::finding::tell;
 use crate::load::Load;
-use crate::store::Store;
+use crate::store::{Kind, Store};
 
 /// How many monitors travel in one statement.
 const BATCH: usize = 2_000;
-/// How many monitors a store takes in a second at least; the grids go on when all are in.
-const FILLED_A_SECOND: u32 = 6_000;
+/// How many monitors a store takes in a second at least, on a machine that others use as well: the grids go on when all are
+/// in.
+const fn filled_a_second(kind: Kind) -> u32 {
+    match kind {
+        Kind::Sqlite => 12_000,
+        Kind::Postgres => 6_000,
+    }
+}
+
 /// What is given to it beside that.
 const AT_LEAST: Duration = Duration::from_secs(2);
 
 /// Puts monitors in, all of one target, and waits until their grids go on: the program is to be started then.
 pub(crate) async fn fill(store: &Store, load: Load, target: &str) -> anyhow::Result<()> {
-    let (began, given) = (Instant::now(), AT_LEAST + Duration::from_secs((load.monitors / FILLED_A_SECOND).into()));
+    let filling = Duration::from_secs((load.monitors / filled_a_second(store.kind())).into());
+    let (began, given) = (Instant::now(), AT_LEAST + filling);
     let from = Timestamp::from_micros(now()).plus(given);
     match store {
         Store::Sqlite(file) => {

@@ -106,3 +106,45 @@ pub(crate) fn tell(what: &str) {
     // Where nobody listens, the document still tells.
     let _ = writeln!(std::io::stderr(), "{what}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(found: u32) -> Finding<u32> {
+        let said = String::new;
+        let circumstances = Circumstances {
+            size: Size::Small,
+            day: "2026-11-26".to_owned(),
+            version: said(),
+            commit: said(),
+            machine: said(),
+            system: said(),
+            compiler: said(),
+            postgres: said(),
+            load_before: 0.1,
+        };
+        Finding { circumstances, seconds: 2.5, found }
+    }
+
+    #[test]
+    fn what_a_part_found_last_is_what_is_kept_of_it() -> anyhow::Result<()> {
+        let directory = tempfile::tempdir()?;
+        assert!(Finding::<u32>::kept(directory.path(), "load")?.is_none());
+        finding(1).keep(directory.path(), "load")?;
+        finding(2).keep(directory.path(), "load")?;
+        finding(3).keep(directory.path(), "nodes")?;
+        let kept = Finding::<u32>::kept(directory.path(), "load")?;
+        assert_eq!(kept.map(|kept| (kept.found, kept.circumstances.size)), Some((2, Size::Small)));
+        Ok(())
+    }
+
+    #[test]
+    fn what_an_earlier_version_kept_is_to_be_measured_again() -> anyhow::Result<()> {
+        let directory = tempfile::tempdir()?;
+        fs::write(directory.path().join("load.json"), "{}")?;
+        let error = Finding::<u32>::kept(directory.path(), "load").map(|_| ()).unwrap_err();
+        assert!(error.to_string().ends_with("load.json: measure this part again"), "{error}");
+        Ok(())
+    }
+}

@@ -151,3 +151,31 @@ fn circumstances(of: &[(Part, &Circumstances, f64)]) -> anyhow::Result<String> {
     )?;
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stands_between_the_markers_is_written_anew() -> anyhow::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let document = directory.path().join("performance.md");
+        std::fs::write(&document, format!("# By hand\n\n{BEGIN}\n\nold\n\n{END}\n\nAlso by hand.\n"))?;
+        write(&directory.path().join("performance"), &document)?;
+        let text = std::fs::read_to_string(&document)?;
+        assert!(text.starts_with(&format!("# By hand\n\n{BEGIN}\n\n")), "{text}");
+        assert!(text.ends_with(&format!("\n\n{END}\n\nAlso by hand.\n")), "{text}");
+        assert!(text.contains("| not measured | not measured |") && !text.contains("old"), "{text}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_document_without_markers_is_left_alone() -> anyhow::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let document = directory.path().join("performance.md");
+        std::fs::write(&document, "# All by hand\n")?;
+        assert!(write(&directory.path().join("performance"), &document).is_err());
+        assert_eq!(std::fs::read_to_string(&document)?, "# All by hand\n");
+        Ok(())
+    }
+}
