@@ -7,6 +7,7 @@ use super::{Section, plot_name};
 use crate::part::nodes::Found;
 use crate::plot::{Line, Scale, lines};
 use crate::stage::Measured;
+use crate::statistics::whole;
 
 pub(super) fn section(found: &Found, name: &str) -> anyhow::Result<Section> {
     let mut text = String::new();
@@ -14,10 +15,11 @@ pub(super) fn section(found: &Found, name: &str) -> anyhow::Result<Section> {
     writeln!(
         text,
         "### How cost grows with nodes\n\n![CPU per check against nodes]({})\n\n\
-         {load} on one PostgreSQL, watched by one process and by several, all on the cores of one machine: this shows what it \
-         costs that they share the work. How much more several machines carry it cannot show.\n\n\
-         | nodes | a second | CPU of all nodes | of the server | together, against one | {LATENESS_HEAD} | shares of the claims | memory of all |\n\
-         |---|---|---|---|---|{LATENESS_RULE}|---|---|",
+         {load} for each node, on one PostgreSQL: with more nodes there is more to do, and where a check costs the same, cost \
+         grows in line with both. All share the cores of one machine: this shows what it costs that they share the work. How \
+         much more several machines carry it cannot show.\n\n\
+         | nodes | monitors | a second | CPU of all nodes | of the server | together, against one | {LATENESS_HEAD} | shares of the claims | memory of all |\n\
+         |---|---|---|---|---|---|{LATENESS_RULE}|---|---|",
         plot_name(name, "nodes"),
     )?;
     let first = found.points.first().map_or(1.0, Measured::cost_us);
@@ -25,8 +27,9 @@ pub(super) fn section(found: &Found, name: &str) -> anyhow::Result<Section> {
         let [least, most] = point.shares.map(|share| share * 100.0);
         writeln!(
             text,
-            "| {} | {} | {} | {} | {:.2} | {} | {least:.0} to {most:.0} % | {:.0} MB |",
+            "| {} | {} | {} | {} | {} | {:.2} | {} | {least:.0} to {most:.0} % | {:.0} MB |",
             point.nodes,
+            whole(point.load.monitors.into()),
             rate(point.rate),
             micros(point.cpu_us),
             point.database_us.map(micros).unwrap_or_default(),
@@ -44,6 +47,6 @@ pub(super) fn section(found: &Found, name: &str) -> anyhow::Result<Section> {
         line("all nodes", |point| point.cpu_us.median),
         line("the server", |point| point.database_us.map_or(0.0, |spread| spread.median)),
     ];
-    let title = format!("CPU per check with {load}, microseconds");
+    let title = format!("CPU per check with {load} for each node, microseconds");
     Ok(Section { text, plots: vec![("nodes", lines(&title, "nodes", Scale::Linear, &costs))] })
 }

@@ -99,7 +99,7 @@ pub(super) fn table(kept: &Kept) -> anyhow::Result<String> {
         let most = growth.as_ref().and_then(|growth| growth.steepest(kind));
         most.map(|most| (format!("{most:.2} times"), most <= LINEAR_WITHIN)).into()
     })?;
-    row("cost is linear in nodes: the same of one node and of several", &|kind| {
+    row("cost is linear in nodes that bring monitors along: the same of one and of several", &|kind| {
         if kind == Kind::Sqlite {
             return Verdict::Idle("one node");
         }
