@@ -72,13 +72,17 @@ async fn main() -> anyhow::Result<()> {
             ensure!(binary.is_file(), "there is no {}: `make build` makes it", binary.display());
             let parts = if parts.is_empty() { Part::value_variants().to_vec() } else { parts };
             let circumstances = Circumstances::now(size).await;
+            let mut failed = Vec::new();
             for part in parts {
-                part.measure(&binary, &circumstances, &kept(&document))
-                    .await
-                    .with_context(|| format!("part {part}"))?;
+                // One that fails is told, and takes nothing from the others.
+                if let Err(error) = part.measure(&binary, &circumstances, &kept(&document)).await {
+                    tell(&format!("  {part} failed: {error:#}"));
+                    failed.push(part.to_string());
+                }
                 // After each part, so that a run that is cut short has told what it found.
                 write(&document)?;
             }
+            ensure!(failed.is_empty(), "failed: {}; the document has the others", failed.join(", "));
             tell(&format!("{} is written", document.display()));
             Ok(())
         }
