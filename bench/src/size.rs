@@ -61,6 +61,11 @@ impl Effort {
         }
     }
 
+    /// The same for a program that has run for a while.
+    pub(crate) fn warmed_up(self) -> Self {
+        Self { warm_up: Duration::from_secs(1), ..self }
+    }
+
     pub(crate) fn window(self) -> Duration {
         Duration::from_secs(self.window_seconds.into())
     }

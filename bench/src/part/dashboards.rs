@@ -2,6 +2,8 @@
 
 mod browser;
 
+use std::time::Duration;
+
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -20,6 +22,8 @@ use browser::{Browser, Times};
 
 /// How many browsers load at the same time.
 pub(crate) const BROWSERS: u32 = 10;
+/// How long a person looks before loading again.
+pub(crate) const LOOKING: Duration = Duration::from_secs(5);
 
 fn load(size: Size) -> Load {
     match size {
@@ -41,8 +45,16 @@ pub(crate) struct Found {
 pub(crate) struct OnStore {
     /// While nobody looks on.
     pub(crate) alone: Measured,
-    /// While ten dashboards load.
-    pub(crate) watched: Measured,
+    /// While ten people look on, who load the dashboard again after [`LOOKING`].
+    pub(crate) looking: Visited,
+    /// While ten dashboards load without a pause.
+    pub(crate) loading: Visited,
+}
+
+/// What was found while there were visitors, and how long these waited.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Visited {
+    pub(crate) measured: Measured,
     pub(crate) requests: Vec<Asked>,
 }
 
@@ -78,16 +90,29 @@ pub(crate) async fn measure(props: Props<'_>, size: Size) -> anyhow::Result<Foun
 async fn on_store(props: Props<'_>, kind: Kind, load: Load, effort: Effort) -> anyhow::Result<OnStore> {
     let stage = Stage::set(props, kind, load, Crew::Serving).await?;
     let alone = stage.watch(effort).await?;
-
     let session = Session::log_in(stage.nodes.first().context("nobody serves")?).await?;
-    let pages = browser::pages_of_the_list(&session).await?;
+    let looking = visited(&stage, &session, load, LOOKING, effort).await?;
+    let loading = visited(&stage, &session, load, Duration::ZERO, effort).await?;
+    stage.account(&session).await?;
+    stage.clear().await?;
+    Ok(OnStore { alone, looking, loading })
+}
+
+async fn visited(
+    stage: &Stage,
+    session: &Session,
+    load: Load,
+    pause: Duration,
+    effort: Effort,
+) -> anyhow::Result<Visited> {
+    let pages = browser::pages_of_the_list(session).await?;
     let (stop, stopped) = watch::channel(false);
     let mut browsers = JoinSet::new();
     for number in 0..BROWSERS {
-        let browser = Browser { session: session.elsewhere()?, pages: pages.clone(), load, number };
+        let browser = Browser { session: session.elsewhere()?, pages: pages.clone(), load, number, pause };
         browsers.spawn(browser.browse(stopped.clone()));
     }
-    let watched = stage.watch(effort).await?;
+    let measured = stage.watch(effort.warmed_up()).await?;
     stop.send_replace(true);
     let mut times = Times::new();
     while let Some(browsed) = browsers.join_next().await {
@@ -95,15 +120,9 @@ async fn on_store(props: Props<'_>, kind: Kind, load: Load, effort: Effort) -> a
             times.entry(what).or_default().extend(took);
         }
     }
-    stage.account(&session).await?;
-    stage.clear().await?;
-
     let requests: Vec<Asked> = times.into_iter().map(|(what, took)| Asked::of(what, took)).collect();
-    for asked in &requests {
-        tell(&format!(
-            "    {}: {} times, p50 {:.1} ms, p99 {:.1} ms",
-            asked.what, asked.times, asked.p50_ms, asked.p99_ms
-        ));
+    for Asked { what, times, p50_ms, p99_ms } in &requests {
+        tell(&format!("    {what}: {times} times, p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms"));
     }
-    Ok(OnStore { alone, watched, requests })
+    Ok(Visited { measured, requests })
 }

@@ -1,5 +1,5 @@
 //! What a browser asks for that loads the dashboard (`frontend/src/features`): it listens to the stream of events, reads
-//! the list of all monitors page by page, opens one monitor, and begins anew at once. Scripts and styles are in its cache.
+//! the list of all monitors page by page, opens one monitor, and begins anew after a while. Scripts and styles are in its cache.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use reqwest::Response;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use watchkeeper_adapters::rfc3339;
 use watchkeeper_domain::time::Timestamp;
 
@@ -33,6 +33,8 @@ pub(super) struct Browser {
     pub(super) pages: Vec<String>,
     pub(super) load: Load,
     pub(super) number: u32,
+    /// How long it rests between two loads.
+    pub(super) pause: Duration,
 }
 
 /// What to ask for to read the whole list: found out once, since what a browser reads is compressed.
@@ -48,7 +50,7 @@ pub(super) async fn pages_of_the_list(session: &Session) -> anyhow::Result<Vec<S
 
 impl Browser {
     /// Loads over and over until told to stop, and says how long that took.
-    pub(super) async fn browse(self, stopped: watch::Receiver<bool>) -> anyhow::Result<Times> {
+    pub(super) async fn browse(self, mut stopped: watch::Receiver<bool>) -> anyhow::Result<Times> {
         let mut times = Times::new();
         let mut nth = 0;
         while !*stopped.borrow() {
@@ -69,6 +71,8 @@ impl Browser {
             }
             times.entry("the whole page of a monitor").or_default().push(millis_since(began));
             nth = (nth + 1) % OPENED;
+            // While it rests it goes on listening.
+            let _ = timeout(self.pause, stopped.wait_for(|stopped| *stopped)).await;
             listening.abort();
         }
         Ok(times)
