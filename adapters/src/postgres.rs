@@ -39,6 +39,7 @@ mod span;
 mod standing;
 mod upkeep;
 mod user;
+mod workspace;
 
 use std::sync::Arc;
 

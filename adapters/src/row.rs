@@ -6,6 +6,7 @@
 mod code;
 mod evidence;
 mod fault;
+mod keeping;
 mod log;
 mod monitor;
 mod notice;
@@ -15,6 +16,7 @@ mod user;
 pub(crate) use code::{Code, NoticeState};
 pub(crate) use evidence::EvidenceJson;
 pub(crate) use fault::{Fault, Unreadable};
+pub(crate) use keeping::{KeepingRow, LeftRow, OwnRetentionRow};
 pub(crate) use log::{
     CheckRow, DayRow, EpochRow, FigureRow, GapRow, HourRow, OpenRow, SpanRow, next_slot, open_slots, schedule,
 };

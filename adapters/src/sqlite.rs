@@ -34,6 +34,7 @@ mod session;
 mod upkeep;
 mod user;
 mod values;
+mod workspace;
 
 use std::sync::Arc;
 

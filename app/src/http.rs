@@ -26,6 +26,7 @@ mod place;
 mod problem;
 mod status;
 mod value;
+mod workspace;
 
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use watchkeeper_domain::port::{Clock, EventFeed, Upkeep};
-use watchkeeper_domain::usecase::{Accounts, History, Monitors, Watch};
+use watchkeeper_domain::usecase::{Accounts, History, Monitors, Watch, Workspaces};
 
 pub(crate) use client::ClientAddress;
 pub use document::{openapi_json, openapi_yaml};
@@ -51,6 +52,8 @@ pub struct Parts {
     pub monitors: Monitors,
     /// What happened.
     pub history: History,
+    /// What workspaces decide for themselves.
+    pub workspaces: Workspaces,
     /// Checks on request.
     pub watch: Watch,
     /// Who looks on.
@@ -87,6 +90,7 @@ struct Shared {
     accounts: Accounts,
     monitors: Monitors,
     history: History,
+    workspaces: Workspaces,
     watch: Watch,
     feed: Arc<dyn EventFeed>,
     clock: Arc<dyn Clock>,
@@ -111,6 +115,8 @@ enum Tag {
     History,
     /// When monitors were down.
     Incidents,
+    /// What holds for everything that is one's own.
+    Workspace,
     /// What happens right now.
     Events,
 }
@@ -139,13 +145,14 @@ pub fn operators(
 
 /// Everything that is served.
 pub fn router(parts: Parts, settings: Settings) -> BoxEndpoint<'static, Response> {
-    let Parts { accounts, monitors, history, watch, feed, upkeep, clock, metrics, registry, stop } = parts;
+    let Parts { accounts, monitors, history, workspaces, watch, feed, upkeep, clock, metrics, registry, stop } = parts;
     let edge = edge(metrics, &settings);
     let (limits, streams, checks_on_request) = (limit::Limits::new(), event::streams(), monitor::checks_on_request());
     let api: Api = Arc::new(Shared {
         accounts,
         monitors,
         history,
+        workspaces,
         watch,
         feed,
         clock,

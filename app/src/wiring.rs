@@ -28,7 +28,7 @@ use watchkeeper_domain::port::{
     Clock, Connectivity, EventFeed, IdGenerator, Notifier, PasswordHasher, Prober, RepoError, Store,
 };
 use watchkeeper_domain::retry::Backoff;
-use watchkeeper_domain::usecase::{Accounts, Dispatch, History, Memory, Monitors, Watch};
+use watchkeeper_domain::usecase::{Accounts, Dispatch, History, Memory, Monitors, Watch, Workspaces};
 
 use crate::config::{Database, Settings};
 use crate::engine::Engine;
@@ -285,8 +285,11 @@ impl Wiring {
             least_interval: self.settings.min_interval_seconds,
             most_monitors: self.settings.max_monitors,
         };
+        let workspaces =
+            Workspaces { repo: self.store.clone(), clock: Arc::clone(&clock), retention: self.settings.retention() };
         let history = History {
             monitors: self.store.clone(),
+            workspaces: self.store.clone(),
             repo: self.store.clone(),
             incidents: self.store.clone(),
             clock: Arc::clone(&clock),
@@ -297,6 +300,7 @@ impl Wiring {
             accounts,
             monitors,
             history,
+            workspaces,
             watch: self.watch.clone(),
             feed: Arc::clone(&self.feed),
             upkeep: self.store.clone(),

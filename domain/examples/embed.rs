@@ -132,6 +132,7 @@ async fn watch_the_shop() -> Result<(), Box<dyn Error>> {
     let dispatch = Dispatch::new(store.clone(), notifiers, clock.clone(), ids.clone());
     let history = History {
         monitors: store.clone(),
+        workspaces: store.clone(),
         repo: store.clone(),
         incidents: store.clone(),
         clock: clock.clone(),

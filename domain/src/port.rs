@@ -14,6 +14,7 @@ mod notice;
 mod probe;
 mod upkeep;
 mod user;
+mod workspace;
 
 pub use chance::{Clock, IdGenerator};
 pub use check::{CheckRepo, ClaimRequest, ManualClaim, Recorded};
@@ -27,6 +28,7 @@ pub use user::{
     Access, AccessClaims, Credentials, NewAccount, PasswordHasher, SessionRepo, SignedUp, TokenIssuer, UserRepo,
     WeakPassword,
 };
+pub use workspace::{Keeping, WorkspaceRepo};
 
 #[cfg(feature = "mock")]
 pub use {
@@ -39,6 +41,7 @@ pub use {
     probe::{MockConnectivity, MockProber},
     upkeep::MockUpkeep,
     user::{MockPasswordHasher, MockSessionRepo, MockTokenIssuer, MockUserRepo},
+    workspace::MockWorkspaceRepo,
 };
 
 /// Why a repository could not do what it was asked: it says what the caller can do about it. The cause is in
@@ -64,13 +67,23 @@ pub type RepoResult<T> = Result<T, RepoError>;
 
 /// Everything that is stored, in one: what an application is wired with.
 pub trait Store:
-    UserRepo + SessionRepo + MonitorRepo + CheckRepo + HistoryRepo + IncidentRepo + ChannelRepo + NoticeRepo + Upkeep
+    UserRepo
+    + SessionRepo
+    + WorkspaceRepo
+    + MonitorRepo
+    + CheckRepo
+    + HistoryRepo
+    + IncidentRepo
+    + ChannelRepo
+    + NoticeRepo
+    + Upkeep
 {
 }
 
 impl<T> Store for T where
     T: UserRepo
         + SessionRepo
+        + WorkspaceRepo
         + MonitorRepo
         + CheckRepo
         + HistoryRepo

@@ -7,6 +7,7 @@ mod dispatch;
 mod history;
 mod monitor;
 mod watch;
+mod workspace;
 
 pub use account::{AccountError, Accounts, LoggedIn};
 pub use dispatch::Dispatch;
@@ -15,3 +16,4 @@ pub use history::{
 };
 pub use monitor::{MonitorDraft, MonitorError, MonitorPatch, Monitors, TargetDraft};
 pub use watch::{Assignment, Memory, Recap, Watch};
+pub use workspace::{Kept, RetentionPatch, WorkspaceError, Workspaces};

@@ -158,6 +158,24 @@ test('somebody watches a URL go down and come back', async ({ page }) => {
     await expect(statusOf(page)).toContainText('Up');
   });
 
+  await test.step('its details are kept for less', async () => {
+    const address = page.url();
+    await page.getByRole('button', { name: 'Account' }).click();
+    await page.getByRole('menuitem', { name: 'Settings' }).click();
+    await page.getByLabel('Full details (days)').fill('8');
+    await page.getByRole('button', { name: 'Save changes' }).click();
+    await expect(page.getByText('It is at most 7 days')).toBeVisible();
+    await expectWellMade(page, 'settings with a mistake');
+    await page.getByLabel('Full details (days)').fill('3');
+    await page.getByRole('button', { name: 'Save changes' }).click();
+    await expect(page.getByRole('dialog')).toContainText('Full details: 3 days instead of 7 days');
+    await expectWellMade(page, 'a question about history');
+    await page.getByRole('button', { name: 'Let go of it' }).click();
+    await expect(page.getByText('Kept for 3 days now')).toBeVisible();
+    await page.goto(address);
+    await expect(page.getByRole('heading', { name: 'Harbour', level: 1 })).toBeVisible();
+  });
+
   await test.step('the documentation of the API opens and shows the operations', async () => {
     const documents = await page.context().newPage();
     const complaintsThere = await collectComplaints(documents);

@@ -36,7 +36,7 @@ pub(crate) fn start() -> Result<Server, String> {
         runtime.block_on(run(&image, container)).map_err(|why| format!("the image {image} does not run: {why}"))?;
     say(&format!("PostgreSQL for the tests: a container of {image}"));
     let url = Url::parse(&format!("postgres://postgres:postgres@{}:{}/postgres", port.0, port.1));
-    Ok(Server { url: url.map_err(|why| why.to_string())?, is_foreign: false, _keeper: Some(keeper) })
+    Ok(Server { url: url.map_err(|why| why.to_string())?, is_foreign: false, log: None, _keeper: Some(keeper) })
 }
 
 fn an_engine_answers() -> bool {

@@ -19,6 +19,7 @@ mod relay;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -47,7 +48,9 @@ impl Database {
         let server = server().await;
         let random = RandomState::new().build_hasher().finish();
         let name = format!("watchkeeper_test_{}_{random:016x}", std::process::id());
-        execute(&server.url, format!("CREATE DATABASE {name}")).await;
+        if let Err(why) = execute(&server.url, format!("CREATE DATABASE {name}")).await {
+            fail(&format!("the test server makes no database: {why}; {}", server.last_words()));
+        }
         let mut url = server.url.clone();
         url.set_path(&name);
         Self { url, leaves_traces: server.is_foreign }
@@ -62,7 +65,9 @@ impl Database {
     pub async fn end_connections(&self) {
         let name = self.url.path().trim_start_matches('/');
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()";
-        execute(&self.url, format!("{end} AND datname = '{name}'")).await;
+        if let Err(why) = execute(&self.url, format!("{end} AND datname = '{name}'")).await {
+            fail(&format!("the test server does not end connections: {why}"));
+        }
     }
 }
 
@@ -76,11 +81,10 @@ impl Drop for Database {
         server.set_path("postgres");
         // A test's own runtime cannot be waited on from here, so another thread does it with one of its own.
         let dropping = std::thread::spawn(move || {
-            if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                runtime.block_on(execute(&server, drop));
-            }
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+            runtime.block_on(execute(&server, drop)).ok()
         });
-        if dropping.join().is_err() {
+        if !matches!(dropping.join(), Ok(Some(()))) {
             say("a test database could not be dropped");
         }
     }
@@ -92,8 +96,27 @@ struct Server {
     url: Url,
     /// Whether somebody else started it.
     is_foreign: bool,
+    /// Where it writes what happens to it, if that can be read here.
+    log: Option<PathBuf>,
     /// What ends it with this process.
     _keeper: Option<keeper::Keeper>,
+}
+
+impl Server {
+    /// How many bytes of its log are worth reading when it fails.
+    const LAST_WORDS: usize = 2_000;
+
+    /// What it wrote last, for those who wonder why it failed.
+    fn last_words(&self) -> String {
+        let Some(log) = &self.log else { return "its log is not here".to_owned() };
+        match std::fs::read(log) {
+            Ok(log) => {
+                let end = log.get(log.len().saturating_sub(Self::LAST_WORDS)..).unwrap_or_default();
+                format!("its log ends with:\n{}", String::from_utf8_lossy(end))
+            }
+            Err(why) => format!("its log cannot be read: {why}"),
+        }
+    }
 }
 
 /// The server of this process, started by whoever asks first.
@@ -128,18 +151,13 @@ fn foreign() -> Result<Server, String> {
     let url = setting("TEST_DATABASE_URL").ok_or("TEST_DATABASE_URL is not set")?;
     let url = Url::parse(&url).map_err(|why| format!("TEST_DATABASE_URL: {why}"))?;
     say(&format!("PostgreSQL for the tests: TEST_DATABASE_URL, {}", url.host_str().unwrap_or("a socket")));
-    Ok(Server { url, is_foreign: true, _keeper: None })
+    Ok(Server { url, is_foreign: true, log: None, _keeper: None })
 }
 
-async fn execute(server: &Url, statement: String) {
-    let done = async {
-        let mut connection = PgConnection::connect(server.as_str()).await?;
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
-        connection.close().await
-    };
-    if let Err(why) = done.await {
-        fail(&format!("the test server refused a statement: {why}"));
-    }
+async fn execute(server: &Url, statement: String) -> Result<(), sqlx::Error> {
+    let mut connection = PgConnection::connect(server.as_str()).await?;
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+    connection.close().await
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests have no configuration; this crate is never part of the program")]

@@ -49,12 +49,13 @@ pub(crate) fn start() -> Result<Server, String> {
         match Keeper::start(&mut script) {
             Ok(keeper) => {
                 // From here on the script removes it.
-                let _ = dir.keep();
+                let dir = dir.keep();
                 let url = Url::parse(&format!("postgres://postgres:postgres@127.0.0.1:{port}/postgres"));
                 say(&format!("PostgreSQL for the tests: a throw-away cluster of {}", bin.display()));
                 return Ok(Server {
                     url: url.map_err(|why| why.to_string())?,
                     is_foreign: false,
+                    log: Some(dir.join("log")),
                     _keeper: Some(keeper),
                 });
             }

@@ -2,11 +2,17 @@
 
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
+use watchkeeper_domain::retention::Left;
 use watchkeeper_domain::time::Timestamp;
 
 use super::instant::Instant;
 use crate::log::Progress;
-use crate::row::Fault;
+use crate::row::{Fault, LeftRow};
+
+const READ: &str = "SELECT hours_to, days_to, folded_id, raw_from, packed_from, rollups_from FROM history_progress";
+const LOCK: &str = "
+    SELECT hours_to, days_to, folded_id, raw_from, packed_from, rollups_from FROM history_progress
+    FOR UPDATE SKIP LOCKED";
 
 /// The row.
 #[derive(FromRow)]
@@ -16,6 +22,8 @@ pub(super) struct ProgressRow {
     /// The last monitor whose next day is folded already.
     pub(super) folded_id: Option<Uuid>,
     raw_from: Option<Instant>,
+    packed_from: Option<Instant>,
+    rollups_from: Option<Instant>,
 }
 
 impl ProgressRow {
@@ -23,22 +31,27 @@ impl ProgressRow {
         let at = |instant: Option<Instant>| instant.map(|at| at.0);
         Progress { hours_to: at(self.hours_to), days_to: at(self.days_to), raw_from: at(self.raw_from) }
     }
+
+    /// What has not been let go of yet.
+    pub(super) fn left(&self) -> Left {
+        let from = |at: Option<Instant>, never| at.map_or(never, |at| at.0);
+        Left {
+            raw_from: from(self.raw_from, Left::ALL.raw_from),
+            packed_from: from(self.packed_from, Left::ALL.packed_from),
+            rollups_from: from(self.rollups_from, Left::ALL.rollups_from),
+        }
+    }
 }
 
 /// Reads how far it is.
 pub(super) async fn read(connection: &mut PgConnection) -> Result<Progress, Fault> {
-    let row: ProgressRow = sqlx::query_as("SELECT hours_to, days_to, folded_id, raw_from FROM history_progress")
-        .fetch_one(connection)
-        .await?;
+    let row: ProgressRow = sqlx::query_as(READ).fetch_one(connection).await?;
     Ok(row.progress())
 }
 
 /// Locks it until the end of the transaction; `None` where somebody else is at it.
 pub(super) async fn lock_unless_held(connection: &mut PgConnection) -> Result<Option<ProgressRow>, Fault> {
-    let row =
-        sqlx::query_as("SELECT hours_to, days_to, folded_id, raw_from FROM history_progress FOR UPDATE SKIP LOCKED")
-            .fetch_optional(connection)
-            .await?;
+    let row = sqlx::query_as(LOCK).fetch_optional(connection).await?;
     Ok(row)
 }
 
@@ -62,8 +75,14 @@ pub(super) async fn days_are_folded_to(
     Ok(())
 }
 
-/// Only from this instant on checks are whole.
-pub(super) async fn checks_are_whole_from(connection: &mut PgConnection, instant: Timestamp) -> Result<(), Fault> {
-    sqlx::query("UPDATE history_progress SET raw_from = $1").bind(Instant(instant)).execute(connection).await?;
+/// Of before these instants nothing is left.
+pub(super) async fn is_left(connection: &mut PgConnection, left: &Left) -> Result<(), Fault> {
+    let [raw_from, packed_from, rollups_from] = LeftRow::columns(left).map(|from| from.map(Instant));
+    sqlx::query("UPDATE history_progress SET raw_from = $1, packed_from = $2, rollups_from = $3")
+        .bind(raw_from)
+        .bind(packed_from)
+        .bind(rollups_from)
+        .execute(connection)
+        .await?;
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! Letting go of history by its age: whole checks by their partitions, packed days and sums row by row, the oldest first.
 
+mod workspace;
+
 use sqlx::PgConnection;
 use watchkeeper_domain::port::Retired;
-use watchkeeper_domain::retention::Retention;
+use watchkeeper_domain::retention::{Left, Retention};
 use watchkeeper_domain::time::Timestamp;
 
 use super::instant::Instant;
@@ -27,19 +29,26 @@ pub(super) async fn retire(
     let mut retired = Retired::default();
     let Some(row) = progress::lock_unless_held(connection).await? else { return Ok(retired) };
     let Some(days_to) = row.progress().days_to else { return Ok(retired) };
-    let before = row.progress().raw_from.unwrap_or(Timestamp::from_micros(i64::MIN));
-    let raw_from = retention.raw_from(now).min(days_to).max(before);
-    if raw_from > before {
+    let before = row.left();
+    let left = retention.left(now);
+    let raw_from = left.raw_from.min(days_to).max(before.raw_from);
+    if raw_from > before.raw_from {
         partition::drop_before(connection, raw_from).await?;
-        progress::checks_are_whole_from(connection, raw_from).await?;
         retired.raw_from = Some(raw_from);
     }
-    for (statement, before) in [(PACKED, retention.packed_from(now)), (ROLLUPS, retention.rollups_from(now))] {
+    let left = before.and(Left { raw_from, ..left });
+    if left != before {
+        progress::is_left(connection, &left).await?;
+    }
+    for (statement, before) in [(PACKED, left.packed_from), (ROLLUPS, left.rollups_from)] {
         let room = limit.saturating_sub(bigint(retired.rows));
         let gone =
             sqlx::query(statement).bind(Instant(before.min(raw_from))).bind(room).execute(&mut *connection).await?;
         retired.rows += gone.rows_affected();
     }
-    retired.has_more = bigint(retired.rows) >= limit;
+    let room = limit.saturating_sub(bigint(retired.rows));
+    let (rows, has_more) = workspace::retire(connection, now, retention, raw_from, room).await?;
+    retired.rows += rows;
+    retired.has_more = has_more;
     Ok(retired)
 }

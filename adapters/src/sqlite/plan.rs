@@ -105,6 +105,20 @@ async fn who_is_in_a_cohort_and_who_is_not_comes_out_of_an_index() {
 }
 
 #[tokio::test]
+async fn what_a_workspace_lets_go_of_is_looked_up_monitor_by_monitor() {
+    let evidence = plan(retire::workspace::EVIDENCE.to_owned()).await;
+    assert!(evidence.contains("SEARCH c USING COVERING INDEX checks_notable (monitor_key=? AND"), "{evidence}");
+    assert!(evidence.contains("SEARCH e USING COVERING INDEX sqlite_autoindex_evidence_1 (slot=?"), "{evidence}");
+    for (statement, index) in [
+        (retire::workspace::PACKED, "sqlite_autoindex_packed_checks_1 (monitor_key=?"),
+        (retire::workspace::ROLLUPS, "PRIMARY KEY (monitor_key=?"),
+    ] {
+        let plan = plan(statement.to_owned()).await;
+        assert!(plan.contains(index) && !plan.contains("SCAN"), "{plan}");
+    }
+}
+
+#[tokio::test]
 async fn a_batch_is_moved_and_recorded_row_by_row_through_keys() {
     let moved = plan(with_rows(claim::MOVE, 2, 64)).await;
     assert!(moved.contains("SEARCH schedule USING PRIMARY KEY (monitor_key=? AND region=?)"), "{moved}");

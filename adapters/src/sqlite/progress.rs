@@ -1,10 +1,13 @@
 //! How far history has been derived: one row.
 
 use sqlx::{FromRow, SqliteConnection};
+use watchkeeper_domain::retention::Left;
 use watchkeeper_domain::time::Timestamp;
 
 use crate::log::Progress;
-use crate::row::Fault;
+use crate::row::{Fault, LeftRow};
+
+const READ: &str = "SELECT hours_to, days_to, folded_key, raw_from, packed_from, rollups_from FROM history_progress";
 
 /// The row.
 #[derive(FromRow)]
@@ -14,6 +17,8 @@ pub(super) struct ProgressRow {
     /// The last monitor whose next day is folded already.
     pub(super) folded_key: Option<i64>,
     raw_from: Option<i64>,
+    packed_from: Option<i64>,
+    rollups_from: Option<i64>,
 }
 
 impl ProgressRow {
@@ -21,11 +26,21 @@ impl ProgressRow {
         let at = |micros: Option<i64>| micros.map(Timestamp::from_micros);
         Progress { hours_to: at(self.hours_to), days_to: at(self.days_to), raw_from: at(self.raw_from) }
     }
+
+    /// What has not been let go of yet.
+    pub(super) fn left(&self) -> Left {
+        let from = |at: Option<i64>, never| at.map_or(never, Timestamp::from_micros);
+        Left {
+            raw_from: from(self.raw_from, Left::ALL.raw_from),
+            packed_from: from(self.packed_from, Left::ALL.packed_from),
+            rollups_from: from(self.rollups_from, Left::ALL.rollups_from),
+        }
+    }
 }
 
 /// Reads the row.
 pub(super) async fn row(step: &mut SqliteConnection) -> Result<ProgressRow, Fault> {
-    let row = sqlx::query_as("SELECT hours_to, days_to, folded_key, raw_from FROM history_progress");
+    let row = sqlx::query_as(READ);
     Ok(row.fetch_one(step).await?)
 }
 
@@ -54,8 +69,14 @@ pub(super) async fn days_are_folded_to(
     Ok(())
 }
 
-/// Only from this instant on checks are whole.
-pub(super) async fn checks_are_whole_from(step: &mut SqliteConnection, instant: Timestamp) -> Result<(), Fault> {
-    sqlx::query("UPDATE history_progress SET raw_from = ?").bind(instant.as_micros()).execute(step).await?;
+/// Of before these instants nothing is left.
+pub(super) async fn is_left(step: &mut SqliteConnection, left: &Left) -> Result<(), Fault> {
+    let [raw_from, packed_from, rollups_from] = LeftRow::columns(left).map(|from| from.map(Timestamp::as_micros));
+    sqlx::query("UPDATE history_progress SET raw_from = ?, packed_from = ?, rollups_from = ?")
+        .bind(raw_from)
+        .bind(packed_from)
+        .bind(rollups_from)
+        .execute(step)
+        .await?;
     Ok(())
 }

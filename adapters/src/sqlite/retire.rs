@@ -1,8 +1,10 @@
 //! Letting go of history by its age, row by row, the oldest first.
 
+pub(crate) mod workspace;
+
 use sqlx::SqliteConnection;
 use watchkeeper_domain::port::Retired;
-use watchkeeper_domain::retention::Retention;
+use watchkeeper_domain::retention::{Left, Retention};
 use watchkeeper_domain::time::Timestamp;
 
 use super::progress;
@@ -35,22 +37,27 @@ pub(super) async fn retire(
     limit: u32,
 ) -> Result<Retired, Fault> {
     let mut retired = Retired::default();
-    let progress = progress::read(step).await?;
-    let Some(days_to) = progress.days_to else { return Ok(retired) };
-    let before = progress.raw_from.unwrap_or(Timestamp::from_micros(i64::MIN));
-    let raw_from = retention.raw_from(now).min(days_to).max(before);
-    if raw_from > before {
-        progress::checks_are_whole_from(step, raw_from).await?;
-        retired.raw_from = Some(raw_from);
+    let row = progress::row(step).await?;
+    let Some(days_to) = row.progress().days_to else { return Ok(retired) };
+    let before = row.left();
+    let left = retention.left(now);
+    let raw_from = left.raw_from.min(days_to).max(before.raw_from);
+    retired.raw_from = Some(raw_from).filter(|from| *from > before.raw_from);
+    let left = before.and(Left { raw_from, ..left });
+    if left != before {
+        progress::is_left(step, &left).await?;
     }
     let whole = WHOLE.map(|statement| (statement, raw_from));
-    let packed = [(PACKED, retention.packed_from(now)), (ROLLUPS, retention.rollups_from(now))];
+    let packed = [(PACKED, left.packed_from), (ROLLUPS, left.rollups_from)];
+    let mut room = i64::from(limit);
     for (statement, before) in whole.into_iter().chain(packed) {
-        let room = i64::from(limit) - i64::try_from(retired.rows).unwrap_or(i64::MAX);
         let before = before.min(raw_from).as_micros();
-        retired.rows +=
-            sqlx::query(statement).bind(before).bind(room.max(0)).execute(&mut *step).await?.rows_affected();
+        let gone = sqlx::query(statement).bind(before).bind(room).execute(&mut *step).await?.rows_affected();
+        retired.rows += gone;
+        room = room.saturating_sub(i64::try_from(gone).unwrap_or(i64::MAX)).max(0);
     }
-    retired.has_more = retired.rows >= u64::from(limit);
+    let (rows, has_more) = workspace::retire(step, now, retention, raw_from, room).await?;
+    retired.rows += rows;
+    retired.has_more = has_more;
     Ok(retired)
 }

@@ -8,6 +8,7 @@ use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON};
 use serde_json::Value;
 use watchkeeper_domain::account;
 use watchkeeper_domain::monitor::{self, Expectation, HttpTarget};
+use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::status;
 
 use super::value::scalar;
@@ -62,6 +63,8 @@ bounded! {
     TimeoutSeconds(i64): whole(monitor::Timeout::MIN_SECS, monitor::Timeout::MAX_SECS);
     /// A limit in milliseconds beyond which an answer is slow; it never exceeds the longest timeout.
     SlowAfterMillis(i64): whole(Expectation::MIN_SLOW_AFTER_MS, 1_000 * monitor::Timeout::MAX_SECS);
+    /// For how many days something is kept.
+    KeptDays(i64): whole(1, Retention::MAX_DAYS);
     /// How many confirmations it takes.
     Confirmations(i64): whole(0, status::Confirmation::MAX);
 }

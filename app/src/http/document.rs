@@ -8,6 +8,7 @@ use super::history::HistoryApi;
 use super::incident::IncidentApi;
 use super::monitor::MonitorApi;
 use super::problem;
+use super::workspace::WorkspaceApi;
 
 const DESCRIPTION: &str = "\
 Watchkeeper is an uptime monitor that you can audit: every slot at which a monitor was due is accounted for.
@@ -18,11 +19,11 @@ fraction digits, latencies are milliseconds with microsecond precision, identifi
 `application/problem+json`; its `code` is stable.";
 
 /// All operations.
-pub(super) type Operations = (AuthApi, MonitorApi, HistoryApi, IncidentApi, EventApi);
+pub(super) type Operations = (AuthApi, MonitorApi, HistoryApi, IncidentApi, WorkspaceApi, EventApi);
 
 /// The operations with their document.
 pub(super) fn service() -> OpenApiService<Operations, ()> {
-    let operations = (AuthApi, MonitorApi, HistoryApi, IncidentApi, EventApi);
+    let operations = (AuthApi, MonitorApi, HistoryApi, IncidentApi, WorkspaceApi, EventApi);
     OpenApiService::new(operations, "Watchkeeper", env!("CARGO_PKG_VERSION"))
         .description(format!("{DESCRIPTION}\n\n{}", problem::table()))
         .license(LicenseObject::new("MIT OR Apache-2.0"))

@@ -18,3 +18,4 @@ mod monitor;
 mod outage;
 mod page;
 mod server;
+mod workspace;

@@ -13,7 +13,8 @@ use watchkeeper::http::{Parts, Settings};
 use watchkeeper_domain::account::{Email, Password, PasswordHash};
 use watchkeeper_domain::port::{
     Arrears, Folded, MockCheckRepo, MockHistoryRepo, MockIncidentRepo, MockMonitorRepo, MockSessionRepo, MockUpkeep,
-    MockUserRepo, MonitorRepo, PasswordHasher, Purged, RepoError, RepoResult, Retired, Upkeep, WeakPassword,
+    MockUserRepo, MockWorkspaceRepo, MonitorRepo, PasswordHasher, Purged, RepoError, RepoResult, Retired, Upkeep,
+    WeakPassword,
 };
 use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::time::Timestamp;
@@ -59,6 +60,10 @@ fn without_store(parts: &mut Parts, monitors: Option<Arc<dyn MonitorRepo>>) {
     let mut incidents = MockIncidentRepo::new();
     incidents.expect_incidents().returning(|_| Err(away()));
     incidents.expect_incident().returning(|_, _| Err(away()));
+    let mut workspaces = MockWorkspaceRepo::new();
+    workspaces.expect_keeping().returning(|_| Err(away()));
+    workspaces.expect_keep_for().returning(|_, _, _| Err(away()));
+    let workspaces = Arc::new(workspaces);
     let mut checks = MockCheckRepo::new();
     checks.expect_claim_manual().returning(|_| Err(away()));
     let monitors = monitors.unwrap_or(Arc::new(none));
@@ -66,6 +71,8 @@ fn without_store(parts: &mut Parts, monitors: Option<Arc<dyn MonitorRepo>>) {
     parts.accounts.sessions = Arc::new(sessions);
     parts.monitors.repo = monitors.clone();
     parts.history.monitors = monitors.clone();
+    parts.workspaces.repo = workspaces.clone();
+    parts.history.workspaces = workspaces;
     parts.history.repo = Arc::new(history);
     parts.history.incidents = Arc::new(incidents);
     parts.watch.monitors = monitors;

@@ -20,7 +20,7 @@ use watchkeeper_domain::port::{CheckRepo, ClaimRequest, Clock, IdGenerator, Pass
 use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::testkit::fixture::T0;
 use watchkeeper_domain::testkit::{CountingIds, FakeProber, MemoryFeed, MemoryStore, SteppingClock};
-use watchkeeper_domain::usecase::{Accounts, History, Memory, Monitors, Watch};
+use watchkeeper_domain::usecase::{Accounts, History, Memory, Monitors, Watch, Workspaces};
 
 /// The most monitors of a workspace.
 pub(crate) const MOST_MONITORS: u32 = 7;
@@ -78,8 +78,10 @@ impl Server {
                 least_interval: Interval::from_secs(5).unwrap(),
                 most_monitors: MOST_MONITORS,
             },
+            workspaces: Workspaces { repo: store.clone(), clock: clock.clone(), retention: Retention::DEFAULT },
             history: History {
                 monitors: store.clone(),
+                workspaces: store.clone(),
                 repo: store.clone(),
                 incidents: store.clone(),
                 clock: clock.clone(),

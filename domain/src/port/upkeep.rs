@@ -80,13 +80,18 @@ pub trait Upkeep: Send + Sync {
     /// nothing. Repeating it until there is no more to do MUST end.
     async fn fold(&self, limit: u32) -> RepoResult<Folded>;
 
-    /// Lets go of what is older than it is to be kept, at most `limit` rows where they go one by one.
+    /// Lets go of what is older than it is to be kept, at most `limit` rows where they go one by one. With `left` as what
+    /// [`Retention::left`] says of these terms:
     ///
-    /// - Checks of before [`Retention::raw_from`] whose day is folded MUST read as [`crate::check::Check::packed`] from then
-    ///   on; those whose day is not MUST be left alone.
-    /// - Checks of before [`Retention::packed_from`] MUST be gone when there is no more to do, while accounts and latencies
-    ///   of whole hours MUST stay what they were; those go with [`Retention::rollups_from`].
+    /// - Checks of before `left.raw_from` whose day is folded MUST read as [`crate::check::Check::packed`] from then on;
+    ///   those whose day is not MUST be left alone.
+    /// - Checks of before `left.packed_from` MUST be gone when there is no more to do, while accounts and latencies of whole
+    ///   hours MUST stay what they were; those go with `left.rollups_from`.
     /// - Of a check that is kept nothing else MUST change. Repeating it until there is no more to do MUST end.
+    ///
+    /// Where a workspace asks for less ([`super::WorkspaceRepo::keep_for`]), the same MUST hold of its history under
+    /// [`crate::retention::OwnRetention::within`] when there is no more to do, but for this: a check that is kept whole for
+    /// others loses its evidence only, and one that is not packed yet stays until it is.
     async fn retire(&self, now: Timestamp, retention: &Retention, limit: u32) -> RepoResult<Retired>;
 
     /// Removes rows that nobody can see any more, at most `limit` of each kind: history of deleted monitors (what a

@@ -14,6 +14,7 @@ mod session;
 mod upkeep;
 mod user;
 mod watched;
+mod workspace;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +25,8 @@ use self::watched::Watched;
 use crate::id::{ChannelId, IncidentId, MonitorId, NoticeId, SessionId, UserId, WorkspaceId};
 use crate::incident::Incident;
 use crate::notice::Channel;
-use crate::port::{Credentials, IdGenerator};
+use crate::port::{Credentials, IdGenerator, Keeping};
+use crate::retention::Left;
 use crate::session::RefreshTokenHash;
 use crate::time::Timestamp;
 
@@ -39,6 +41,7 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct World {
     users: BTreeMap<UserId, Credentials>,
+    workspaces: BTreeMap<WorkspaceId, Keeping>,
     families: BTreeMap<SessionId, Family>,
     tokens: HashMap<RefreshTokenHash, Token>,
     channels: BTreeMap<ChannelId, Channel>,
@@ -50,6 +53,8 @@ struct World {
     folded_to: Option<Timestamp>,
     /// Checks of before this instant are packed.
     raw_from: Option<Timestamp>,
+    /// What the operator's terms have left of everybody's history; `None` while they took nothing.
+    left: Option<Left>,
 }
 
 impl MemoryStore {

@@ -10,9 +10,9 @@ use crate::incident::{Incident, TimelineEvent};
 use crate::invalid::Invalid;
 use crate::port::{
     CheckPage, CheckQuery, Clock, HistoryRepo, IncidentQuery, IncidentRepo, LatencyBucket, MAX_LATENCY_BUCKETS,
-    MonitorRepo, MonitorView, RepoError,
+    MonitorRepo, MonitorView, RepoError, WorkspaceRepo,
 };
-use crate::retention::Retention;
+use crate::retention::{Left, Retention};
 use crate::time::{Timestamp, Window};
 use crate::uptime::{Gap, StatusSpan, TimeFacts, Uptime, join, timeline, uptime};
 use crate::verdict::Verdict;
@@ -74,13 +74,15 @@ impl WindowRequest {
 pub struct History {
     /// Whose monitor it is.
     pub monitors: Arc<dyn MonitorRepo>,
+    /// What workspaces keep.
+    pub workspaces: Arc<dyn WorkspaceRepo>,
     /// Reads the log and what follows from it.
     pub repo: Arc<dyn HistoryRepo>,
     /// The incidents.
     pub incidents: Arc<dyn IncidentRepo>,
     /// Tells the present instant, up to which windows reach.
     pub clock: Arc<dyn Clock>,
-    /// For how long history is kept.
+    /// For how long history is kept at the most.
     pub retention: Retention,
     /// The region whose checks are shown.
     pub region: Region,
@@ -103,17 +105,23 @@ impl History {
         // The newest check lies exactly at now when it was made in this very microsecond.
         let window = self.window(workspace, monitor, request, self.clock.now().next()).await?;
         let window = before.map_or(window, |before| window.before(before));
+        let left = self.left(workspace).await?;
+        let window = window.not_before(left.packed_from);
         let query = CheckQuery { monitor, region: self.region.clone(), window, verdict, limit };
-        Ok(self.repo.checks(&query).await?)
+        let CheckPage { checks, more_before } = self.repo.checks(&query).await?;
+        Ok(CheckPage { checks: checks.into_iter().filter_map(|check| left.of(check)).collect(), more_before })
     }
 
-    /// The newest checks of monitors that the caller has just read, in their order.
+    /// The newest checks of monitors of one workspace that the caller has just read, in their order.
     ///
     /// # Errors
     /// `Repo`.
     pub async fn recent_checks(&self, views: &[MonitorView], limit: u32) -> Result<Vec<Vec<Check>>, HistoryError> {
         let ids: Vec<_> = views.iter().map(|view| view.monitor.id).collect();
-        Ok(self.repo.recent_checks(&ids, &self.region, limit, self.clock.now()).await?)
+        let Some(workspace) = views.first().map(|view| view.monitor.workspace) else { return Ok(Vec::new()) };
+        let left = self.left(workspace).await?;
+        let recent = self.repo.recent_checks(&ids, &self.region, limit, self.clock.now()).await?;
+        Ok(recent.into_iter().map(|checks| checks.into_iter().filter_map(|check| left.of(check)).collect()).collect())
     }
 
     /// How the last 24 hours (or their lives) of monitors that the caller has just read were spent, in their order.
@@ -232,10 +240,13 @@ impl History {
                 format!("A step has at least 1 second and cuts the window into at most {MAX_LATENCY_BUCKETS} parts.");
             return Err(HistoryError::Invalid(vec![Invalid::new("step", "step_out_of_bounds", message)]));
         }
-        Ok(self.repo.latencies(monitor, &self.region, window, step).await?)
+        let rollups_from = self.left(workspace).await?.rollups_from;
+        let mut buckets = self.repo.latencies(monitor, &self.region, window, step).await?;
+        buckets.retain(|bucket| bucket.at >= rollups_from);
+        Ok(buckets)
     }
 
-    /// The account of slots in a window, as far as something is left of it ([`Retention::known_part`]).
+    /// The account of slots in a window, as far as something is left of it ([`Left::known_part`]).
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `Repo`.
@@ -247,7 +258,7 @@ impl History {
     ) -> Result<SlotAccount, HistoryError> {
         let now = self.clock.now();
         let window = self.window(workspace, monitor, request, now.next()).await?;
-        let window = self.retention.known_part(window, now);
+        let window = self.left(workspace).await?.known_part(window);
         Ok(self.repo.account(monitor, &self.region, window, now).await?)
     }
 
@@ -288,6 +299,12 @@ impl History {
         id: IncidentId,
     ) -> Result<(Incident, Vec<TimelineEvent>), HistoryError> {
         self.incidents.incident(workspace, id).await?.ok_or(HistoryError::NotFound)
+    }
+
+    /// What is left of the history of a workspace.
+    async fn left(&self, workspace: WorkspaceId) -> Result<Left, HistoryError> {
+        let keeping = self.workspaces.keeping(workspace).await?.ok_or(HistoryError::NotFound)?;
+        Ok(keeping.left.and(keeping.own.within(&self.retention).left(self.clock.now())))
     }
 
     /// The window asked for, clipped to the life of a monitor that is the workspace's own.

@@ -44,6 +44,7 @@ impl Fickle {
         let now = monitor.created_at.plus(MINUTE * changes);
         let history = History {
             monitors: store.clone(),
+            workspaces: store.clone(),
             repo: store.clone(),
             incidents: store,
             clock: Arc::new(SteppingClock::at(now)),

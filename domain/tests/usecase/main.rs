@@ -7,3 +7,4 @@ mod dispatch;
 mod history;
 mod monitors;
 mod watch;
+mod workspace;

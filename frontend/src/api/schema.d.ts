@@ -378,6 +378,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workspace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The workspace
+         * @description And for how long its history is kept.
+         */
+        get: operations["getWorkspace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change the workspace
+         * @description What is older than its history is to be kept is gone at once for whoever reads, and does not come back.
+         */
+        patch: operations["changeWorkspace"];
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1257,6 +1281,62 @@ export interface components {
          */
         ReasonCode: "dns" | "connect" | "tls" | "timeout" | "redirect" | "status" | "body" | "blocked" | "slow";
         /**
+         * Retention
+         * @description For how many whole days of UTC each form of history is kept. None is kept for longer than a coarser one.
+         * @example {
+         *       "packed_days": {
+         *         "days": 400,
+         *         "most": 400,
+         *         "own": null
+         *       },
+         *       "raw_days": {
+         *         "days": 3,
+         *         "most": 7,
+         *         "own": 3
+         *       },
+         *       "rollup_days": {
+         *         "days": 1830,
+         *         "most": 1830,
+         *         "own": null
+         *       }
+         *     }
+         */
+        Retention: {
+            /** @description Checks at all: time, status, latency, and what was wrong. */
+            packed_days: components["schemas"]["Term"] & unknown;
+            /** @description Checks whole, with timings and evidence. */
+            raw_days: components["schemas"]["Term"] & unknown;
+            /** @description The counts and latencies of every hour and day. */
+            rollup_days: components["schemas"]["Term"] & unknown;
+        };
+        /**
+         * RetentionChange
+         * @description For how many days each form of history is to be kept; null leaves it to the operator, and what is left out stays as it
+         *     is.
+         * @example {
+         *       "packed_days": 90,
+         *       "raw_days": 3,
+         *       "rollup_days": null
+         *     }
+         */
+        RetentionChange: {
+            /**
+             * Format: int64
+             * @description Checks at all; at least as long as whole ones.
+             */
+            packed_days?: number | null;
+            /**
+             * Format: int64
+             * @description Checks whole, with timings and evidence; at most what the operator keeps.
+             */
+            raw_days?: number | null;
+            /**
+             * Format: int64
+             * @description The counts and latencies of every hour and day; at least as long as checks.
+             */
+            rollup_days?: number | null;
+        };
+        /**
          * Session
          * @description A session: an access token for requests, and the user.
          * @example {
@@ -1407,6 +1487,32 @@ export interface components {
          * @enum {string}
          */
         TargetType: "http";
+        /**
+         * Term
+         * @description For how many days something is kept, and by whose word.
+         * @example {
+         *       "days": 3,
+         *       "most": 7,
+         *       "own": 3
+         *     }
+         */
+        Term: {
+            /**
+             * Format: uint32
+             * @description For how many days it is kept.
+             */
+            days: number;
+            /**
+             * Format: uint32
+             * @description What the operator of this server keeps, and so the most that can be asked for.
+             */
+            most: number;
+            /**
+             * Format: uint32
+             * @description What the workspace asks for; null leaves it to the operator.
+             */
+            own: number | null;
+        };
         /**
          * TimelineEntry
          * @description Something that happened in the course of an incident.
@@ -1600,6 +1706,54 @@ export interface components {
              * @description The personal workspace, in which their requests act.
              */
             workspace_id: string;
+        };
+        /**
+         * Workspace
+         * @description What owns monitors and all that is recorded of them.
+         * @example {
+         *       "id": "019c1405-6400-7000-8000-0000000000b1",
+         *       "retention": {
+         *         "packed_days": {
+         *           "days": 400,
+         *           "most": 400,
+         *           "own": null
+         *         },
+         *         "raw_days": {
+         *           "days": 3,
+         *           "most": 7,
+         *           "own": 3
+         *         },
+         *         "rollup_days": {
+         *           "days": 1830,
+         *           "most": 1830,
+         *           "own": null
+         *         }
+         *       }
+         *     }
+         */
+        Workspace: {
+            /**
+             * Format: uuid
+             * @description Which.
+             */
+            id: string;
+            /** @description For how long its history is kept. */
+            retention: components["schemas"]["Retention"] & unknown;
+        };
+        /**
+         * WorkspaceChange
+         * @description A change of the workspace; what is left out stays as it is.
+         * @example {
+         *       "retention": {
+         *         "packed_days": 90,
+         *         "raw_days": 3,
+         *         "rollup_days": null
+         *       }
+         *     }
+         */
+        WorkspaceChange: {
+            /** @description For how long its history is to be kept. */
+            retention?: components["schemas"]["RetentionChange"] & unknown;
         };
     };
     responses: never;
@@ -3191,6 +3345,148 @@ export interface operations {
             };
             /** @description There is no such thing in the caller's workspace. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field or parameter breaks a rule; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What owns monitors and all that is recorded of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description An access token is missing or no longer valid. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkspaceChange"];
+            };
+        };
+        responses: {
+            /** @description What owns monitors and all that is recorded of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description The body is no JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An access token is missing or no longer valid. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body must be application/json. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,8 +1,17 @@
+import { Link } from '@tanstack/react-router';
 import { useSyncExternalStore } from 'react';
 import { session } from '@/api/browser';
 import { problemOf } from '@/api/problem';
 import { Button } from '@/ui/button';
-import { DocumentIcon, LogOutIcon, MoonIcon, PersonIcon, SunIcon, SystemIcon } from '@/ui/icons';
+import {
+  DocumentIcon,
+  LogOutIcon,
+  MoonIcon,
+  PersonIcon,
+  SettingsIcon,
+  SunIcon,
+  SystemIcon,
+} from '@/ui/icons';
 import { Menu, MenuChoice, MenuItem, MenuLine } from '@/ui/menu';
 import { note } from '@/ui/notes';
 import { chooseTheme, useThemeChoice } from '@/ui/theme';
@@ -40,6 +49,12 @@ export function AccountMenu() {
       <MenuLine />
       <MenuChoice label="Theme" value={theme} onChange={chooseTheme} options={THEMES} />
       <MenuLine />
+      <MenuItem asChild>
+        <Link to="/settings">
+          <SettingsIcon />
+          Settings
+        </Link>
+      </MenuItem>
       <MenuItem asChild>
         <a href="/docs">
           <DocumentIcon />

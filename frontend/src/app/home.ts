@@ -8,4 +8,5 @@ export { IncidentsPage } from './pages/incidents';
 export { MonitorPage } from './pages/monitor';
 export { EditMonitorPage, NewMonitorPage } from './pages/monitor-form';
 export { MonitorsPage } from './pages/monitors';
+export { SettingsPage } from './pages/settings';
 export { Shell } from './shell';

@@ -9,7 +9,7 @@ import { session } from '@/api/browser';
 import type { Monitor } from '@/api/types';
 import { makeRouter } from '@/app/router';
 import { followSession } from '@/app/session-change';
-import { answer, check, monitor } from '@/testing/examples';
+import { answer, check, monitor, workspace } from '@/testing/examples';
 
 const API = 'http://localhost:3000/api/v1';
 const server = setupServer();
@@ -277,4 +277,34 @@ test('no panel speaks of a window whose answer has not come', async () => {
   expect(screen.queryAllByText(/the last 7 days\.$/)).toHaveLength(0);
   arrive();
   await waitFor(() => expect(screen.getAllByText(/the last 7 days\.$/)).toHaveLength(4));
+});
+
+test('what is kept for less is asked about first, and what the server refuses lands on its field', async () => {
+  session.begin(answer());
+  const changes: unknown[] = [];
+  server.use(
+    http.get(`${API}/workspace`, () => HttpResponse.json(workspace())),
+    http.patch(`${API}/workspace`, async ({ request }) => {
+      changes.push(await request.json());
+      if (changes.length > 1)
+        return HttpResponse.json(workspace({ raw_days: { days: 3, own: 3, most: 7 } }), { status: 200 });
+      const message = 'It is at most 7 days.';
+      const errors = [{ field: 'retention.raw_days', code: 'days_out_of_bounds', message }];
+      return HttpResponse.json({ title: 'Invalid', code: 'validation_failed', errors }, { status: 422 });
+    }),
+  );
+  const { user } = visit('/settings');
+  const details = await screen.findByLabelText('Full details (days)');
+  expect(screen.getByRole('button', { name: 'Save changes' })).toBeDisabled();
+  await user.type(details, '3');
+  await user.click(screen.getByRole('button', { name: 'Save changes' }));
+  const question = await screen.findByRole('dialog', { name: 'Let go of older history?' });
+  expect(within(question).getByText('Full details: 3 days instead of 7 days')).toBeVisible();
+  expect(changes).toEqual([]);
+  await user.click(within(question).getByRole('button', { name: 'Let go of it' }));
+  expect(await screen.findByText('It is at most 7 days.')).toBeVisible();
+  await user.click(screen.getByRole('button', { name: 'Save changes' }));
+  await user.click(await screen.findByRole('button', { name: 'Let go of it' }));
+  expect(await screen.findByText(/Kept for 3 days now/)).toBeVisible();
+  expect(changes).toEqual([{ retention: { raw_days: 3 } }, { retention: { raw_days: 3 } }]);
 });

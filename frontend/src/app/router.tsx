@@ -112,10 +112,16 @@ const incident = createRoute({
   component: lazyRouteComponent(() => import('./home'), 'IncidentPage'),
 });
 
+const settings = createRoute({
+  getParentRoute: () => home,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('./home'), 'SettingsPage'),
+});
+
 const routeTree = root.addChildren([
   start,
   gate.addChildren([login, signup]),
-  home.addChildren([monitors, newMonitor, monitor, editMonitor, incidents, incident]),
+  home.addChildren([monitors, newMonitor, monitor, editMonitor, incidents, incident, settings]),
 ]);
 
 export const makeRouter = (queryClient: QueryClient, history: RouterHistory = createBrowserHistory()) =>

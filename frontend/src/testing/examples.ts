@@ -1,6 +1,6 @@
 /** Values as the API gives them, for tests to vary in what matters to them. */
 
-import type { Check, Incident, Monitor, SessionAnswer } from '@/api/types';
+import type { Check, Incident, Monitor, SessionAnswer, Workspace } from '@/api/types';
 
 export const check = (change: Partial<Check> = {}): Check => ({
   slot: '2026-11-22T12:00:00.000000Z',
@@ -47,6 +47,16 @@ export const incident = (change: Partial<Incident> = {}): Incident => ({
   cause_code: 'status',
   evidence: null,
   ...change,
+});
+
+export const workspace = (retention: Partial<Workspace['retention']> = {}): Workspace => ({
+  id: '019c1405-6400-7000-8000-0000000000b1',
+  retention: {
+    raw_days: { days: 7, own: null, most: 7 },
+    packed_days: { days: 400, own: null, most: 400 },
+    rollup_days: { days: 1830, own: null, most: 1830 },
+    ...retention,
+  },
 });
 
 export const answer = (change: Partial<SessionAnswer> = {}): SessionAnswer => ({

@@ -38,6 +38,9 @@ export const SunIcon = stroke(
 );
 export const MoonIcon = stroke(<path d="M13.5 9.6A5.8 5.8 0 0 1 6.4 2.5a5.8 5.8 0 1 0 7.1 7.1Z" />);
 export const SystemIcon = stroke(<path d="M2.5 3.5h11v7h-11v-7Zm3.5 10h4m-2-3v3" />);
+export const SettingsIcon = stroke(
+  <path d="M2.5 4.5h6m3 0h2m-11 7h2m3 0h6M10 6.2a1.7 1.7 0 1 0 0-3.4 1.7 1.7 0 0 0 0 3.4Zm-4 7a1.7 1.7 0 1 0 0-3.4 1.7 1.7 0 0 0 0 3.4Z" />,
+);
 export const LogOutIcon = stroke(
   <path d="M6.5 2.5h-3a1 1 0 0 0-1 1v9a1 1 0 0 0 1 1h3m4-8.5L13.5 8l-3 3m3-3H6.5" />,
 );

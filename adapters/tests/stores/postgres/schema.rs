@@ -17,7 +17,8 @@ async fn nodes_that_start_at_once_migrate_one_after_the_other() {
     one.migrate().await.unwrap();
     one.ping().await.unwrap();
     let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations").fetch_one(one.pool()).await.unwrap();
-    assert_eq!(applied, 3);
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/postgres")).unwrap();
+    assert_eq!(usize::try_from(applied).unwrap(), files.count());
 }
 
 #[tokio::test]

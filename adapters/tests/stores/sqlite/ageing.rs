@@ -45,14 +45,14 @@ async fn packed_checks_are_read_in_plain_sql() {
         let reason = check.reason.as_ref().map(|reason| reason.detail.as_str());
         assert_eq!(row.get::<Option<&str>, _>("reason_detail"), reason);
         assert_eq!(row.get::<Option<i64>, _>("reason_kind").is_some(), reason.is_some());
-        assert_eq!(row.get::<bool, _>("is_packed"), check.slot < packed.raw_from(now));
+        assert_eq!(row.get::<bool, _>("is_packed"), check.slot < packed.left(now).raw_from);
         count += usize::from(row.get::<bool, _>("is_packed"));
     }
     assert!(count > 50, "{count} were packed");
     stage.retire_all(now, &packed).await;
     assert_eq!(stage.log(m.id()).await, log);
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM checks WHERE slot < ?")
-        .bind(packed.raw_from(now).as_micros())
+        .bind(packed.left(now).raw_from.as_micros())
         .fetch_one(&pool)
         .await
         .unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use poem::http::StatusCode;
 use poem_openapi::error::{ParseParamError, ParsePathError};
 use watchkeeper_domain::port::RepoError;
-use watchkeeper_domain::usecase::{AccountError, HistoryError, MonitorError};
+use watchkeeper_domain::usecase::{AccountError, HistoryError, MonitorError, WorkspaceError};
 
 use super::{FieldError, Kind, Problem};
 
@@ -58,6 +58,17 @@ impl From<HistoryError> for Problem {
             HistoryError::Invalid(invalid) => Self::broken_rules(invalid),
             HistoryError::NotFound => Self::new(Kind::NotFound),
             HistoryError::Repo(error) => error.into(),
+        }
+    }
+}
+
+impl From<WorkspaceError> for Problem {
+    fn from(error: WorkspaceError) -> Self {
+        match error {
+            WorkspaceError::Invalid(invalid) => Self::broken_rules(invalid),
+            // A token outlives whom it was made for by minutes: there is nobody any more to be shown anything.
+            WorkspaceError::NotFound => Self::new(Kind::Unauthenticated),
+            WorkspaceError::Repo(error) => error.into(),
         }
     }
 }

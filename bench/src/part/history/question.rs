@@ -30,6 +30,7 @@ pub(crate) fn list_of(monitors: u32) -> String {
 pub(super) async fn ask(aging: &Aging, extent: Extent, days: u32) -> anyhow::Result<Vec<Asked>> {
     let history = History {
         monitors: aging.store.clone(),
+        workspaces: aging.store.clone(),
         repo: aging.store.clone(),
         incidents: aging.store.clone(),
         clock: Arc::new(SteppingClock::at(aging.now)) as Arc<dyn Clock>,

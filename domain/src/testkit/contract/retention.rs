@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::stage::{Specimen, Stage, era};
 use crate::audit::SlotAccount;
 use crate::check::{Check, Outcome, Region, Settled};
-use crate::port::{CheckQuery, Folded, LatencyBucket, Retired};
-use crate::retention::Retention;
+use crate::id::WorkspaceId;
+use crate::port::{CheckQuery, Folded, Keeping, LatencyBucket, Retired};
+use crate::retention::{Left, OwnRetention, Retention};
 use crate::rollup::{DAY, HOUR, day_of, hour_of};
-use crate::testkit::fixture::{self, cut_off, seconds, up};
+use crate::testkit::fixture::{self, T0, cut_off, seconds, up};
 use crate::time::{Timestamp, Window};
 use crate::verdict::Verdict;
 
@@ -178,8 +179,8 @@ pub async fn packed_checks_read_as_what_is_left_of_them(stage: &Stage) {
     stage.fold_all(now).await;
     let retention = retention(PACKED);
     let retired = stage.store().retire(now, &retention, 1_000).await.unwrap();
-    assert_eq!((retired.raw_from, retired.has_more), (Some(retention.raw_from(now)), false));
-    let left = packed_before(&log, retention.raw_from(now));
+    assert_eq!((retired.raw_from, retired.has_more), (Some(retention.left(now).raw_from), false));
+    let left = packed_before(&log, retention.left(now).raw_from);
     assert!(left.iter().filter(|check| check.evidence.is_none() && check.verdict == Verdict::Down).count() > 3);
     assert_eq!(told(stage, &m, &windows, now).await, before);
     let region = Region::default();
@@ -234,19 +235,95 @@ pub async fn what_is_older_than_it_is_kept_goes_and_leaves_its_sums(stage: &Stag
     stage.fold_all(now).await;
     let shorter = retention([1, 2, 400]);
     assert!(stage.retire_all(now, &shorter).await > 0);
-    let kept: Vec<_> = log.into_iter().filter(|check| check.slot >= shorter.packed_from(now)).collect();
-    assert_eq!(stage.log(m.id()).await, packed_before(&kept, shorter.raw_from(now)));
+    let kept: Vec<_> = log.into_iter().filter(|check| check.slot >= shorter.left(now).packed_from).collect();
+    assert_eq!(stage.log(m.id()).await, packed_before(&kept, shorter.left(now).raw_from));
     assert_eq!(told(stage, &m, &windows, now).await, before);
 
     let shortest = retention([1, 2, 3]);
     stage.retire_all(now, &shortest).await;
     let whole = windows[0];
-    let known = shortest.known_part(whole, now);
+    let known = shortest.left(now).known_part(whole);
     assert!(known.from() > whole.from());
     let gone = Window::new(whole.from(), known.from()).unwrap();
     let region = Region::default();
     assert_eq!(stage.store().latencies(m.id(), &region, gone, HOUR).await.unwrap(), [], "the sums went as well");
     told(stage, &m, &[known], now).await;
+}
+
+/// A workspace that asks for less, beside one that does not.
+pub async fn a_workspace_keeps_its_own_history_for_less(stage: &Stage) {
+    let neighbour = stage.workspace_of("bea@example.org").await;
+    let kept = fixture::monitor(stage.monitor_id(), neighbour, 1_800, T0);
+    stage.create(&kept).await;
+    let (m, now) = stage.live_for_days().await;
+    let (log, of_neighbour, windows) = (stage.log(m.id()).await, stage.log(kept.id).await, windows(&m));
+    let before = told(stage, &m, &windows, now).await;
+    stage.fold_all(now).await;
+    let (operators, own) = (retention(PACKED), OwnRetention::new(None, Some(2), None).unwrap());
+    let keeping = stage.store().keep_for(m.monitor.workspace, own, Left::ALL).await.unwrap();
+    assert_eq!(keeping, Some(Keeping { own, left: Left::ALL }));
+
+    assert!(stage.retire_all(now, &operators).await > 0);
+    let left = own.within(&operators).left(now);
+    assert_eq!(stage.log(m.id()).await, log.into_iter().filter_map(|check| left.of(check)).collect::<Vec<_>>());
+    assert_eq!(told(stage, &m, &windows, now).await, before, "the sums are still there");
+    let packed = packed_before(&of_neighbour, operators.left(now).raw_from);
+    assert_eq!(stage.log(kept.id).await, packed, "the neighbour asks for nothing");
+    let kept_by = stage.store().keeping(m.monitor.workspace).await.unwrap().unwrap();
+    assert_eq!((kept_by.own, kept_by.left), (own, left));
+    assert_eq!(stage.store().retire(now, &operators, 1_000).await.unwrap(), Retired::default(), "a second time");
+
+    let own = OwnRetention::new(None, Some(2), Some(3)).unwrap();
+    stage.store().keep_for(m.monitor.workspace, own, left).await.unwrap();
+    stage.retire_all(now, &operators).await;
+    let left = own.within(&operators).left(now);
+    let gone = Window::new(windows[0].from(), left.rollups_from).unwrap();
+    let region = Region::default();
+    assert_eq!(stage.store().latencies(m.id(), &region, gone, HOUR).await.unwrap(), [], "now they went as well");
+    told(stage, &m, &[left.known_part(windows[0])], now).await;
+    assert_ne!(stage.store().latencies(kept.id, &region, gone, HOUR).await.unwrap(), []);
+}
+
+/// Where others still have their checks whole.
+pub async fn the_evidence_of_a_workspace_goes_before_its_checks_are_packed(stage: &Stage) {
+    let (m, now) = stage.live_for_days().await;
+    let log = stage.log(m.id()).await;
+    stage.fold_all(now).await;
+    let (operators, own) = (retention([3, 400, 1_830]), OwnRetention::new(Some(1), None, None).unwrap());
+    stage.store().keep_for(m.monitor.workspace, own, Left::ALL).await.unwrap();
+    assert!(stage.retire_all(now, &operators).await > 3);
+    let (own, operators) = (own.within(&operators).left(now), operators.left(now));
+    let expected = packed_before(&log, operators.raw_from).into_iter().map(|check| match check.slot < own.raw_from {
+        true => Check { evidence: None, ..check },
+        false => check,
+    });
+    assert_eq!(stage.log(m.id()).await, expected.collect::<Vec<_>>());
+}
+
+/// Neither what was let go of nor what was hidden until now.
+pub async fn what_a_workspace_let_go_of_does_not_come_back(stage: &Stage) {
+    let (m, now) = stage.live_for_days().await;
+    stage.fold_all(now).await;
+    let workspace = m.monitor.workspace;
+    let (operators, longer) = (retention([1, 2, 3]), retention([7, 400, 1_830]));
+    stage.retire_all(now, &operators).await;
+    stage.retire_all(now, &longer).await;
+    let keeping = stage.store().keeping(workspace).await.unwrap().unwrap();
+    assert_eq!(keeping, Keeping { own: OwnRetention::default(), left: operators.left(now) });
+
+    let hidden = Left { packed_from: now, ..Left::ALL };
+    let keeping = stage.store().keep_for(workspace, OwnRetention::default(), hidden).await.unwrap().unwrap();
+    assert_eq!(keeping.left, Left { packed_from: now, ..operators.left(now) });
+    assert_eq!(stage.store().keep_for(workspace, keeping.own, Left::ALL).await.unwrap(), Some(keeping));
+}
+
+/// And others do not come into being by it.
+pub async fn a_workspace_that_is_not_there_keeps_nothing(stage: &Stage) {
+    let nobody = WorkspaceId::new(stage.monitor_id().uuid());
+    let own = OwnRetention::new(Some(1), None, None).unwrap();
+    assert_eq!(stage.store().keeping(nobody).await.unwrap(), None);
+    assert_eq!(stage.store().keep_for(nobody, own, Left::ALL).await.unwrap(), None);
+    assert_eq!(stage.store().keeping(nobody).await.unwrap(), None);
 }
 
 /// With everything else.

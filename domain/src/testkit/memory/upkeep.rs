@@ -8,7 +8,7 @@ use super::watched::Watched;
 use super::{MemoryStore, World};
 use crate::id::SessionId;
 use crate::port::{Arrears, Folded, Purged, RepoResult, Retired, Upkeep};
-use crate::retention::Retention;
+use crate::retention::{Left, Retention};
 use crate::rollup::{DAY, HOUR, day_of, has_settled, hour_of};
 use crate::session::forgotten_before;
 use crate::time::{Timestamp, Window};
@@ -63,14 +63,16 @@ impl Upkeep for MemoryStore {
         let mut world = self.world();
         let Some(folded_to) = world.folded_to else { return Ok(Retired::default()) };
         let before = world.raw_from.unwrap_or(Timestamp::EPOCH);
-        let raw_from = retention.raw_from(now).min(folded_to).max(before);
+        let left = retention.left(now);
+        let raw_from = left.raw_from.min(folded_to).max(before);
         let has_moved = world.raw_from.replace(raw_from) != Some(raw_from);
+        world.left = Some(world.left.unwrap_or(Left::ALL).and(left));
         let mut rows = 0;
         for watched in world.monitors.values_mut() {
             Window::new(before, raw_from).into_iter().for_each(|newly| watched.pack(newly));
-            rows += watched.forget_before(retention.packed_from(now).min(raw_from));
-            watched.tallies = watched.tallies.split_off(&retention.rollups_from(now));
+            rows += watched.let_go(&left, raw_from);
         }
+        rows += world.let_go_of_workspaces(now, retention, raw_from);
         Ok(Retired { raw_from: has_moved.then_some(raw_from), rows, has_more: false })
     }
 
@@ -96,6 +98,19 @@ impl World {
     fn first_hour(&self) -> Option<Timestamp> {
         let first = self.monitors.values().filter_map(|watched| watched.checks.keys().next()).copied().min()?;
         Some(hour_of(first))
+    }
+
+    /// The same where workspaces ask for less.
+    fn let_go_of_workspaces(&mut self, now: Timestamp, retention: &Retention, raw_from: Timestamp) -> u64 {
+        let mut rows = 0;
+        for (id, keeping) in self.workspaces.iter_mut().filter(|(_, keeping)| !keeping.own.is_empty()) {
+            let left = keeping.own.within(retention).left(now);
+            keeping.left = keeping.left.and(left);
+            for watched in self.monitors.values_mut().filter(|watched| watched.monitor.workspace == *id) {
+                rows += watched.let_go(&left, raw_from) + watched.drop_evidence(left.raw_from);
+            }
+        }
+        rows
     }
 
     fn purge_tokens(&mut self, now: Timestamp, limit: u32) -> u64 {
@@ -130,6 +145,17 @@ impl World {
 }
 
 impl Watched {
+    /// Lets go of packed checks and of sums that are not to be kept any longer, and answers how many checks that were.
+    fn let_go(&mut self, left: &Left, raw_from: Timestamp) -> u64 {
+        self.tallies = self.tallies.split_off(&left.rollups_from.min(raw_from));
+        self.forget_before(left.packed_from.min(raw_from))
+    }
+
+    /// Lets go of the evidence of checks of before an instant, and answers of how many.
+    fn drop_evidence(&mut self, before: Timestamp) -> u64 {
+        self.checks.range_mut(..before).filter_map(|(_, check)| check.evidence.take()).count() as u64
+    }
+
     /// Removes one row of history; `false` where there is none left.
     fn forget_one(&mut self) -> bool {
         self.tallies.clear();

@@ -6,7 +6,8 @@ use super::MemoryStore;
 use crate::account::{Email, SignUpPolicy, User};
 use crate::id::UserId;
 use crate::notice::{Channel, ChannelKind};
-use crate::port::{Credentials, NewAccount, RepoResult, SignedUp, UserRepo};
+use crate::port::{Credentials, Keeping, NewAccount, RepoResult, SignedUp, UserRepo};
+use crate::retention::{Left, OwnRetention};
 
 #[async_trait]
 impl UserRepo for MemoryStore {
@@ -33,6 +34,7 @@ impl UserRepo for MemoryStore {
             created_at: user.created_at,
         };
         world.channels.insert(channel.id, channel);
+        world.workspaces.insert(user.workspace, Keeping { own: OwnRetention::default(), left: Left::ALL });
         world.users.insert(user.id, Credentials { user, password: account.password.clone() });
         world.begin_session(&account.session);
         Ok(SignedUp::Created)

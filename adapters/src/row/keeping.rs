@@ -1,0 +1,78 @@
+//! What a workspace keeps of its history, as a row.
+
+use sqlx::FromRow;
+use watchkeeper_domain::port::Keeping;
+use watchkeeper_domain::retention::{Left, OwnRetention};
+use watchkeeper_domain::time::Timestamp;
+
+use super::Unreadable;
+
+/// What a workspace asks for itself.
+#[derive(FromRow)]
+pub(crate) struct OwnRetentionRow {
+    raw_days: Option<i64>,
+    packed_days: Option<i64>,
+    rollup_days: Option<i64>,
+}
+
+impl OwnRetentionRow {
+    /// The columns of something that is asked for.
+    pub(crate) fn columns(own: &OwnRetention) -> [Option<i64>; 3] {
+        [own.raw_days(), own.packed_days(), own.rollup_days()].map(|days| days.map(i64::from))
+    }
+}
+
+impl TryFrom<OwnRetentionRow> for OwnRetention {
+    type Error = Unreadable;
+
+    fn try_from(row: OwnRetentionRow) -> Result<Self, Unreadable> {
+        let unreadable = || Unreadable::new("OwnRetention", "stored days");
+        let days = |days: Option<i64>| days.map(u32::try_from).transpose().map_err(|_| unreadable());
+        OwnRetention::new(days(row.raw_days)?, days(row.packed_days)?, days(row.rollup_days)?).map_err(|_| unreadable())
+    }
+}
+
+/// Instants of before which something is gone, in microseconds; none where nothing is.
+#[derive(FromRow)]
+pub(crate) struct LeftRow {
+    raw_from: Option<i64>,
+    packed_from: Option<i64>,
+    rollups_from: Option<i64>,
+}
+
+impl LeftRow {
+    /// The columns of what is left.
+    pub(crate) fn columns(left: &Left) -> [Option<Timestamp>; 3] {
+        let [raw, packed, rollups] = [left.raw_from, left.packed_from, left.rollups_from];
+        [(raw, Left::ALL.raw_from), (packed, Left::ALL.packed_from), (rollups, Left::ALL.rollups_from)]
+            .map(|(at, never)| Some(at).filter(|at| *at > never))
+    }
+}
+
+impl From<LeftRow> for Left {
+    fn from(row: LeftRow) -> Self {
+        let at = |micros: Option<i64>, never| micros.map_or(never, Timestamp::from_micros);
+        Self {
+            raw_from: at(row.raw_from, Self::ALL.raw_from),
+            packed_from: at(row.packed_from, Self::ALL.packed_from),
+            rollups_from: at(row.rollups_from, Self::ALL.rollups_from),
+        }
+    }
+}
+
+/// Both.
+#[derive(FromRow)]
+pub(crate) struct KeepingRow {
+    #[sqlx(flatten)]
+    own: OwnRetentionRow,
+    #[sqlx(flatten)]
+    left: LeftRow,
+}
+
+impl TryFrom<KeepingRow> for Keeping {
+    type Error = Unreadable;
+
+    fn try_from(row: KeepingRow) -> Result<Self, Unreadable> {
+        Ok(Self { own: row.own.try_into()?, left: row.left.into() })
+    }
+}
