@@ -107,7 +107,8 @@ async fn who_is_in_a_cohort_and_who_is_not_comes_out_of_an_index() {
 #[tokio::test]
 async fn what_a_workspace_lets_go_of_is_looked_up_monitor_by_monitor() {
     let evidence = plan(retire::workspace::EVIDENCE.to_owned()).await;
-    assert!(evidence.contains("SEARCH c USING COVERING INDEX checks_notable (monitor_key=? AND"), "{evidence}");
+    let notable = "SEARCH c USING COVERING INDEX checks_notable (monitor_key=? AND region=? AND slot>? AND slot<?)";
+    assert!(evidence.contains(notable), "{evidence}");
     assert!(evidence.contains("SEARCH e USING COVERING INDEX sqlite_autoindex_evidence_1 (slot=?"), "{evidence}");
     for (statement, index) in [
         (retire::workspace::PACKED, "sqlite_autoindex_packed_checks_1 (monitor_key=?"),

@@ -15,8 +15,8 @@ use crate::row::{Fault, LeftRow, OwnRetentionRow};
 const EVIDENCE: &str = "
     DELETE FROM check_evidence AS e
     USING (SELECT c.slot, c.monitor_id, c.region
-           FROM checks AS c
-           WHERE (c.verdict <> 1 OR c.origin <> 0) AND c.monitor_id = $1 AND c.slot < $2 AND c.slot >= $3
+           FROM schedule AS s JOIN checks AS c ON c.monitor_id = s.monitor_id AND c.region = s.region
+           WHERE s.monitor_id = $1 AND (c.verdict <> 1 OR c.origin <> 0) AND c.slot < $2 AND c.slot >= $3
              AND EXISTS (SELECT FROM check_evidence AS k
                          WHERE k.slot = c.slot AND k.monitor_id = c.monitor_id AND k.region = c.region)
            LIMIT $4) AS gone

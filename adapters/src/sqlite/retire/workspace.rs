@@ -13,10 +13,12 @@ use crate::row::{Fault, LeftRow, OwnRetentionRow};
 pub(crate) const EVIDENCE: &str = "
     DELETE FROM evidence
      WHERE rowid IN (SELECT e.rowid
-                       FROM checks AS c
+                       FROM schedule AS s
+                      CROSS JOIN checks AS c ON c.monitor_key = s.monitor_key AND c.region = s.region
                       CROSS JOIN evidence AS e
                          ON e.slot = c.slot AND e.monitor_key = c.monitor_key AND e.region = c.region
-                      WHERE (c.verdict <> 1 OR c.origin <> 0) AND c.monitor_key = ?1 AND c.slot < ?2 AND c.slot >= ?3
+                      WHERE s.monitor_key = ?1
+                        AND (c.verdict <> 1 OR c.origin <> 0) AND c.slot < ?2 AND c.slot >= ?3
                       LIMIT ?4)";
 pub(crate) const PACKED: &str = "
     DELETE FROM packed_checks
