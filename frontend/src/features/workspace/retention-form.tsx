@@ -55,7 +55,7 @@ export function RetentionForm({ workspace }: { workspace: Workspace }) {
             <Field
               key={name}
               label={label}
-              hint={`${hint} Kept for ${days(term.days)} now; left empty, for ${days(term.most)} as on all of this server, which is the most.`}
+              hint={`${hint} Kept for ${days(term.days)} now, on this server for ${days(term.most)} at the most.`}
               error={errors.retention?.[name]?.message}
             >
               {(control) => (
