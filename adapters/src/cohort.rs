@@ -105,15 +105,15 @@ impl CohortMemory {
     }
 }
 
-/// A member as a row.
-#[derive(Clone, Copy, Debug, FromRow)]
+/// A member as the record has it.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct MemberRow {
-    id: uuid::Uuid,
-    first_slot: i64,
-    interval_ms: i64,
-    phase_ms: i64,
-    timeout_ms: i64,
-    version: i32,
+    pub(crate) id: uuid::Uuid,
+    pub(crate) first_slot: i64,
+    pub(crate) interval_ms: i64,
+    pub(crate) phase_ms: i64,
+    pub(crate) timeout_ms: i64,
+    pub(crate) version: i32,
 }
 
 impl From<MemberRow> for Member {

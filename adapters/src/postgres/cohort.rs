@@ -4,6 +4,7 @@
 mod seat;
 
 use async_trait::async_trait;
+use sqlx::FromRow;
 use sqlx::postgres::{PgConnection, PgPool};
 use uuid::Uuid;
 use watchkeeper_domain::check::Region;
@@ -96,17 +97,46 @@ impl Tables for PgTables<'_> {
     }
 }
 
+/// Members, each column as an array: a row for each of thousands of them would cost more than all else that is read.
+#[derive(FromRow)]
+struct MembersRow {
+    ids: Vec<Uuid>,
+    first_slots: Vec<Instant>,
+    intervals_ms: Vec<i64>,
+    phases_ms: Vec<i64>,
+    timeouts_ms: Vec<i64>,
+    versions: Vec<i32>,
+}
+
+impl MembersRow {
+    fn members(self) -> impl Iterator<Item = MemberRow> {
+        let settings = self.timeouts_ms.into_iter().zip(self.versions);
+        let grids = self.intervals_ms.into_iter().zip(self.phases_ms);
+        let rows = self.ids.into_iter().zip(self.first_slots).zip(grids).zip(settings);
+        rows.map(|(((id, first_slot), (interval_ms, phase_ms)), (timeout_ms, version))| MemberRow {
+            id,
+            first_slot: first_slot.0.as_micros(),
+            interval_ms,
+            phase_ms,
+            timeout_ms,
+            version,
+        })
+    }
+}
+
 async fn members(connection: &mut PgConnection, cohort: i64, after: i64) -> Result<Vec<Member>, Fault> {
-    let rows: Vec<MemberRow> = sqlx::query_as(
-        "SELECT monitor_id AS id, unix_us(next_due_at) AS first_slot, interval_ms, phase_ms, timeout_ms, version
+    let row: MembersRow = sqlx::query_as(
+        "SELECT coalesce(array_agg(monitor_id), '{}') AS ids, coalesce(array_agg(next_due_at), '{}') AS first_slots,
+                coalesce(array_agg(interval_ms), '{}') AS intervals_ms, coalesce(array_agg(phase_ms), '{}') AS phases_ms,
+                coalesce(array_agg(timeout_ms), '{}') AS timeouts_ms, coalesce(array_agg(version), '{}') AS versions
          FROM schedule
          WHERE cohort_id = $1 AND changed > $2",
     )
     .bind(cohort)
     .bind(after)
-    .fetch_all(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(rows.into_iter().map(Member::from).collect())
+    Ok(row.members().map(Member::from).collect())
 }
 
 /// What is read ahead of the first claim.

@@ -14,14 +14,15 @@ use super::lease;
 use super::values::identifiers;
 use crate::cohort::seating::{MAX_SEATED, MOST_MEMBERS, MOST_SLOTS_A_DAY, NewcomerRow, RoomRow, Seating, load, seat};
 use crate::cohort::{Archive, CohortRow, MAX_CHANGES, MAX_COHORTS, MemberRow, Tables};
-use crate::row::Fault;
+use crate::row::{Fault, Unreadable};
 
 /// The tables, in a step.
 pub(super) struct SqliteTables<'t>(pub(super) &'t mut SqliteConnection);
 
-/// The members of a cohort that joined or changed after a version.
+/// The members of a cohort that joined or changed after a version, as one text: a row for each of thousands of them would
+/// cost more than all else that is read.
 pub(super) const MEMBERS: &str = "
-    SELECT m.id, d.next_due_at AS first_slot, d.interval_ms, d.phase_ms, d.timeout_ms, d.version
+    SELECT json_group_array(json_array(hex(m.id), d.next_due_at, d.interval_ms, d.phase_ms, d.timeout_ms, d.version))
       FROM schedule AS d INDEXED BY schedule_by_cohort
       JOIN monitors AS m ON m.key = d.monitor_key
      WHERE d.cohort_id = ? AND d.changed > ?";
@@ -43,8 +44,14 @@ async fn due(
 }
 
 async fn members(step: &mut SqliteConnection, cohort: i64, after: i64) -> Result<Vec<Member>, Fault> {
-    let rows: Vec<MemberRow> = sqlx::query_as(MEMBERS).bind(cohort).bind(after).fetch_all(step).await?;
-    Ok(rows.into_iter().map(Member::from).collect())
+    let text: String = sqlx::query_scalar(MEMBERS).bind(cohort).bind(after).fetch_one(step).await?;
+    let unreadable = |_| Unreadable::new("Member", "what SQLite made of its own rows");
+    let rows: Vec<(&str, i64, i64, i64, i64, i32)> = serde_json::from_str(&text).map_err(unreadable)?;
+    let rows = rows.into_iter().map(|(id, first_slot, interval_ms, phase_ms, timeout_ms, version)| {
+        let id = Uuid::try_parse(id).map_err(|_| Unreadable::new("MonitorId", "a member"))?;
+        Ok(MemberRow { id, first_slot, interval_ms, phase_ms, timeout_ms, version }.into())
+    });
+    rows.collect()
 }
 
 /// What is read ahead of the first claim.
