@@ -185,15 +185,25 @@ pub fn verify(file: impl io::Read, progress: &Progress) -> Result<Summary, ReadE
     Ok(reader.summary())
 }
 
-/// Reads a file to its end, and answers it where it is a whole backup for this program.
-pub(crate) async fn check(file: File) -> Result<File, ReadError> {
-    let checking = spawn_blocking(move || {
-        let mut file = file;
-        file.rewind().map_err(ReadError::Io)?;
-        verify(&file, &Progress::default())?;
-        Ok(file)
-    });
-    checking.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
+/// A file that was read to its end and found to be a whole backup for this program.
+#[derive(Debug)]
+pub struct Checked(File);
+
+impl Checked {
+    /// Reads a file to its end.
+    ///
+    /// # Errors
+    /// As [`verify`].
+    pub async fn of(file: File) -> Result<Self, ReadError> {
+        let checking = spawn_blocking(move || verify(&file, &Progress::default()).map(|_| Self(file)));
+        checking.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
+    }
+
+    /// Begins to read it again.
+    pub(crate) fn source(mut self) -> Result<Source, ReadError> {
+        self.0.rewind().map_err(ReadError::Io)?;
+        Ok(Source::begin(Box::new(self.0)))
+    }
 }
 
 /// Takes the seat of a monitor away: its row of the schedule, which ends with how far its cohort is claimed, says by itself

@@ -1,8 +1,6 @@
 //! Writing what a backup has: one transaction into an empty database.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
-use std::io::Seek;
 use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Postgres, Transaction};
@@ -13,9 +11,7 @@ use super::PostgresStore;
 use super::backup::WITHOUT_HASTE;
 use super::copy::{CopyWriter, WireType};
 use super::partition;
-use crate::backup::{
-    Column, Piece, Progress, ReadError, RestoreError, Row, Source, Summary, TABLES, Table, Value, check,
-};
+use crate::backup::{Checked, Column, Piece, Progress, ReadError, RestoreError, Row, Summary, TABLES, Table, Value};
 use crate::row::Fault;
 
 /// Keeps everybody from signing up until it is done; who waits for it is refused after a while.
@@ -26,11 +22,10 @@ impl PostgresStore {
     /// what was restored.
     ///
     /// # Errors
-    /// [`RestoreError`]; nothing has been restored then. The file is read to its end before anything is changed.
-    pub async fn restore(&self, file: File, progress: Arc<Progress>) -> Result<Summary, RestoreError> {
-        let file = check(file).await?;
+    /// [`RestoreError`]; nothing has been restored then.
+    pub async fn restore(&self, backup: Checked, progress: Arc<Progress>) -> Result<Summary, RestoreError> {
         let mut connection = self.pool.acquire().await?.detach();
-        let restored = self.restore_on(&mut connection, file, &progress).await;
+        let restored = self.restore_on(&mut connection, backup, &progress).await;
         // Closing is a courtesy to the server.
         let _ = connection.close().await;
         restored
@@ -39,10 +34,9 @@ impl PostgresStore {
     async fn restore_on(
         &self,
         connection: &mut PgConnection,
-        mut file: File,
+        backup: Checked,
         progress: &Progress,
     ) -> Result<Summary, RestoreError> {
-        file.rewind().map_err(ReadError::Io)?;
         connection.execute(WITHOUT_HASTE).await?;
         let mut transaction = connection.begin().await?;
         transaction.execute(ALONE).await?;
@@ -53,7 +47,7 @@ impl PostgresStore {
             }
         }
         transaction.execute("DELETE FROM history_progress").await?;
-        let mut source = Source::begin(Box::new(file));
+        let mut source = backup.source()?;
         let mut destination = None;
         let mut days = BTreeSet::new();
         while let Some(piece) = source.next().await {

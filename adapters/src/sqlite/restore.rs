@@ -1,7 +1,7 @@
 //! Writing what a backup has: into a file aside, which takes the place of an empty one when it is whole.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::open::{MIGRATIONS, options};
 use super::shape::{Shape, name_of};
 use super::values::{pieces, with_rows};
 use crate::backup::{
-    Column, Kind, Piece, Progress, ReadError, RestoreError, Row, Source, Summary, TABLES, Table, Value, check,
+    Checked, Column, Kind, Piece, Progress, ReadError, RestoreError, Row, Summary, TABLES, Table, Value,
 };
 use crate::row::Fault;
 
@@ -25,10 +25,8 @@ impl SqliteStore {
     /// Restores a backup into a store that is empty, and lets go of it. The file keeps its lock meanwhile.
     ///
     /// # Errors
-    /// [`RestoreError`]; the store is as it was then. The backup is read to its end before anything is changed.
-    pub async fn restore(self, path: &Path, backup: File, progress: Arc<Progress>) -> Result<Summary, RestoreError> {
-        let mut backup = check(backup).await?;
-        backup.rewind().map_err(ReadError::Io)?;
+    /// [`RestoreError`]; the store is as it was then.
+    pub async fn restore(self, path: &Path, backup: Checked, progress: Arc<Progress>) -> Result<Summary, RestoreError> {
         for table in TABLES.iter().filter(|table| table.name != "history_progress") {
             let is_there = format!("SELECT EXISTS (SELECT 1 FROM {})", name_of(table));
             if sqlx::query_scalar(AssertSqlSafe(is_there)).fetch_one(&self.readers).await? {
@@ -87,7 +85,7 @@ impl Drop for Aside {
 
 async fn write_all(
     connection: &mut SqliteConnection,
-    backup: File,
+    backup: Checked,
     progress: &Progress,
 ) -> Result<Summary, RestoreError> {
     MIGRATIONS
@@ -96,7 +94,7 @@ async fn write_all(
         .map_err(|error| Fault::from(sqlx::Error::from(error)))?;
     let mut transaction = connection.begin().await?;
     transaction.execute("DELETE FROM history_progress").await?;
-    let mut source = Source::begin(Box::new(backup));
+    let mut source = backup.source()?;
     let mut destination = None;
     while let Some(piece) = source.next().await {
         match (piece, &destination) {

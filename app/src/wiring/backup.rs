@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 
+use watchkeeper_adapters::backup::Checked;
 use watchkeeper_adapters::clock::SystemClock;
 use watchkeeper_adapters::id::SystemIds;
 use watchkeeper_adapters::{backup, sqlite};
@@ -41,13 +42,15 @@ pub async fn back_up(
 /// # Errors
 /// Where the backup is none, or the store is not empty or cannot take it: nothing is restored then.
 pub async fn restore(settings: &Settings, file: File, progress: Arc<Progress>) -> Result<Summary, Failure> {
+    // Nothing is opened, and so nothing changed, before the file is known to be whole.
+    let backup = Checked::of(file).await?;
     let ids = Arc::new(SystemIds);
     let restored = match settings.database() {
-        Database::Sqlite { file: path } => opening::sqlite(&path, ids).await?.restore(&path, file, progress).await,
+        Database::Sqlite { file: path } => opening::sqlite(&path, ids).await?.restore(&path, backup, progress).await,
         Database::Postgres { url } => {
             let store = opening::postgres(&url, ids).await?;
             store.migrate().await.map_err(opening::Unopened::from)?;
-            store.restore(file, progress).await
+            store.restore(backup, progress).await
         }
     };
     Ok(restored?)
