@@ -13,6 +13,8 @@ mod format;
 mod progress;
 mod stream;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::{self, Seek};
@@ -30,7 +32,7 @@ pub(crate) use block::{Row, Value};
 pub(crate) use format::Piece;
 pub(crate) use stream::{Sink, Source};
 #[cfg(test)]
-pub(crate) use table::LEFT_OUT;
+use table::LEFT_OUT;
 pub(crate) use table::{Column, Kind, TABLES, Table};
 
 /// What a backup says of itself.

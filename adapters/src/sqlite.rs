@@ -52,6 +52,8 @@ use crate::row::Fault;
 pub use self::backup::back_up;
 pub use self::lock::Holder;
 pub use self::open::OpenError;
+#[cfg(test)]
+pub(crate) use self::shape::carried;
 
 /// A store in one SQLite file.
 pub struct SqliteStore {

@@ -43,3 +43,11 @@ impl Shape {
 pub(super) fn name_of(table: &Table) -> &'static str {
     if table.name == "check_evidence" { "evidence" } else { table.name }
 }
+
+/// The columns that are carried, by their names here.
+#[cfg(test)]
+pub(crate) fn carried() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let columns =
+        |table: &'static Table| table.columns.iter().map(move |column| (name_of(table), Shape::of(table, column).name));
+    crate::backup::TABLES.iter().flat_map(columns)
+}
