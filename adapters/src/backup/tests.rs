@@ -346,6 +346,37 @@ async fn the_schedule_goes_on_at_the_first_slot_that_nobody_had_claimed() {
     }
 }
 
+#[tokio::test]
+async fn what_is_retired_while_a_backup_is_made_is_in_it() {
+    let place = Place::postgres().await;
+    let store = place.open().await;
+    let stage = Stage::open(&Subject::new(Arc::clone(&store))).await;
+    let (m, now) = stage.live_for_days().await;
+    stage.fold_all(now).await;
+    let before = rows(&place.back_up().await.unwrap());
+    let retention = Retention::new(1, 400, 1_830).unwrap();
+
+    // Somebody keeps it from reading a table that comes before the log.
+    let Place::Postgres(database) = &place else { unreachable!() };
+    let mut obstacle = connect(database).await.pool().begin().await.unwrap();
+    sqlx::raw_sql("LOCK TABLE slot_gaps").execute(&mut *obstacle).await.unwrap();
+    let (file, progress) = (tempfile::tempfile().unwrap(), Arc::new(Progress::default()));
+    let backing_up = tokio::spawn({
+        let (store, out, progress) = (connect(database).await, file.try_clone().unwrap(), Arc::clone(&progress));
+        async move { store.back_up(Box::new(out), "0.0.1", progress).await }
+    });
+    while progress.table() != "slot_gaps" {
+        tokio::task::yield_now().await;
+    }
+    let refused = store.retire(now, &retention, 100).await;
+    assert!(matches!(refused, Err(RepoError::Unavailable(_))), "{refused:?}");
+    obstacle.rollback().await.unwrap();
+    backing_up.await.unwrap().unwrap();
+    assert_eq!(rows(&file), before);
+    assert!(store.retire(now, &retention, 100).await.unwrap().raw_from.is_some());
+    assert!(!stage.log(m.id()).await.is_empty());
+}
+
 /// A small backup.
 async fn small() -> Vec<u8> {
     let place = Place::sqlite();

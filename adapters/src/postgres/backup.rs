@@ -17,6 +17,9 @@ use crate::rfc3339;
 pub(super) const WITHOUT_HASTE: &str = "SET statement_timeout = 0; SET lock_timeout = 0;
     SET idle_in_transaction_session_timeout = 0; SET tcp_user_timeout = 0";
 
+/// A partition that is dropped is gone from every snapshot. Whoever is to drop one waits a little, and tries again later.
+const KEEP_PARTITIONS: &str = "LOCK TABLE checks, check_evidence, hour_rollups IN ACCESS SHARE MODE";
+
 impl PostgresStore {
     /// Writes a backup while nodes work. `product` is the version of the program.
     ///
@@ -44,6 +47,7 @@ async fn back_up(
 ) -> Result<Summary, BackupError> {
     connection.execute(WITHOUT_HASTE).await?;
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+    connection.execute(KEEP_PARTITIONS).await?;
     // The first query takes the snapshot.
     let (taken_at, found): (Instant, i64) =
         sqlx::query_as("SELECT clock_timestamp(), coalesce(max(version), 0) FROM _sqlx_migrations WHERE success")

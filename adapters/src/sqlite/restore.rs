@@ -35,7 +35,8 @@ impl SqliteStore {
         }
         // From here on nobody has the file open, and its log is gone; the lock stays until the end.
         self.close().await;
-        let aside = Aside::make(path).map_err(RestoreError::Write)?;
+        let path = path.canonicalize().map_err(RestoreError::Write)?;
+        let aside = Aside::make(&path).map_err(RestoreError::Write)?;
         let options = options(&aside.path)
             .journal_mode(SqliteJournalMode::Off)
             .synchronous(SqliteSynchronous::Off)
@@ -44,7 +45,7 @@ impl SqliteStore {
         let restored = write_all(&mut connection, backup, &progress).await;
         connection.close().await?;
         let summary = restored?;
-        aside.take_the_place_of(path).map_err(RestoreError::Write)?;
+        aside.take_the_place_of(&path).map_err(RestoreError::Write)?;
         Ok(summary)
     }
 }
@@ -69,10 +70,8 @@ impl Aside {
 
     fn take_the_place_of(&self, database: &Path) -> io::Result<()> {
         File::open(&self.path)?.sync_all()?;
-        let database = database.canonicalize()?;
-        fs::rename(&self.path, &database)?;
-        let directory = database.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+        fs::rename(&self.path, database)?;
+        File::open(database.parent().unwrap_or(database))?.sync_all()
     }
 }
 
