@@ -1,6 +1,7 @@
 //! Watchkeeper's ports on real things. Each module keeps one promise of [`watchkeeper_domain::port`] with one library,
 //! and nothing here decides: policy is the domain's, configuration the application's.
 
+pub mod backup;
 pub mod clock;
 mod cohort;
 pub mod connections;

@@ -10,12 +10,14 @@
 //! cohorts, leases and claims that others hold. Where a rare crossing remains, PostgreSQL ends one of the two, which is done again here
 //! (`done_again`).
 
+mod backup;
 mod channel;
 mod check;
 mod claim;
 mod cohort;
 mod connect;
 mod consequence;
+mod copy;
 mod facts;
 mod fold;
 mod gap;
@@ -31,6 +33,7 @@ mod partition;
 mod progress;
 mod purge;
 mod record;
+mod restore;
 mod retire;
 mod rollup;
 mod schedule;

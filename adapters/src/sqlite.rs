@@ -7,6 +7,7 @@
 //! History is never searched: healthy checks lie on a known grid and are looked up slot by slot, the others are found
 //! through a small index, and long windows are read from rollups (`log`).
 
+mod backup;
 mod check;
 mod claim;
 mod cohort;
@@ -28,9 +29,11 @@ mod plan;
 mod progress;
 mod purge;
 mod record;
+mod restore;
 mod retire;
 mod rollup;
 mod session;
+mod shape;
 mod upkeep;
 mod user;
 mod values;
@@ -47,8 +50,11 @@ use crate::cohort::CohortMemory;
 use crate::connections::Connections;
 use crate::row::Fault;
 
+pub use self::backup::back_up;
 pub use self::lock::Holder;
 pub use self::open::OpenError;
+#[cfg(test)]
+pub(crate) use self::shape::carried;
 
 /// A store in one SQLite file.
 pub struct SqliteStore {

@@ -1,6 +1,8 @@
 //! The subcommands: what each one starts, and what it does when it is told to stop.
 
+mod backup;
 mod operator;
+mod restore;
 mod schema;
 mod serve;
 mod signal;
@@ -38,6 +40,9 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         Command::Work => work(&settings, stop).await,
         Command::Tick => tick(&settings, stop).await,
         Command::Migrate => migrate(&settings, stop).await,
+        Command::Backup { file, overwrite } => backup::back_up(&settings, &file, overwrite, stop).await,
+        Command::Restore { file, verify: true } => restore::verify(&file, stop).await,
+        Command::Restore { file, verify: false } => restore::restore(&settings, &file, stop).await,
         Command::Openapi => print(&http::openapi_yaml()),
     }
 }

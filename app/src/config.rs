@@ -53,7 +53,7 @@ pub struct Config {
 }
 
 /// What to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Serve the API and the dashboard, and watch (the default)
     Serve {
@@ -67,6 +67,22 @@ pub enum Command {
     Tick,
     /// Bring the database to the newest schema and exit
     Migrate,
+    /// Write everything that is stored into one file, while nodes work
+    Backup {
+        /// The file, which only its owner can read; `-` is standard output
+        file: PathBuf,
+        /// Put it in the place of a file that is there
+        #[arg(long)]
+        overwrite: bool,
+    },
+    /// Restore a backup into an empty database, or only verify it
+    Restore {
+        /// The backup
+        file: PathBuf,
+        /// Read it to its end, say what is in it, and touch no database
+        #[arg(long)]
+        verify: bool,
+    },
     /// Print the OpenAPI document and exit
     Openapi,
 }
@@ -194,7 +210,7 @@ impl Config {
 
     /// What to do.
     pub fn subcommand(&self) -> Command {
-        self.command.unwrap_or(Command::Serve { no_engine: false })
+        self.command.clone().unwrap_or(Command::Serve { no_engine: false })
     }
 }
 

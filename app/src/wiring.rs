@@ -1,4 +1,7 @@
-//! Puts the program together from its configuration: the one file that names adapters.
+//! Puts the program together from its configuration: the one module that names adapters.
+
+pub mod backup;
+mod opening;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -20,8 +23,8 @@ use watchkeeper_adapters::feed::{LocalFeed, PostgresFeed};
 use watchkeeper_adapters::http::{HttpProber, trusted_roots};
 use watchkeeper_adapters::id::SystemIds;
 use watchkeeper_adapters::password::Argon2Hasher;
-use watchkeeper_adapters::postgres::{ConnectError, PoolSettings, PostgresStore};
-use watchkeeper_adapters::sqlite::{OpenError, SqliteStore};
+use watchkeeper_adapters::postgres::PostgresStore;
+use watchkeeper_adapters::sqlite::SqliteStore;
 use watchkeeper_adapters::token::{JwtIssuer, JwtSecret};
 use watchkeeper_domain::check::Region;
 use watchkeeper_domain::port::{
@@ -29,6 +32,8 @@ use watchkeeper_domain::port::{
 };
 use watchkeeper_domain::retry::Backoff;
 use watchkeeper_domain::usecase::{Accounts, Dispatch, History, Memory, Monitors, Watch, Workspaces};
+
+use opening::Unopened;
 
 use crate::config::{Database, Settings};
 use crate::engine::Engine;
@@ -91,23 +96,6 @@ impl Opened {
     }
 }
 
-/// Why there is no store.
-enum Unopened {
-    /// It does not answer; it may later.
-    Away(anyhow::Error),
-    /// That will not help.
-    Unusable(Failure),
-}
-
-impl From<RepoError> for Unopened {
-    fn from(error: RepoError) -> Self {
-        match error {
-            RepoError::Unavailable(_) => Self::Away(error.into()),
-            _ => Self::Unusable(Failure::Other(anyhow::Error::new(error).context("the database cannot be used"))),
-        }
-    }
-}
-
 impl Wiring {
     /// Opens the store, brings it to the newest schema and makes it ready for the present. `None` where it was told to
     /// stop before the store answered.
@@ -150,10 +138,7 @@ impl Wiring {
         let ids: Arc<dyn IdGenerator> = Arc::new(SystemIds);
         match settings.database() {
             Database::Sqlite { file } => {
-                let store = SqliteStore::open(&file, Arc::clone(&ids)).await.map_err(|error| match error {
-                    OpenError::Io { .. } => Unopened::Unusable(Failure::configuration(error)),
-                    _ => Unopened::Unusable(Failure::from(error)),
-                })?;
+                let store = opening::sqlite(&file, Arc::clone(&ids)).await?;
                 let (store, clock) = (Arc::new(store), Arc::new(SystemClock));
                 let wiring = Self::over(
                     settings,
@@ -169,12 +154,7 @@ impl Wiring {
                 Ok(wiring)
             }
             Database::Postgres { url } => {
-                let connected =
-                    PostgresStore::connect(url.expose_secret(), PoolSettings::default(), Arc::clone(&ids)).await;
-                let store = Arc::new(connected.map_err(|error| match error {
-                    ConnectError::Unreachable(_) => Unopened::Away(error.into()),
-                    _ => Unopened::Unusable(Failure::configuration(anyhow::Error::new(error).context("DATABASE_URL"))),
-                })?);
+                let store = Arc::new(opening::postgres(&url, Arc::clone(&ids)).await?);
                 store.migrate().await?;
                 let clock = Arc::new(DatabaseClock::start(Arc::clone(&store)).await?);
                 let feed = Arc::new(PostgresFeed::start(store.pool().clone(), ids.uuid()));
@@ -374,17 +354,4 @@ async fn follow(clock: Arc<DatabaseClock<Arc<PostgresStore>>>) {
 /// How the HTTP side is to behave.
 pub(crate) fn site_settings(settings: &Settings) -> http::Settings {
     http::Settings { public_url: settings.public_url.clone(), trusted_proxies: settings.trusted_proxies.0.clone() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_store_that_is_broken_is_no_fault_of_the_configuration() {
-        for error in [RepoError::Corrupt("a torn page".into()), RepoError::Conflict("another schema".into())] {
-            assert!(matches!(error.into(), Unopened::Unusable(Failure::Other(_))));
-        }
-        assert!(matches!(RepoError::Unavailable("nobody there".into()).into(), Unopened::Away(_)));
-    }
 }

@@ -51,5 +51,5 @@ pub mod testkit;
 pub mod time;
 pub mod uptime;
 pub mod usecase;
-mod varint;
+pub mod varint;
 pub mod verdict;

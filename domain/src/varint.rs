@@ -1,7 +1,7 @@
 //! Numbers in as few bytes as they need: LEB128, seven bits to the byte, the least significant first (DWARF 5, section 7.6).
 
 /// Adds a number.
-pub(crate) fn push(bytes: &mut Vec<u8>, mut value: u64) {
+pub fn push(bytes: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         bytes.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
@@ -10,7 +10,7 @@ pub(crate) fn push(bytes: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Takes a number off the front; `None` where the bytes are cut off or hold more than 64 bits.
-pub(crate) fn pull(rest: &mut &[u8]) -> Option<u64> {
+pub fn pull(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
         let (byte, tail) = rest.split_first()?;

@@ -45,12 +45,7 @@ impl PgHasArrayType for Instant {
 
 impl Encode<'_, Postgres> for Instant {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        let micros = match self.0.as_micros().saturating_sub(POSTGRES_EPOCH) {
-            micros if micros > LATEST => i64::MAX,
-            micros if micros < EARLIEST => i64::MIN,
-            micros => micros,
-        };
-        buffer.extend_from_slice(&micros.to_be_bytes());
+        buffer.extend_from_slice(&wire_of(self.0).to_be_bytes());
         Ok(IsNull::No)
     }
 }
@@ -60,7 +55,20 @@ impl Decode<'_, Postgres> for Instant {
         if value.format() != PgValueFormat::Binary {
             return Err("an instant was not sent in binary".into());
         }
-        let micros = i64::from_be_bytes(value.as_bytes()?.try_into()?);
-        Ok(Self::from_micros(micros.saturating_add(POSTGRES_EPOCH)))
+        Ok(Self(instant_of(i64::from_be_bytes(value.as_bytes()?.try_into()?))))
     }
+}
+
+/// An instant as it is sent.
+pub(super) fn wire_of(at: Timestamp) -> i64 {
+    match at.as_micros().saturating_sub(POSTGRES_EPOCH) {
+        micros if micros > LATEST => i64::MAX,
+        micros if micros < EARLIEST => i64::MIN,
+        micros => micros,
+    }
+}
+
+/// An instant that was sent.
+pub(super) fn instant_of(wire: i64) -> Timestamp {
+    Timestamp::from_micros(wire.saturating_add(POSTGRES_EPOCH))
 }

@@ -45,7 +45,11 @@ pub(super) async fn prepare_for(
     Ok(are_few)
 }
 
-async fn make(connection: &mut PgConnection, days: impl IntoIterator<Item = Timestamp>) -> Result<(), Fault> {
+/// Makes the partitions of days that are not there yet.
+pub(super) async fn make(
+    connection: &mut PgConnection,
+    days: impl IntoIterator<Item = Timestamp>,
+) -> Result<(), Fault> {
     let wanted: Vec<Partition> =
         days.into_iter().flat_map(|day| TABLES.map(|table| Partition { table, day })).collect();
     if missing(connection, &wanted).await?.is_empty() {

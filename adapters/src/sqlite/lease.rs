@@ -68,7 +68,7 @@ pub(super) struct LeaseRow {
     key: i64,
     token: Uuid,
     cohort_id: i64,
-    region: String,
+    pub(super) region: String,
     pub(super) lease_until: i64,
     slots: Vec<u8>,
 }

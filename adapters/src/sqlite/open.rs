@@ -141,7 +141,8 @@ fn prepare_file(path: &Path) -> io::Result<Locking> {
     Ok(locking)
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
+/// How the file is opened.
+pub(super) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
@@ -150,6 +151,11 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(LONGEST_WAIT)
         .statement_cache_capacity(STATEMENTS_KEPT)
         .row_buffer_size(ROWS_AHEAD)
+}
+
+/// How the file is opened beside whoever holds it, in whatever mode its log is.
+pub(super) fn for_reading(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(LONGEST_WAIT).row_buffer_size(ROWS_AHEAD)
 }
 
 fn pool(connections: u32) -> SqlitePoolOptions {

@@ -29,7 +29,7 @@ pub(super) fn query_with_rows<'q>(
 }
 
 /// The text of [`query_with_rows`].
-pub(super) fn with_rows(statement: &'static str, columns: usize, rows: usize) -> String {
+pub(super) fn with_rows(statement: &str, columns: usize, rows: usize) -> String {
     let row = format!("({})", vec!["?"; columns].join(", "));
     statement.replace("{rows}", &format!("VALUES {}", vec![row; rows].join(", ")))
 }

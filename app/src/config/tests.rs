@@ -20,6 +20,16 @@ fn serving_with_the_engine_is_the_default() {
 }
 
 #[test]
+fn a_backup_names_its_file_and_leaves_others_alone_unless_told() {
+    let (file, command) = ("a.backup", |args: &[&str]| read(args).unwrap().subcommand());
+    assert_eq!(command(&["backup", file]), Command::Backup { file: file.into(), overwrite: false });
+    assert_eq!(command(&["backup", "--overwrite", "-"]), Command::Backup { file: "-".into(), overwrite: true });
+    assert_eq!(command(&["restore", file]), Command::Restore { file: file.into(), verify: false });
+    assert_eq!(command(&["restore", "--verify", file]), Command::Restore { file: file.into(), verify: true });
+    assert_eq!(read(&["backup"]).unwrap_err().exit_code(), 2);
+}
+
+#[test]
 fn flags_stand_before_or_after_the_command() {
     for args in [["--workers", "7", "work"], ["work", "--workers", "7"]] {
         assert_eq!(read(&args).unwrap().settings.workers, 7);

@@ -11,6 +11,7 @@ mod main_job;
 mod metrics;
 mod outage;
 mod program;
+mod rehearsal;
 mod restart;
 mod role;
 mod target;
