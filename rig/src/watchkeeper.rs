@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use reqwest::header::ACCEPT_ENCODING;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::Instant;
@@ -163,8 +163,17 @@ impl Session {
 
     /// Asks for something to be done or changed, and reads the answer, which may be empty.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        answer(self.put(method, path, body).await?).await
+    }
+
+    /// Asks for something to be done or changed that may be refused: answers with which status it was.
+    pub async fn try_to(&self, method: Method, path: &str) -> anyhow::Result<StatusCode> {
+        Ok(self.put(method, path, None).await?.status())
+    }
+
+    async fn put(&self, method: Method, path: &str, body: Option<&Value>) -> reqwest::Result<Response> {
         let asking = self.client.request(method, format!("{}{path}", self.api)).bearer_auth(&self.token);
-        answer(body.into_iter().fold(asking, RequestBuilder::json).send().await?).await
+        body.into_iter().fold(asking, RequestBuilder::json).send().await
     }
 }
 

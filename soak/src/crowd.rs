@@ -11,7 +11,7 @@ use watchkeeper_rig::watchkeeper::Session;
 use crate::target;
 
 /// Intervals that there are, in seconds: by turns.
-const INTERVALS: [u32; 3] = [2, 3, 5];
+const INTERVALS: [u32; 3] = [3, 5, 8];
 /// So many requests are under way at the same time.
 const AT_ONCE: u32 = 8;
 

@@ -6,7 +6,7 @@ use watchkeeper_rig::clock::now;
 use watchkeeper_rig::target::{self, page, well};
 
 /// How long something is ill at a time, in microseconds: long enough to be confirmed at any interval.
-const SPELL_US: i64 = 15_000_000;
+const SPELL_US: i64 = 20_000_000;
 /// Of so many spells, one is an illness.
 const SPELLS: i64 = 4;
 /// Of so many targets, one falls ill now and then.
