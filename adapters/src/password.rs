@@ -1,16 +1,20 @@
 //! Passwords: hashed with argon2id, weighed with zxcvbn.
 
+mod memory;
+
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use argon2::password_hash::phc;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::{Params, PasswordHasher as _, PasswordVerifier as _};
 use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use watchkeeper_domain::account::{Email, Password, PasswordHash};
 use watchkeeper_domain::port::{PasswordHasher, RepoError, RepoResult, WeakPassword};
 use zxcvbn::{Score, zxcvbn};
+
+use memory::{Frugal, Memory};
 
 /// Memory of one hash in KiB: 19 MiB, with two passes and one lane the first choice for argon2id of the OWASP Password
 /// Storage Cheat Sheet (<https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html#argon2id>).
@@ -28,11 +32,17 @@ pub const MAX_WAITING: usize = 64;
 const NOBODYS_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$d2F0Y2hrZWVwZXItbm9ib2R5$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/// How passwords are hashed from now on; those that were hashed otherwise say how.
+const PARAMS: Params = match Params::new(MEMORY_KIB, PASSES, LANES, None) {
+    Ok(params) => params,
+    Err(_) => Params::DEFAULT,
+};
+
 /// Hashes with argon2id, off the asynchronous threads and only a few at once: each takes [`MEMORY_KIB`] of memory and a
-/// whole core.
+/// whole core. The memory is kept for the next one, for as many as there may be at once.
 #[derive(Clone, Debug)]
 pub struct Argon2Hasher {
-    argon2: Argon2<'static>,
+    memory: Memory,
     at_once: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
 }
@@ -40,12 +50,8 @@ pub struct Argon2Hasher {
 impl Argon2Hasher {
     /// A hasher that works on so many passwords at once.
     pub fn new(at_once: NonZeroUsize) -> Self {
-        const PARAMS: Params = match Params::new(MEMORY_KIB, PASSES, LANES, None) {
-            Ok(params) => params,
-            Err(_) => Params::DEFAULT,
-        };
         Self {
-            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, PARAMS),
+            memory: Memory::new(at_once.get(), &PARAMS),
             at_once: Arc::new(Semaphore::new(at_once.get())),
             admitted: Arc::new(Semaphore::new(at_once.get().saturating_add(MAX_WAITING).min(Semaphore::MAX_PERMITS))),
         }
@@ -55,14 +61,14 @@ impl Argon2Hasher {
     /// it: those who hang up do not make room for more work than the bound permits.
     async fn in_turn<T: Send + 'static>(
         &self,
-        work: impl FnOnce(Argon2<'static>) -> RepoResult<T> + Send + 'static,
+        work: impl FnOnce(Frugal<'_>) -> RepoResult<T> + Send + 'static,
     ) -> RepoResult<T> {
         let admission = Arc::clone(&self.admitted).try_acquire_owned().map_err(unavailable)?;
         let turn = Arc::clone(&self.at_once).acquire_owned().await.map_err(unavailable)?;
-        let argon2 = self.argon2.clone();
+        let memory = self.memory.clone();
         let held: (OwnedSemaphorePermit, OwnedSemaphorePermit) = (admission, turn);
         let work = spawn_blocking(move || {
-            let done = work(argon2);
+            let done = work(Frugal { params: &PARAMS, memory: &memory });
             drop(held);
             done
         });
@@ -115,6 +121,8 @@ fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> RepoErr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use argon2::{Algorithm, Argon2, Version};
 
     fn hasher() -> Argon2Hasher {
         Argon2Hasher::new(NonZeroUsize::MIN)

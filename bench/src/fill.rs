@@ -19,9 +19,9 @@ use watchkeeper_domain::schedule::Schedule;
 use watchkeeper_domain::time::Timestamp;
 
 use crate::clock::now;
-use crate::finding::tell;
 use crate::load::Load;
 use crate::store::{Kind, Store};
+use crate::tell;
 
 /// How many monitors travel in one statement.
 const BATCH: usize = 2_000;

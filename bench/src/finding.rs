@@ -2,7 +2,6 @@
 //! report joins what there is.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::postgres;
 use crate::size::Size;
+use crate::tell;
 
 /// Under which circumstances something was measured.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -99,12 +99,6 @@ fn read(file: &str) -> String {
 fn says(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
-}
-
-/// Tells whoever waits how far it has come.
-pub(crate) fn tell(what: &str) {
-    // Where nobody listens, the document still tells.
-    let _ = writeln!(std::io::stderr(), "{what}");
 }
 
 #[cfg(test)]

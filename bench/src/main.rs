@@ -4,28 +4,24 @@
 //! answers, the loop that only asks, the real `watchkeeper` binary, PostgreSQL. Nothing here is a test: it reports.
 
 mod bare;
-mod clock;
 mod fill;
 mod finding;
 mod load;
 mod part;
-mod plot;
 mod postgres;
-mod process;
 mod report;
 mod size;
 mod stage;
-mod statistics;
 mod store;
-mod target;
-mod watchkeeper;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
 
-use finding::{Circumstances, tell};
+use watchkeeper_rig::{clock, plot, process, statistics, target, tell, watchkeeper};
+
+use finding::Circumstances;
 use part::Part;
 use size::Size;
 
@@ -65,7 +61,7 @@ enum Command {
 async fn main() -> anyhow::Result<()> {
     let Arguments { command, document } = Arguments::parse();
     match command {
-        Command::Target => target::serve().await,
+        Command::Target => target::serve(target::well).await,
         Command::Bare(asking) => bare::run(asking).await,
         Command::Report => write(&document),
         Command::Measure { parts, size, binary } => {

@@ -16,10 +16,11 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::bare::{self, Bare};
-use crate::finding::{Circumstances, Finding, tell};
+use crate::finding::{Circumstances, Finding};
 use crate::process::Running;
 use crate::size::Effort;
 use crate::stage::Props;
+use crate::tell;
 
 /// A part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,7 @@
 //! The real program on a store full of monitors, and what it does there.
 
 use std::path::Path;
+use std::process::Stdio;
 
 use anyhow::ensure;
 use serde::{Deserialize, Serialize};
@@ -9,14 +10,14 @@ use tokio::time::sleep;
 
 use crate::clock::now;
 use crate::fill;
-use crate::finding::tell;
 use crate::load::Load;
 use crate::postgres::Postgres;
 use crate::process::{Memory, Usage};
 use crate::size::Effort;
 use crate::statistics::{Spread, percentile};
 use crate::store::{Kind, Store, Stretch};
-use crate::watchkeeper::{Node, Role, Session};
+use crate::tell;
+use crate::watchkeeper::{Node, Role, Session, Start};
 
 /// Results are recorded within a batch; so long after a stretch all of it is in the record.
 const RECORDING: std::time::Duration = std::time::Duration::from_secs(2);
@@ -117,10 +118,13 @@ impl Stage {
             Kind::Postgres => Some(Postgres::start().await?),
         };
         let url = postgres.as_ref().map(Postgres::url);
-        let start = async |role| Node::start(role, props.binary, directory.path(), url.as_deref()).await;
+        let start = async |role| {
+            let (binary, directory, database) = (props.binary, directory.path(), url.as_deref());
+            Node::start(Start { role, binary, directory, database, log: Stdio::inherit() }).await
+        };
         // It makes the schema and the account, and leaves, so that the store is found as after a restart.
         let first = start(Role::Serve).await?;
-        Session::sign_up(&first).await?;
+        first.door().sign_up_owner().await?;
         first.stop().await?;
         let store = url.clone().map_or_else(|| Store::in_directory(directory.path()), Store::Postgres);
         fill::fill(&store, load, props.target).await?;
@@ -194,7 +198,7 @@ impl Stage {
     pub(crate) async fn watch_and_clear(self, effort: Effort) -> anyhow::Result<Measured> {
         let measured = self.watch(effort).await?;
         if let (Crew::Serving, Some(node)) = (self.crew, self.nodes.first()) {
-            self.account(&Session::log_in(node).await?).await?;
+            self.account(&node.door().log_in().await?).await?;
         }
         self.clear().await?;
         Ok(measured)

@@ -75,7 +75,19 @@ const fn instant(name: &'static str) -> Column {
 
 /// All that is carried.
 pub(crate) static TABLES: &[Table] = &[
-    Table { name: "workspaces", columns: &[id("id"), instant("created_at")] },
+    Table {
+        name: "workspaces",
+        columns: &[
+            id("id"),
+            instant("created_at"),
+            number("raw_days"),
+            number("packed_days"),
+            number("rollup_days"),
+            instant("raw_from"),
+            instant("packed_from"),
+            instant("rollups_from"),
+        ],
+    },
     Table {
         name: "users",
         columns: &[id("id"), text("email"), text("password_hash"), id("workspace_id"), instant("created_at")],
@@ -235,7 +247,16 @@ pub(crate) static TABLES: &[Table] = &[
             instant("retry_at"),
         ],
     },
-    Table { name: "history_progress", columns: &[instant("hours_to"), instant("days_to"), instant("raw_from")] },
+    Table {
+        name: "history_progress",
+        columns: &[
+            instant("hours_to"),
+            instant("days_to"),
+            instant("raw_from"),
+            instant("packed_from"),
+            instant("rollups_from"),
+        ],
+    },
     Table {
         name: "day_rollups",
         columns: &[
@@ -303,6 +324,8 @@ pub(crate) const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("schedule", "changed", "seats are given anew"),
     ("claims", "token", "whoever held it records elsewhere"),
     ("notices", "token", "whoever held it delivers elsewhere"),
+    ("workspaces", "retired_at", "what is to be let go of is looked for anew"),
+    ("workspaces", "retired_id", "what is to be let go of is looked for anew"),
     ("monitors", "key", "monitors are numbered anew"),
     ("history_progress", "is_only", "there is one row"),
     ("history_progress", "key", "there is one row"),

@@ -40,7 +40,7 @@ async fn fresh() -> Subject {
 }
 
 /// One node on a database, with identifiers of its own.
-async fn node(url: &str, lane: u16) -> PostgresStore {
+pub(super) async fn node(url: &str, lane: u16) -> PostgresStore {
     PostgresStore::connect(url, PoolSettings::default(), Arc::new(CountingIds::in_lane(lane))).await.unwrap()
 }
 

@@ -38,7 +38,7 @@ async fn fresh() -> Subject {
     Subject::keeping(Arc::new(store), directory)
 }
 
-async fn open(directory: &Path) -> SqliteStore {
+pub(super) async fn open(directory: &Path) -> SqliteStore {
     SqliteStore::open(&directory.join("watchkeeper.db"), Arc::new(CountingIds::new())).await.unwrap()
 }
 

@@ -1,7 +1,5 @@
 //! Whether checks are on time while people look on, and how long those wait.
 
-mod browser;
-
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,17 +9,20 @@ use tokio::task::JoinSet;
 
 use super::Beside;
 use crate::bare::Bare;
-use crate::finding::tell;
+use crate::fill;
 use crate::load::Load;
 use crate::size::{Effort, Size};
 use crate::stage::{Crew, Measured, Props, Stage};
 use crate::statistics::percentile;
 use crate::store::Kind;
+use crate::tell;
 use crate::watchkeeper::Session;
-use browser::{Browser, Times};
+use watchkeeper_rig::browser::{Browser, Times, pages_of_the_list};
 
 /// How many browsers load at the same time.
 pub(crate) const BROWSERS: u32 = 10;
+/// So many monitors are opened in turn by each browser.
+const OPENED: u32 = 50;
 /// How long a person looks before loading again.
 pub(crate) const LOOKING: Duration = Duration::from_secs(5);
 
@@ -90,7 +91,7 @@ pub(crate) async fn measure(props: Props<'_>, size: Size) -> anyhow::Result<Foun
 async fn on_store(props: Props<'_>, kind: Kind, load: Load, effort: Effort) -> anyhow::Result<OnStore> {
     let stage = Stage::set(props, kind, load, Crew::Serving).await?;
     let alone = stage.watch(effort).await?;
-    let session = Session::log_in(stage.nodes.first().context("nobody serves")?).await?;
+    let session = stage.nodes.first().context("nobody serves")?.door().log_in().await?;
     let looking = visited(&stage, &session, load, LOOKING, effort).await?;
     let loading = visited(&stage, &session, load, Duration::ZERO, effort).await?;
     stage.account(&session).await?;
@@ -105,11 +106,18 @@ async fn visited(
     pause: Duration,
     effort: Effort,
 ) -> anyhow::Result<Visited> {
-    let pages = browser::pages_of_the_list(session).await?;
+    let pages = pages_of_the_list(session).await?;
     let (stop, stopped) = watch::channel(false);
     let mut browsers = JoinSet::new();
     for number in 0..BROWSERS {
-        let browser = Browser { session: session.elsewhere()?, pages: pages.clone(), load, number, pause };
+        let opens = (number * OPENED..(number + 1) * OPENED).map(|opened| fill::monitor(opened % load.monitors));
+        let browser = Browser {
+            session: session.elsewhere()?,
+            pages: pages.clone(),
+            opens: opens.collect(),
+            interval_seconds: load.interval_seconds,
+            pause,
+        };
         browsers.spawn(browser.browse(stopped.clone()));
     }
     let measured = stage.watch(effort.warmed_up()).await?;

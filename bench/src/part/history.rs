@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use watchkeeper_domain::time::Timestamp;
 
 use super::dashboards::Asked;
-use crate::finding::tell;
 use crate::size::Size;
 use crate::statistics::whole;
 use crate::store::Kind;
+use crate::tell;
 use aging::Aging;
 
 /// How much history.

@@ -19,21 +19,31 @@ const COLOURS: [&str; 4] = ["#3b82f6", "#d97706", "#16a34a", "#db2777"];
 const STEPS: f64 = 5.0;
 
 /// A line, by the points that it goes through.
-pub(crate) struct Line {
+pub struct Line {
     name: String,
     points: Vec<(f64, f64)>,
+    /// Whether each point is a measurement of its own, to be seen as such.
+    has_dots: bool,
 }
 
 impl Line {
-    pub(crate) fn new(name: &str, points: Vec<(f64, f64)>) -> Self {
-        Self { name: name.to_owned(), points }
+    /// Through points that each stand out.
+    pub fn new(name: &str, points: Vec<(f64, f64)>) -> Self {
+        Self { name: name.to_owned(), points, has_dots: true }
+    }
+
+    /// Through so many points that only their course is of interest.
+    pub fn curve(name: &str, points: Vec<(f64, f64)>) -> Self {
+        Self { has_dots: false, ..Self::new(name, points) }
     }
 }
 
 /// How the level axis is divided.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scale {
+pub enum Scale {
+    /// From zero.
     Linear,
+    /// From the first place.
     Logarithmic,
 }
 
@@ -47,7 +57,7 @@ impl Scale {
 }
 
 /// Draws lines. What stands on the level axis are the places of the points.
-pub(crate) fn lines(title: &str, axis: &str, scale: Scale, lines: &[Line]) -> String {
+pub fn lines(title: &str, axis: &str, scale: Scale, lines: &[Line]) -> String {
     let all = || lines.iter().flat_map(|line| &line.points);
     let step = step(all().map(|(_, y)| *y).fold(f64::MIN_POSITIVE, f64::max));
     let highest = all().map(|(_, y)| (y / step).ceil() * step).fold(step, f64::max);
@@ -99,7 +109,7 @@ pub(crate) fn lines(title: &str, axis: &str, scale: Scale, lines: &[Line]) -> St
     for (number, (line, colour)) in lines.iter().zip(COLOURS.iter().cycle()).enumerate() {
         let points: Vec<String> = line.points.iter().map(|(at, of)| format!("{:.1},{:.1}", x(*at), y(*of))).collect();
         let _ = writeln!(svg, "<polyline stroke=\"{colour}\" points=\"{}\"/>", points.join(" "));
-        for (at, of) in &line.points {
+        for (at, of) in line.points.iter().filter(|_| line.has_dots) {
             let _ = writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.5\" fill=\"{colour}\"/>", x(*at), y(*of));
         }
         let below = HEIGHT + NAME * number as f64;
@@ -129,6 +139,15 @@ mod tests {
     #[test]
     fn the_grid_has_round_numbers() {
         assert_eq!([4.0, 31.0, 190.0, 260.0].map(step), [1.0, 10.0, 50.0, 100.0]);
+    }
+
+    #[test]
+    fn a_curve_has_a_course_and_no_dots() {
+        let curve = || vec![(0.0, 40.0), (1.0, 41.0), (2.0, 40.0)];
+        let svg = lines("Memory", "seconds", Scale::Linear, &[Line::curve("one", curve())]);
+        assert_eq!((svg.matches("<polyline").count(), svg.matches("<circle").count()), (1, 0));
+        let svg = lines("Memory", "seconds", Scale::Linear, &[Line::new("one", curve())]);
+        assert_eq!((svg.matches("<polyline").count(), svg.matches("<circle").count()), (1, 3));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 
 use anyhow::Context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,26 +16,38 @@ const BACKLOG: u32 = 4096;
 /// A request that is longer than this is none that we sent.
 const MAX_REQUEST_BYTES: usize = 4096;
 
+/// What it says to a request; it hangs up where there is nothing.
+pub type Answers = fn(request: &[u8]) -> Option<&'static [u8]>;
+
+/// An answer to every request, a small page.
+pub fn well(_request: &[u8]) -> Option<&'static [u8]> {
+    static PAGE: LazyLock<Vec<u8>> = LazyLock::new(|| page("200 OK"));
+    Some(&PAGE)
+}
+
+/// A small page with this status.
+pub fn page(status: &str) -> Vec<u8> {
+    let head = format!("HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nConnection: close\r\n");
+    format!("{head}Content-Length: {BODY_BYTES}\r\n\r\n{}", "x".repeat(BODY_BYTES)).into_bytes()
+}
+
 /// Serves until the process is ended; the first line that it prints is its URL.
-pub(crate) async fn serve() -> anyhow::Result<()> {
+pub async fn serve(answers: Answers) -> anyhow::Result<()> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).context("no port for the target")?;
     let listener = socket.listen(BACKLOG)?;
     let address = listener.local_addr()?;
     writeln!(std::io::stdout(), "http://{address}/")?;
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n";
-    let answer = format!("{head}Content-Length: {BODY_BYTES}\r\n\r\n{}", "x".repeat(BODY_BYTES));
-    let answer: &'static [u8] = answer.leak().as_bytes();
     loop {
         let (connection, _) = listener.accept().await?;
         tokio::spawn(async move {
             // Whoever hangs up early has had what they wanted.
-            let _ = reply(connection, answer).await;
+            let _ = reply(connection, answers).await;
         });
     }
 }
 
-async fn reply(mut connection: TcpStream, answer: &[u8]) -> std::io::Result<()> {
+async fn reply(mut connection: TcpStream, answers: Answers) -> std::io::Result<()> {
     let mut request = [0; MAX_REQUEST_BYTES];
     let mut length = 0;
     while !request[..length].ends_with(b"\r\n\r\n") {
@@ -44,6 +57,8 @@ async fn reply(mut connection: TcpStream, answer: &[u8]) -> std::io::Result<()> 
         }
         length += read;
     }
-    connection.write_all(answer).await?;
+    if let Some(answer) = answers(&request[..length]) {
+        connection.write_all(answer).await?;
+    }
     connection.shutdown().await
 }

@@ -4,7 +4,7 @@ mod line;
 
 use std::fmt::Write;
 
-pub(crate) use line::{Line, Scale, lines};
+pub use line::{Line, Scale, lines};
 
 const WIDTH: f64 = 720.0;
 const LABELS: f64 = 220.0;
@@ -13,19 +13,20 @@ const ROW: f64 = 30.0;
 const TOP: f64 = 46.0;
 
 /// One bar.
-pub(crate) struct Bar {
+pub struct Bar {
     label: String,
     value: f64,
 }
 
 impl Bar {
-    pub(crate) fn new(label: &str, value: f64) -> Self {
+    /// With what stands beside it.
+    pub fn new(label: &str, value: f64) -> Self {
         Self { label: label.to_owned(), value }
     }
 }
 
 /// Horizontal bars from zero, with a line at a limit.
-pub(crate) fn bars(title: &str, bars: &[Bar], limit: Option<(f64, &str)>) -> String {
+pub fn bars(title: &str, bars: &[Bar], limit: Option<(f64, &str)>) -> String {
     let highest = bars.iter().map(|bar| bar.value).chain(limit.map(|(at, _)| at)).fold(f64::MIN_POSITIVE, f64::max);
     let scale = (WIDTH - LABELS - FIGURES) / highest;
     let height = TOP + ROW * bars.len() as f64 + 26.0;

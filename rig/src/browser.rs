@@ -9,36 +9,37 @@ use reqwest::Response;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
+use uuid::Uuid;
 use watchkeeper_adapters::rfc3339;
 use watchkeeper_domain::time::Timestamp;
 
 use crate::clock::now;
-use crate::fill;
-use crate::load::Load;
 use crate::watchkeeper::Session;
 
 /// How long answers took, in milliseconds, by what was asked.
-pub(super) type Times = BTreeMap<&'static str, Vec<f64>>;
+pub type Times = BTreeMap<&'static str, Vec<f64>>;
 
-/// So many monitors are opened in turn by each browser.
-const OPENED: u32 = 50;
 /// So many points a graph has at the most, and so far back a page looks of a monitor that is younger.
 const MAX_POINTS: u32 = 96;
 const LOOKS_BACK: Duration = Duration::from_secs(3_600);
 const A_PAGE_OF_THE_LIST: &str = "/monitors?limit=500&recent=30";
 
 /// One that loads, over connections of its own.
-pub(super) struct Browser {
-    pub(super) session: Session,
-    pub(super) pages: Vec<String>,
-    pub(super) load: Load,
-    pub(super) number: u32,
+pub struct Browser {
+    /// Who looks.
+    pub session: Session,
+    /// What to ask for to read the whole list: see [`pages_of_the_list`].
+    pub pages: Vec<String>,
+    /// Which monitors are opened, one after the other.
+    pub opens: Vec<Uuid>,
+    /// How often these are checked, about, in seconds: no graph has finer steps.
+    pub interval_seconds: u32,
     /// How long it rests between two loads.
-    pub(super) pause: Duration,
+    pub pause: Duration,
 }
 
 /// What to ask for to read the whole list: found out once, since what a browser reads is compressed.
-pub(super) async fn pages_of_the_list(session: &Session) -> anyhow::Result<Vec<String>> {
+pub async fn pages_of_the_list(session: &Session) -> anyhow::Result<Vec<String>> {
     let mut pages = vec![A_PAGE_OF_THE_LIST.to_owned()];
     while let Some(last) = pages.last() {
         let page = session.get(last).await?;
@@ -50,9 +51,9 @@ pub(super) async fn pages_of_the_list(session: &Session) -> anyhow::Result<Vec<S
 
 impl Browser {
     /// Loads over and over until told to stop, and says how long that took.
-    pub(super) async fn browse(self, mut stopped: watch::Receiver<bool>) -> anyhow::Result<Times> {
+    pub async fn browse(self, mut stopped: watch::Receiver<bool>) -> anyhow::Result<Times> {
         let mut times = Times::new();
-        let mut nth = 0;
+        let mut opens = self.opens.iter().cycle();
         while !*stopped.borrow() {
             let events = self.session.open("/events", ENCODINGS).await?;
             ensure!(events.status().is_success(), "the stream of events answered {}", events.status());
@@ -66,11 +67,10 @@ impl Browser {
             times.entry("the whole list").or_default().push(millis_since(began));
 
             let began = Instant::now();
-            for (what, took) in self.open_one((self.number * OPENED + nth) % self.load.monitors).await? {
+            for (what, took) in self.open_one(opens.next().context("no monitor to open")?).await? {
                 times.entry(what).or_default().push(took);
             }
             times.entry("the whole page of a monitor").or_default().push(millis_since(began));
-            nth = (nth + 1) % OPENED;
             // While it rests it goes on listening.
             let _ = timeout(self.pause, stopped.wait_for(|stopped| *stopped)).await;
             listening.abort();
@@ -79,11 +79,11 @@ impl Browser {
     }
 
     /// The page of a monitor: first the monitor itself, then all panels at once.
-    async fn open_one(&self, number: u32) -> anyhow::Result<Vec<(&'static str, f64)>> {
-        let one = format!("/monitors/{}", fill::monitor(number));
+    async fn open_one(&self, monitor: &Uuid) -> anyhow::Result<Vec<(&'static str, f64)>> {
+        let one = format!("/monitors/{monitor}");
         let mut all = vec![("the monitor", timed(self.session.clone(), one.clone()).await?)];
         let from = rfc3339::format(Timestamp::from_micros(now()).minus(LOOKS_BACK));
-        let step = self.load.interval_seconds.max((LOOKS_BACK.as_secs() as u32).div_ceil(MAX_POINTS));
+        let step = self.interval_seconds.max((LOOKS_BACK.as_secs() as u32).div_ceil(MAX_POINTS));
         let mut panels = JoinSet::new();
         for (what, path) in [
             // One for each window that is shown: a monitor that is younger than all of them is asked about the same time.

@@ -5,31 +5,31 @@ use std::iter::Sum;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long anything that is started may take until it is ready, or gone again.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The kernel's unit of CPU time in /proc: a hundredth of a second, on every Linux that runs Rust's standard library.
 const TICK_US: f64 = 10_000.0;
 
 /// CPU time that a process has used, user and system.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Usage {
+pub struct Usage {
     ticks: u64,
 }
 
 impl Usage {
     /// Of one process with all its threads.
-    pub(crate) fn of(process: u32) -> anyhow::Result<Self> {
+    pub fn of(process: u32) -> anyhow::Result<Self> {
         let (own, _) = ticks(process)?;
         Ok(Self { ticks: own })
     }
 
     /// Of a process, its children, and the children of it that have ended.
-    pub(crate) fn of_family(process: u32) -> anyhow::Result<Self> {
+    pub fn of_family(process: u32) -> anyhow::Result<Self> {
         let (own, ended) = ticks(process)?;
         let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"))?;
         // A child may end between being listed and being read.
@@ -38,7 +38,7 @@ impl Usage {
     }
 
     /// Microseconds used since an earlier reading.
-    pub(crate) fn cpu_us_since(self, earlier: Self) -> f64 {
+    pub fn cpu_us_since(self, earlier: Self) -> f64 {
         self.ticks.saturating_sub(earlier.ticks) as f64 * TICK_US
     }
 }
@@ -61,13 +61,16 @@ fn ticks(process: u32) -> anyhow::Result<(u64, u64)> {
 
 /// Resident memory in kilobytes: now, and at its highest.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Memory {
-    pub(crate) now_kb: u64,
-    pub(crate) peak_kb: u64,
+pub struct Memory {
+    /// Resident now.
+    pub now_kb: u64,
+    /// The most that was ever resident.
+    pub peak_kb: u64,
 }
 
 impl Memory {
-    pub(crate) fn of(process: u32) -> anyhow::Result<Self> {
+    /// Of one process.
+    pub fn of(process: u32) -> anyhow::Result<Self> {
         let status = fs::read_to_string(format!("/proc/{process}/status"))?;
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).context("an odd /proc status")?;
@@ -78,20 +81,22 @@ impl Memory {
 }
 
 /// A program that was started, and that ends when this value is dropped.
-pub(crate) struct Running {
+pub struct Running {
     child: Child,
-    pub(crate) id: u32,
+    /// By which the kernel knows it.
+    pub id: u32,
 }
 
 impl Running {
-    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
+    /// Starts it.
+    pub fn start(command: &mut Command) -> anyhow::Result<Self> {
         let child = command.stdin(Stdio::null()).kill_on_drop(true).spawn().with_context(|| format!("{command:?}"))?;
         let id = child.id().context("it ended at once")?;
         Ok(Self { child, id })
     }
 
     /// This very program as another process, and the first line that it prints.
-    pub(crate) async fn part(arguments: &[&str]) -> anyhow::Result<(Self, String)> {
+    pub async fn part(arguments: &[&str]) -> anyhow::Result<(Self, String)> {
         let mut command = Command::new(std::env::current_exe()?);
         let mut running = Self::start(command.args(arguments).stdout(Stdio::piped()))?;
         let stdout = running.child.stdout.take().context("it has no output")?;
@@ -99,15 +104,16 @@ impl Running {
         Ok((running, line.context("it ended without a word")?))
     }
 
-    /// Asks it to leave with a signal (`TERM`, `INT`), and waits for that.
-    pub(crate) async fn stop(mut self, signal: &str) -> anyhow::Result<()> {
+    /// Asks it to leave with a signal (`TERM`, `INT`), and waits until it has, in order.
+    pub async fn stop(mut self, signal: &str) -> anyhow::Result<()> {
         Command::new("kill").args(["-s", signal, &self.id.to_string()]).status().await?;
-        timeout(PATIENCE, self.child.wait()).await.context("it does not leave")??;
+        let status = timeout(PATIENCE, self.child.wait()).await.context("it does not leave")??;
+        ensure!(status.success(), "it left with {status}");
         Ok(())
     }
 
     /// Waits until a condition holds, as long as the program lives.
-    pub(crate) async fn until(&mut self, what: &str, condition: impl AsyncFn() -> bool) -> anyhow::Result<()> {
+    pub async fn until(&mut self, what: &str, condition: impl AsyncFn() -> bool) -> anyhow::Result<()> {
         let end = Instant::now() + PATIENCE;
         while !condition().await {
             if let Some(status) = self.child.try_wait()? {

@@ -1,0 +1,77 @@
+//! What was found, as figures for programs, as a plot, and in words.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+use watchkeeper_rig::plot::{Line, Scale, lines};
+use watchkeeper_rig::statistics::whole;
+use watchkeeper_rig::tell;
+
+use crate::run::Found;
+
+/// As many points as a plot can show.
+const PLOTTED: usize = 240;
+
+/// Leaves `soak.json` and `soak-memory.svg` in a directory.
+pub(crate) fn write(directory: &Path, found: &[Found]) -> anyhow::Result<()> {
+    found.iter().for_each(in_words);
+    let keep = |name: &str, text: &str| {
+        let file = directory.join(name);
+        fs::write(&file, text).with_context(|| file.display().to_string())
+    };
+    fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+    let figures: Vec<Value> = found.iter().map(figures).collect();
+    keep("soak.json", &(serde_json::to_string_pretty(&figures)? + "\n"))?;
+    keep("soak-memory.svg", &plot(found))
+}
+
+fn in_words(found: &Found) {
+    let (account, growth, (least, most)) = (found.account, found.memory.growth(), found.memory.range());
+    tell(&format!(
+        "  {}: {} slots due, {} of them missed and {} unknown; {} unaccounted for, {} twice",
+        found.whereon,
+        whole(account.due as f64),
+        account.missed,
+        account.unknown,
+        account.unaccounted,
+        found.slots_twice
+    ));
+    tell(&format!(
+        "    in the second half {least:.0} to {most:.0} MB, growing by {:.1} MB an hour (flat: at most {:.0})",
+        growth.mb_an_hour, growth.most_mb_an_hour
+    ));
+    for (warning, times) in &found.said.warnings {
+        tell(&format!("    warned {times} times: {warning}"));
+    }
+}
+
+fn figures(found: &Found) -> Value {
+    let growth = found.memory.growth();
+    let tenth = |figure: f64| (figure * 10.0).round() / 10.0;
+    let curve: Vec<[f64; 2]> =
+        found.memory.thinned(PLOTTED).into_iter().map(|(seconds, mb)| [tenth(seconds), tenth(mb)]).collect();
+    json!({
+        "store": found.whereon.to_string(),
+        "monitors": found.monitors,
+        "seconds": found.lasted.as_secs(),
+        "slots": found.account,
+        "slots_twice": found.slots_twice,
+        "errors": found.said.errors,
+        "warnings": found.said.warnings,
+        "growth_mb_an_hour": tenth(growth.mb_an_hour),
+        "flat_mb_an_hour": tenth(growth.most_mb_an_hour),
+        "resident_mb": curve,
+    })
+}
+
+fn plot(found: &[Found]) -> String {
+    let line = |found: &Found| {
+        let growth = found.memory.growth();
+        let name = format!("{}, {:+.1} MB an hour in the second half", found.whereon, growth.mb_an_hour);
+        Line::curve(&name, found.memory.thinned(PLOTTED))
+    };
+    let all: Vec<Line> = found.iter().map(line).collect();
+    lines("Resident memory of the program in MB", "seconds since the monitors were made", Scale::Linear, &all)
+}
