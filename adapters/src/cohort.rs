@@ -1,7 +1,9 @@
 //! What a process remembers of cohorts, so that a claim need not read their members.
 //!
 //! The record numbers the changes of a cohort (`version`), and who has its row locked sees the newest: what is remembered is
-//! brought up to that before it is used. So it may be forgotten, or be old, at any time.
+//! brought up to that before it is used. So it may be forgotten, or be old, at any time. What it must never be is ahead of
+//! the record, whose numbers would come again with other changes: it is kept once a claim is committed, and not used where
+//! the record goes on from an earlier state, as after a failover that lost something.
 
 mod claiming;
 mod reading;
@@ -17,7 +19,7 @@ use watchkeeper_domain::time::Timestamp;
 
 use crate::row::{duration, schedule};
 
-pub(crate) use claiming::{MAX_COHORTS, Tables, claim};
+pub(crate) use claiming::{Claimed, MAX_COHORTS, Tables, claim};
 pub(crate) use reading::Archive;
 
 /// How many changes the record keeps of a cohort. Who remembers an older state reads all members anew.
@@ -29,6 +31,8 @@ pub(crate) struct CohortRow {
     pub(crate) id: i64,
     pub(crate) claimed_to: i64,
     pub(crate) version: i64,
+    /// Which history of the record this is: a standby that took over may have lost the last changes, and counts them anew.
+    pub(crate) timeline: i64,
 }
 
 impl CohortRow {
@@ -51,13 +55,14 @@ pub(crate) enum Remembered {
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) version: i64,
+    timeline: i64,
     pub(crate) cohort: Cohort,
 }
 
 impl Known {
     /// The members as they were read with a row.
     pub(crate) fn of(row: &CohortRow, members: impl IntoIterator<Item = Member>) -> Self {
-        Self { version: row.version, cohort: Cohort::new(members, row.claimed_to()) }
+        Self { version: row.version, timeline: row.timeline, cohort: Cohort::new(members, row.claimed_to()) }
     }
 
     /// Follows the record: who has left since, and who has joined or changed.
@@ -82,18 +87,23 @@ impl CohortMemory {
     pub(crate) fn take(&self, row: &CohortRow) -> Remembered {
         let known = self.all().remove(&row.id);
         match known {
+            Some(known) if known.timeline != row.timeline => Remembered::Nothing,
             Some(known) if known.version == row.version => Remembered::Newest(known),
             Some(known) if known.version < row.version && row.version - known.version <= MAX_CHANGES => {
                 Remembered::Older(known)
             }
-            // One of a version that never came into the record is as good as none.
             _ => Remembered::Nothing,
         }
     }
 
     /// Keeps it for the next time.
-    pub(crate) fn keep(&self, id: i64, known: Known) {
+    fn keep(&self, id: i64, known: Known) {
         self.all().insert(id, known);
+    }
+
+    /// Keeps what a claim took out, or read, now that it is committed.
+    pub(crate) fn keep_all(&self, known: Vec<(i64, Known)>) {
+        self.all().extend(known);
     }
 
     fn knows(&self, id: i64) -> bool {

@@ -30,7 +30,7 @@ if [ -f "$1/data/postmaster.pid" ]; then
   kill -QUIT "$pid" 2> /dev/null
   for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" 2> /dev/null || break; sleep 0.2; done
 fi
-umount "$1/data" 2> /dev/null
+umount --lazy "$1/data" 2> /dev/null
 rm -rf "$1"
 "#;
 
@@ -178,6 +178,20 @@ impl Cluster {
         let mut start = self.program("pg_ctl");
         start.arg("-D").arg(self.data()).arg("-l").arg(self.directory.join("log")).args(["-w", "-t", "60", "start"]);
         succeed(start, "the server does not start").await;
+    }
+
+    /// Waits until the server answers again after it was short of something; where it has ended of that, it is started.
+    pub async fn recover(&self) {
+        for _ in 0..LOOKS {
+            if self.answers("SELECT true").await {
+                return;
+            }
+            if !self.is_running().await {
+                return self.start_again().await;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        fail("the server neither answers nor ends")
     }
 
     /// Whether the server runs.

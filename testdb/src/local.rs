@@ -1,5 +1,6 @@
 //! A throw-away cluster of the PostgreSQL binaries on this machine.
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
@@ -10,6 +11,12 @@ use url::Url;
 
 use crate::keeper::Keeper;
 use crate::{Server, say, setting};
+
+/// Where ports begin that need no privilege, and how many there are below those that the kernel gives to connections
+/// (`net.ipv4.ip_local_port_range`, from 32768 on), less a few that are well known.
+const LOWEST_PORT: u16 = 12_000;
+const PORTS: u64 = 20_000;
+const MOST_PORTS_TRIED: u32 = 100;
 
 /// Another program may take the port between its being found free and being used.
 const ATTEMPTS: u32 = 3;
@@ -94,7 +101,11 @@ pub(crate) fn unprivileged_user() -> Result<Option<(u32, u32)>, String> {
     of("postgres").or_else(|| of("nobody")).map(Some).ok_or_else(|| "there is no user to run PostgreSQL as".to_owned())
 }
 
+/// A port that nobody listens on, of those that the system gives to nobody by itself: a server may end and start again, and
+/// finds that no connection of a test has taken it meanwhile.
 pub(crate) fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|why| why.to_string())?;
-    Ok(listener.local_addr().map_err(|why| why.to_string())?.port())
+    let random = RandomState::new();
+    let candidates = (0..MOST_PORTS_TRIED).map(|number| LOWEST_PORT + (random.hash_one(number) % PORTS) as u16);
+    let mut candidates = candidates.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    candidates.next().ok_or_else(|| "no port is free for a test server".to_owned())
 }

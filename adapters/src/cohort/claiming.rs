@@ -12,7 +12,7 @@ use watchkeeper_domain::time::Timestamp;
 use super::{CohortMemory, CohortRow, Known, Remembered};
 use crate::row::Fault;
 
-/// How many cohorts one claim takes, so that the first one after a start does not read all members of all of them.
+/// How many cohorts are locked at once, so that what another node could take is not held for nothing.
 pub(crate) const MAX_COHORTS: u32 = 32;
 
 /// The tables of cohorts, leases and departures, in a transaction.
@@ -43,9 +43,19 @@ pub(crate) trait Tables: Send {
 pub(crate) struct Taken {
     pub(crate) claims: Vec<Claim>,
     pub(crate) missed: Vec<(MonitorId, SlotRun)>,
+    /// The members of the cohorts, to be remembered once all of it is committed.
+    pub(crate) known: Vec<(i64, Known)>,
 }
 
-/// Takes what is due of cohorts; at most `limit` slots.
+/// What a claim gives, and what is to be remembered once it is committed.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) claims: Vec<Claim>,
+    pub(crate) known: Vec<(i64, Known)>,
+}
+
+/// Takes what is due of cohorts; at most `limit` slots. Few cohorts are locked at a time, and the next ones where those
+/// held less than there is room for.
 pub(crate) async fn claim(
     tables: &mut impl Tables,
     memory: &CohortMemory,
@@ -53,23 +63,45 @@ pub(crate) async fn claim(
     limit: usize,
 ) -> Result<Taken, Fault> {
     let mut taken = Taken::default();
-    if limit == 0 {
-        return Ok(taken);
+    let mut held = Vec::new();
+    while taken.claims.len() < limit {
+        let before = taken.claims.len();
+        let rows = tables.lock_due(request).await?;
+        let are_all = rows.len() < MAX_COHORTS as usize;
+        held.extend(take(tables, memory, request, rows, limit, &mut taken).await?);
+        // Where a cohort holds more at one instant than there is room for, it is left for the next claim.
+        if are_all || taken.claims.len() == before {
+            break;
+        }
     }
+    if !held.is_empty() {
+        tables.lease(request, &held).await?;
+    }
+    Ok(taken)
+}
+
+/// Takes what is due of some cohorts whose rows are locked, and answers the leases that it is held by.
+async fn take(
+    tables: &mut impl Tables,
+    memory: &CohortMemory,
+    request: &ClaimRequest,
+    rows: Vec<CohortRow>,
+    limit: usize,
+    taken: &mut Taken,
+) -> Result<Vec<(i64, Lease)>, Fault> {
     let (mut moved, mut held) = (Vec::new(), Vec::new());
-    for row in tables.lock_due(request).await? {
+    for row in rows {
         let room = limit - taken.claims.len();
         if room == 0 {
             break;
         }
-        let mut known = known(tables, memory, &row).await?;
+        let mut known = known(tables, memory, &row, &mut taken.known).await?;
         let sweep = known.cohort.sweep(row.claimed_to(), request.now, request.horizon, room);
         if !sweep.surplus.is_empty() {
             known.version = tables.let_go(row.id, &sweep.surplus).await?;
             sweep.surplus.iter().for_each(|(monitor, _)| known.cohort.leave(*monitor));
         }
-        // Kept before it is committed: where it does not come to that, the next sweep starts from the record again.
-        memory.keep(row.id, known);
+        taken.known.push((row.id, known));
         taken.missed.extend(&sweep.missed);
         let leases = leases(&sweep.slots, request.now);
         taken.claims.extend(leases.iter().flat_map(|lease| claims(lease, request)));
@@ -78,9 +110,8 @@ pub(crate) async fn claim(
     }
     if !moved.is_empty() {
         tables.move_on(&moved).await?;
-        tables.lease(request, &held).await?;
     }
-    Ok(taken)
+    Ok(held)
 }
 
 fn claims<'a>(lease: &'a Lease, request: &'a ClaimRequest) -> impl Iterator<Item = Claim> + 'a {
@@ -97,7 +128,16 @@ fn claims<'a>(lease: &'a Lease, request: &'a ClaimRequest) -> impl Iterator<Item
 }
 
 /// The members of a cohort whose row is locked, as the record has them.
-async fn known(tables: &mut impl Tables, memory: &CohortMemory, row: &CohortRow) -> Result<Known, Fault> {
+async fn known(
+    tables: &mut impl Tables,
+    memory: &CohortMemory,
+    row: &CohortRow,
+    taken: &mut Vec<(i64, Known)>,
+) -> Result<Known, Fault> {
+    // A cohort that this claim has taken from before.
+    if let Some(position) = taken.iter().position(|(id, _)| *id == row.id) {
+        return Ok(taken.swap_remove(position).1);
+    }
     match memory.take(row) {
         Remembered::Newest(known) => Ok(known),
         Remembered::Nothing => Ok(Known::of(row, tables.members(row.id, 0).await?)),

@@ -84,7 +84,7 @@ mod tests {
     #[async_trait]
     impl Archive for Slow {
         async fn due(&self, _: &Region, _: Timestamp) -> Result<Vec<CohortRow>, Fault> {
-            Ok((1..=self.cohorts).map(|id| CohortRow { id, claimed_to: 0, version: 1 }).collect())
+            Ok((1..=self.cohorts).map(|id| CohortRow { id, claimed_to: 0, version: 1, timeline: 0 }).collect())
         }
 
         async fn members(&self, cohort: i64) -> Result<Vec<Member>, Fault> {

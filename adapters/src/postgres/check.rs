@@ -8,13 +8,15 @@ use watchkeeper_domain::time::Timestamp;
 use super::cohort::PgArchive;
 use super::instant::Instant;
 use super::{PostgresStore, claim, commit, log, partition, record};
+use crate::cohort::Claimed;
 use crate::row::Fault;
 
 impl PostgresStore {
     async fn claim_once(&self, request: &ClaimRequest) -> Result<Vec<Claim>, Fault> {
         let mut transaction = self.begin().await?;
-        let claims = claim::claim(&mut transaction, &self.cohorts, request).await?;
+        let Claimed { claims, known } = claim::claim(&mut transaction, &self.cohorts, request).await?;
         commit(transaction).await?;
+        self.cohorts.keep_all(known);
         Ok(claims)
     }
 

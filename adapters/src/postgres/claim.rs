@@ -20,7 +20,7 @@ use super::instant::Instant;
 use super::lease;
 use super::schedule::NextRow;
 use super::standing::watched;
-use crate::cohort::{self, CohortMemory};
+use crate::cohort::{self, Claimed, CohortMemory};
 use crate::row::{Code, Fault, MAX_LOST, schedule};
 
 /// Takes what [`watchkeeper_domain::port::CheckRepo::claim`] says.
@@ -28,7 +28,7 @@ pub(super) async fn claim(
     connection: &mut PgConnection,
     memory: &CohortMemory,
     request: &ClaimRequest,
-) -> Result<Vec<Claim>, Fault> {
+) -> Result<Claimed, Fault> {
     lease::take_apart_ended(connection, request).await?;
     let mut silent = drop_lost(connection, request).await?;
     let mut claims = claim_one_by_one(connection, request, &mut silent).await?;
@@ -43,7 +43,7 @@ pub(super) async fn claim(
         gap: Gap { run, outcome: GapOutcome::Missed },
     }));
     fall_silent(connection, silent).await?;
-    Ok(claims)
+    Ok(Claimed { claims, known: taken.known })
 }
 
 /// Takes open work that nobody holds, and monitors that are due by themselves.

@@ -22,25 +22,38 @@ use crate::row::{Fault, schedule};
 
 pub(super) use seat::seat_newcomers;
 
+/// The rows of cohorts, with the timeline of the write-ahead log: it changes with each failover and each recovery to a point
+/// in time (<https://www.postgresql.org/docs/15/continuous-archiving.html#BACKUP-TIMELINES>), and whoever remembers a cohort
+/// of another one may remember changes that were lost there.
+macro_rules! due_and {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, unix_us(claimed_to) AS claimed_to, version,
+                    (SELECT CASE WHEN pg_is_in_recovery() THEN -1
+                                 ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint
+                            END) AS timeline
+             FROM cohorts
+             WHERE region = $1 AND next_due_at <= $2
+             ORDER BY next_due_at ",
+            $rest
+        )
+    };
+}
+const DUE: &str = due_and!("");
+const LOCK_DUE: &str = due_and!("LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED");
+
 /// The tables, in a transaction.
 pub(super) struct PgTables<'t>(pub(super) &'t mut PgConnection);
 
 #[async_trait]
 impl Tables for PgTables<'_> {
     async fn lock_due(&mut self, request: &ClaimRequest) -> Result<Vec<CohortRow>, Fault> {
-        let rows = sqlx::query_as(
-            "SELECT id, unix_us(claimed_to) AS claimed_to, version
-             FROM cohorts
-             WHERE region = $1 AND next_due_at <= $2
-             ORDER BY next_due_at
-             LIMIT $3
-             FOR NO KEY UPDATE SKIP LOCKED",
-        )
-        .bind(request.region.as_str())
-        .bind(Instant(request.horizon.max(request.now)))
-        .bind(i64::from(MAX_COHORTS))
-        .fetch_all(&mut *self.0)
-        .await?;
+        let rows = sqlx::query_as(LOCK_DUE)
+            .bind(request.region.as_str())
+            .bind(Instant(request.horizon.max(request.now)))
+            .bind(i64::from(MAX_COHORTS))
+            .fetch_all(&mut *self.0)
+            .await?;
         Ok(rows)
     }
 
@@ -146,16 +159,7 @@ pub(super) struct PgArchive(pub(super) PgPool);
 #[async_trait]
 impl Archive for PgArchive {
     async fn due(&self, region: &Region, horizon: Timestamp) -> Result<Vec<CohortRow>, Fault> {
-        let rows = sqlx::query_as(
-            "SELECT id, unix_us(claimed_to) AS claimed_to, version
-             FROM cohorts
-             WHERE region = $1 AND next_due_at <= $2
-             ORDER BY next_due_at",
-        )
-        .bind(region.as_str())
-        .bind(Instant(horizon))
-        .fetch_all(&self.0)
-        .await?;
+        let rows = sqlx::query_as(DUE).bind(region.as_str()).bind(Instant(horizon)).fetch_all(&self.0).await?;
         Ok(rows)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use watchkeeper_domain::port::{IdGenerator, RepoError, RepoResult};
 
 use super::PostgresStore;
@@ -49,6 +49,11 @@ const KEEPALIVE_COUNT: &str = "3";
 const UNACKNOWLEDGED_TIMEOUT: &str = "15000";
 /// The oldest server that is supported, as `server_version_num`.
 const OLDEST_SERVER: i32 = 150_000;
+
+/// How long a change of the schema waits for a lock at a time,
+const MIGRATION_WAITS: Duration = Duration::from_secs(1);
+/// and how often it tries: for ten minutes, since another node may be changing it meanwhile.
+const MIGRATION_ATTEMPTS: u32 = 300;
 
 /// How connections are pooled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,11 +156,27 @@ impl PostgresStore {
 }
 
 async fn migrate(connection: &mut PgConnection) -> RepoResult<()> {
-    // Changing a schema takes its time, and whoever comes second waits for whoever was first.
-    connection.execute("SET statement_timeout = 0; SET lock_timeout = 0").await.map_err(Fault::from)?;
+    // Changing a schema takes its time, and whoever comes second waits for whoever was first. But nobody waits long for a
+    // lock: all others who want it queue up behind, and nodes at work must not stand still for one that starts.
+    let patience = format!("SET statement_timeout = 0; SET lock_timeout = {}", MIGRATION_WAITS.as_millis());
+    sqlx::raw_sql(AssertSqlSafe(patience)).execute(&mut *connection).await.map_err(Fault::from)?;
     let mut known = Migrator::with_migrations(MIGRATIONS.iter().cloned().collect());
     known.set_ignore_missing(true);
-    known.run_direct(None, &mut *connection, false).await.map_err(|error| match error {
+    let mut attempts = 1;
+    let migrated = loop {
+        match known.run_direct(None, &mut *connection, false).await {
+            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _))
+                if attempts < MIGRATION_ATTEMPTS && is_locked_out(&error) =>
+            {
+                attempts += 1;
+                tracing::info!("somebody holds what is to be changed of the schema; trying again");
+                // As long as it was waited: half of the time is everybody else's.
+                tokio::time::sleep(MIGRATION_WAITS).await;
+            }
+            done => break done,
+        }
+    };
+    migrated.map_err(|error| match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) if lacks_privilege(&error) => {
             RepoError::Conflict(Box::new(MayNotMigrate(error)))
         }
@@ -166,6 +187,11 @@ async fn migrate(connection: &mut PgConnection) -> RepoResult<()> {
         Some(too_new) => Err(RepoError::Conflict(Box::new(too_new))),
         None => Ok(()),
     }
+}
+
+/// SQLSTATE 55P03: a lock was not to be had in the time that was given.
+fn is_locked_out(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("55P03")
 }
 
 /// SQLSTATE class 28 is a wrong user or password, 3D a database that is not there, 42501 one that may not be entered.

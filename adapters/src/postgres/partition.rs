@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{AssertSqlSafe, FromRow, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, FromRow, PgConnection};
 use watchkeeper_domain::rollup::{DAY, day_of};
 use watchkeeper_domain::time::Timestamp;
 
@@ -25,6 +25,10 @@ const DAYS_OF_A_BATCH: usize = 10;
 
 /// How long dropping a partition may hold up those who read and write, who queue up behind it.
 const DROPPING_WAITS: &str = "SET LOCAL lock_timeout = '500ms'";
+/// What PostgreSQL answers then (SQLSTATE).
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// How many are dropped in one transaction, which locks each of them with all its indexes: those of ten days.
+const DROPPED_AT_ONCE: usize = 10 * TABLES.len();
 
 /// Makes the partitions around an instant that are not there yet.
 pub(super) async fn prepare(connection: &mut PgConnection, now: Timestamp) -> Result<(), Fault> {
@@ -129,14 +133,26 @@ async fn missing(connection: &mut PgConnection, wanted: &[Partition]) -> Result<
     Ok(wanted.iter().filter(|wanted| !is_covered(wanted)).copied().collect())
 }
 
-/// Drops the partitions that end by an instant; where one is in use for long, this fails, and is to be tried again later.
-pub(super) async fn drop_before(connection: &mut PgConnection, instant: Timestamp) -> Result<(), Fault> {
-    let old: Vec<String> =
-        there(connection).await?.into_iter().filter(|row| row.ends.0 <= instant).map(|row| row.name).collect();
-    if old.is_empty() {
-        return Ok(());
+/// Drops the oldest partitions that end by an instant, those of a few days at a time, and answers whether there are more. Of
+/// those that somebody is using for long none is dropped: there will be another time.
+pub(super) async fn drop_some_before(connection: &mut PgConnection, instant: Timestamp) -> Result<bool, Fault> {
+    let old: Vec<ThereRow> = there(connection).await?.into_iter().filter(|row| row.ends.0 <= instant).collect();
+    let some: Vec<&str> = old.iter().take(DROPPED_AT_ONCE).map(|row| row.name.as_str()).collect();
+    if some.is_empty() {
+        return Ok(false);
     }
-    sqlx::query(DROPPING_WAITS).execute(&mut *connection).await?;
-    sqlx::raw_sql(AssertSqlSafe(format!("DROP TABLE {}", old.join(", ")))).execute(connection).await?;
-    Ok(())
+    let mut attempt = connection.begin().await?;
+    sqlx::query(DROPPING_WAITS).execute(&mut *attempt).await?;
+    match sqlx::raw_sql(AssertSqlSafe(format!("DROP TABLE {}", some.join(", ")))).execute(&mut *attempt).await {
+        Ok(_) => {
+            attempt.commit().await?;
+            Ok(old.len() > some.len())
+        }
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
+            attempt.rollback().await?;
+            tracing::debug!("old partitions are in use, and are dropped another time");
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -32,10 +32,7 @@ pub(super) async fn retire(
     let before = row.left();
     let left = retention.left(now);
     let raw_from = left.raw_from.min(days_to).max(before.raw_from);
-    if raw_from > before.raw_from {
-        partition::drop_before(connection, raw_from).await?;
-        retired.raw_from = Some(raw_from);
-    }
+    retired.raw_from = Some(raw_from).filter(|from| *from > before.raw_from);
     let left = before.and(Left { raw_from, ..left });
     if left != before {
         progress::is_left(connection, &left).await?;
@@ -49,6 +46,8 @@ pub(super) async fn retire(
     let room = limit.saturating_sub(bigint(retired.rows));
     let (rows, has_more) = workspace::retire(connection, now, retention, raw_from, room).await?;
     retired.rows += rows;
-    retired.has_more = has_more;
+    // Last, since whoever records waits from here on until all of it is committed.
+    let are_more = partition::drop_some_before(connection, raw_from).await?;
+    retired.has_more = has_more || are_more;
     Ok(retired)
 }

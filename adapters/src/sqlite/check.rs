@@ -7,14 +7,16 @@ use watchkeeper_domain::time::Timestamp;
 
 use super::cohort::SqliteArchive;
 use super::{SqliteStore, claim, record};
+use crate::cohort::Claimed;
 use crate::row::Fault;
 
 #[async_trait]
 impl CheckRepo for SqliteStore {
     async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>> {
         let mut step = self.write().await?;
-        let claims = claim::claim(&mut step, &self.cohorts, request).await?;
+        let Claimed { claims, known } = claim::claim(&mut step, &self.cohorts, request).await?;
         step.commit().await.map_err(Fault::from)?;
+        self.cohorts.keep_all(known);
         Ok(claims)
     }
 

@@ -17,7 +17,7 @@ use super::cohort::{SqliteTables, seat_newcomers};
 use super::monitor_row::{fall_silent, first_free, newest_epoch, view};
 use super::values::{pieces, query_with_rows};
 use super::{gap, lease};
-use crate::cohort::{self, CohortMemory};
+use crate::cohort::{self, Claimed, CohortMemory};
 use crate::row::{Code, Fault, MAX_LOST, schedule};
 
 /// Takes what is due: open work and monitors that are due by themselves first, then by the cohort.
@@ -25,7 +25,7 @@ pub(super) async fn claim(
     step: &mut SqliteConnection,
     memory: &CohortMemory,
     request: &ClaimRequest,
-) -> Result<Vec<Claim>, Fault> {
+) -> Result<Claimed, Fault> {
     lease::take_apart_ended(step, request).await?;
     let mut claims = claim_one_by_one(step, request).await?;
     seat_newcomers(step, request).await?;
@@ -38,7 +38,7 @@ pub(super) async fn claim(
         fall_silent(step, key, run).await?;
     }
     claims.extend(taken.claims);
-    Ok(claims)
+    Ok(Claimed { claims, known: taken.known })
 }
 
 async fn key_of(step: &mut SqliteConnection, monitor: MonitorId) -> Result<i64, Fault> {

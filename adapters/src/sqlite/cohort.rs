@@ -34,7 +34,7 @@ async fn due(
     most: u32,
 ) -> Result<Vec<CohortRow>, Fault> {
     let query = sqlx::query_as(
-        "SELECT id, claimed_to, version
+        "SELECT id, claimed_to, version, 0 AS timeline
            FROM cohorts
           WHERE region = ? AND next_due_at <= ?
           ORDER BY next_due_at

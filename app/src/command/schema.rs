@@ -4,13 +4,16 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 
 /// How often it is looked whether a newer node has changed the schema: one small query.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long one look may take.
+const LOOK_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Does the work of the program. Where it turns out that the schema has been outgrown, the work is told to stop as by a
 /// signal, and is awaited.
@@ -25,7 +28,8 @@ pub(super) async fn unless_outgrown<T>(
     let outgrown = async {
         loop {
             sleep(LOOK_EVERY).await;
-            if let Some(failure) = look().await {
+            // A connection that has fallen silent must not keep it from looking again on another one.
+            if let Ok(Some(failure)) = timeout(LOOK_PATIENCE, look()).await {
                 return failure;
             }
         }
@@ -75,5 +79,19 @@ mod tests {
         assert_eq!(failure.line(), "watchkeeper: the schema is too new");
         assert!(is_finished.get(), "what was under way came to its end");
         assert_eq!(begun_at.elapsed(), LOOK_EVERY * 2 + Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_never_ends_is_given_up_for_another_one() {
+        let (stop, looks) = (CancellationToken::new(), Cell::new(0));
+        let look = async || {
+            looks.set(looks.get() + 1);
+            if looks.get() == 1 {
+                std::future::pending::<()>().await;
+            }
+            Some(Failure::from(anyhow::anyhow!("the schema is too new")))
+        };
+        unless_outgrown(look, stop.cancelled(), &stop).await.unwrap_err();
+        assert_eq!(looks.get(), 2);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::metrics::histogram::Histogram;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::field::Empty;
 use tracing::{Instrument, info_span};
@@ -35,9 +35,12 @@ pub const MAX_PURGED_ROWS: u32 = 2_000;
 /// How many calls of purging, and of retiring, one step makes.
 pub const MAX_PURGES: usize = 50;
 
-/// How long a step may take before it counts as failed, so that a connection that is dead without saying so cannot hold
+/// How long one call may take before it counts as failed, so that a connection that is dead without saying so cannot hold
 /// the janitor for ever. It is long enough for the hours of many monitors.
-pub const STEP_PATIENCE: Duration = Duration::from_secs(300);
+pub const CALL_PATIENCE: Duration = Duration::from_secs(300);
+
+/// How long a round goes on with what has more to do: what comes later in a round must have its turn, too.
+pub const MAX_ROUND: Duration = Duration::from_secs(300);
 
 /// How soon the next step follows where the last one left work over: checking comes first.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
@@ -106,8 +109,7 @@ impl Janitor {
     pub async fn step(&mut self) -> RepoResult<Tidied> {
         // Each call of the store is atomic, so that a round may be left at any point.
         let span = info_span!(target: TARGET, "tidy", otel.status_code = Empty);
-        let round = timed(&self.durations, timeout(STEP_PATIENCE, self.round())).instrument(span.clone()).await;
-        let tidied = round.unwrap_or_else(|elapsed| Err(RepoError::Unavailable(Box::new(elapsed))));
+        let tidied = timed(&self.durations, self.round()).instrument(span.clone()).await;
         if tidied.is_err() {
             span.record("otel.status_code", "ERROR");
         }
@@ -115,66 +117,89 @@ impl Janitor {
     }
 
     async fn round(&self) -> RepoResult<Tidied> {
-        let now = self.clock.now();
-        self.upkeep.prepare(now).await?;
-        let mut tidied = Tidied::default();
-        let aged = self.age(now, &mut tidied).await;
-        for round in 1..=MAX_PURGES {
-            let purged = self.upkeep.purge(now, MAX_PURGED_ROWS).await?;
-            tidied.history_rows += purged.history_rows;
-            tidied.sessions += purged.sessions;
-            if !purged.has_more {
-                break;
-            }
-            tidied.has_more |= round == MAX_PURGES;
-        }
+        let (now, mut round) = (self.clock.now(), Round::begin());
+        within(self.upkeep.prepare(now)).await?;
+        // What stands in the way of one is no reason to leave the others undone: a disk fills up.
+        let rolled_up = self.roll_up(now, &mut round).await;
+        let folded = self.fold(&mut round).await;
+        let retired = self.retire(now, &mut round).await;
+        let purged = self.purge(now, &mut round).await;
+        let tidied = round.tidied;
         if tidied != Tidied::default() {
             tracing::debug!(?tidied, "tidied up");
         }
-        self.arrears.show(&self.upkeep.arrears().await?, now);
-        // History that cannot be rolled up or retired is no reason to keep what nobody may see any more.
-        aged.and(Ok(tidied))
+        self.arrears.show(&within(self.upkeep.arrears()).await?, now);
+        rolled_up.and(folded).and(retired).and(purged).and(Ok(tidied))
     }
 
-    /// Lets history age: hours are rolled up, days folded, and what is old enough goes.
-    async fn age(&self, now: Timestamp, tidied: &mut Tidied) -> RepoResult<()> {
-        self.roll_up(now, tidied).await?;
-        self.fold(tidied).await?;
-        self.retire(now, tidied).await
-    }
-
-    async fn fold(&self, tidied: &mut Tidied) -> RepoResult<()> {
-        for round in 1..=MAX_FOLDS {
-            let folded = self.upkeep.fold(MAX_FOLDED_DAYS).await?;
-            tidied.monitor_days += folded.monitor_days;
-            if !folded.has_more {
+    async fn roll_up(&self, now: Timestamp, round: &mut Round) -> RepoResult<()> {
+        for hours in 1.. {
+            if within(self.upkeep.roll_up(now)).await?.is_none() {
                 break;
             }
-            tidied.has_more |= round == MAX_FOLDS;
-        }
-        Ok(())
-    }
-
-    async fn retire(&self, now: Timestamp, tidied: &mut Tidied) -> RepoResult<()> {
-        for round in 1..=MAX_PURGES {
-            let retired = self.upkeep.retire(now, &self.retention, MAX_PURGED_ROWS).await?;
-            tidied.old_rows += retired.rows;
-            if !retired.has_more {
-                break;
-            }
-            tidied.has_more |= round == MAX_PURGES;
-        }
-        Ok(())
-    }
-
-    async fn roll_up(&self, now: Timestamp, tidied: &mut Tidied) -> RepoResult<()> {
-        while self.upkeep.roll_up(now).await?.is_some() {
-            tidied.hours += 1;
-            if tidied.hours == MAX_HOURS {
-                tidied.has_more = true;
+            round.tidied.hours += 1;
+            if round.is_over(hours == MAX_HOURS) {
                 break;
             }
         }
         Ok(())
     }
+
+    async fn fold(&self, round: &mut Round) -> RepoResult<()> {
+        for call in 1.. {
+            let folded = within(self.upkeep.fold(MAX_FOLDED_DAYS)).await?;
+            round.tidied.monitor_days += folded.monitor_days;
+            if !folded.has_more || round.is_over(call == MAX_FOLDS) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn retire(&self, now: Timestamp, round: &mut Round) -> RepoResult<()> {
+        for call in 1.. {
+            let retired = within(self.upkeep.retire(now, &self.retention, MAX_PURGED_ROWS)).await?;
+            round.tidied.old_rows += retired.rows;
+            if !retired.has_more || round.is_over(call == MAX_PURGES) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn purge(&self, now: Timestamp, round: &mut Round) -> RepoResult<()> {
+        for call in 1.. {
+            let purged = within(self.upkeep.purge(now, MAX_PURGED_ROWS)).await?;
+            round.tidied.history_rows += purged.history_rows;
+            round.tidied.sessions += purged.sessions;
+            if !purged.has_more || round.is_over(call == MAX_PURGES) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A round that is under way.
+struct Round {
+    began: Instant,
+    tidied: Tidied,
+}
+
+impl Round {
+    fn begin() -> Self {
+        Self { began: Instant::now(), tidied: Tidied::default() }
+    }
+
+    /// Whether a kind of work that has more to do waits for the next round: it has had its share, or the round its time.
+    fn is_over(&mut self, has_had_its_share: bool) -> bool {
+        let is_over = has_had_its_share || self.began.elapsed() >= MAX_ROUND;
+        self.tidied.has_more |= is_over;
+        is_over
+    }
+}
+
+/// Waits for a call of the store, though not for ever.
+async fn within<T>(call: impl Future<Output = RepoResult<T>>) -> RepoResult<T> {
+    timeout(CALL_PATIENCE, call).await.unwrap_or_else(|elapsed| Err(RepoError::Unavailable(Box::new(elapsed))))
 }

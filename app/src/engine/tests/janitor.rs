@@ -11,7 +11,7 @@ use watchkeeper_domain::time::Timestamp;
 
 use super::stage::{Stage, SwitchedStore, TokioClock};
 use crate::engine::janitor::{
-    Janitor, MAX_FOLDED_DAYS, MAX_FOLDS, MAX_HOURS, MAX_PURGED_ROWS, MAX_PURGES, STEP_PATIENCE, Tidied,
+    Janitor, MAX_FOLDED_DAYS, MAX_FOLDS, MAX_HOURS, MAX_PURGED_ROWS, MAX_PURGES, CALL_PATIENCE, Tidied,
 };
 
 /// What its store still owes.
@@ -140,7 +140,7 @@ async fn a_store_that_never_answers_does_not_hold_the_janitor_for_ever() {
     let mut janitor = Janitor::new(store, Retention::DEFAULT, clock, ids, &stage.metrics);
     let failed = janitor.step().await;
     assert!(matches!(failed, Err(RepoError::Unavailable(_))));
-    assert_eq!(stage.now().since(T0), STEP_PATIENCE);
+    assert_eq!(stage.now().since(T0), CALL_PATIENCE);
 }
 
 #[tokio::test(start_paused = true)]

@@ -164,9 +164,7 @@ async fn a_server_whose_disk_is_full_is_waited_for() {
     nodes.scene.checks_cease().await;
     std::fs::remove_file(ballast).unwrap();
     // Where it could not write its own log the server has ended: whoever runs it starts it again.
-    if !cluster.is_running().await {
-        cluster.start_again().await;
-    }
+    cluster.recover().await;
     nodes.come_back_after(failure).await;
 }
 
