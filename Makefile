@@ -100,8 +100,9 @@ check-compose:
 
 .PHONY: check-alerts
 check-alerts:
-	@if command -v promtool >/dev/null; then promtool check rules deploy/alerts.yaml; promtool test rules deploy/alerts-test.yaml; \
-	else echo 'deploy/alerts.yaml: names and links only are checked (by the tests), since there is no promtool here'; fi
+	@scripts/install-test-packages.sh prometheus
+	promtool check rules deploy/alerts.yaml
+	promtool test rules deploy/alerts-test.yaml
 
 .PHONY: format
 format: ## Format the Rust code
@@ -127,6 +128,14 @@ bench: build ## Measure everything within ten minutes, and write docs/performanc
 bench-full: build ## Measure at full size, a million monitors among it; PARTS="crowd history" takes only these
 	@scripts/install-test-packages.sh postgresql
 	$(CARGO) run --locked --release --package watchkeeper-bench -- measure --size full $(PARTS)
+
+# For how long, in seconds. What looks on is of the tests' own build, which is there already where they were run.
+SOAK_SECONDS ?= 3600
+
+.PHONY: soak
+soak: build test-build ## Run the released binary for SOAK_SECONDS (an hour) with all that people do to it: memory stays flat, no slot is lost
+	@scripts/install-test-packages.sh postgresql
+	SOAK_SECONDS=$(SOAK_SECONDS) target/debug/watchkeeper-soak run
 
 ##@ Help
 

@@ -79,6 +79,7 @@ async fn what_is_shown_moves_with_what_is_done(place: Place) {
         ("watchkeeper_store_call_duration_seconds_count", r#"call="claim_notices""#),
         ("watchkeeper_store_call_duration_seconds_count", r#"call="record_deliveries""#),
         ("watchkeeper_store_connections", ""),
+        ("watchkeeper_store_size_bytes", ""),
         ("watchkeeper_build_info", r#"version=""#),
         ("http_requests_total", r#"operation="createMonitor",method="POST",status="201""#),
         ("http_request_duration_seconds_count", r#"operation="createMonitor""#),
@@ -170,6 +171,17 @@ fn every_alert_says_what_to_do_under_a_heading_of_its_own() {
         );
         let link = format!("See docs/operations.md#{}\"", name.to_lowercase());
         assert_eq!(alerts.matches(&link).count(), 1, "{name} links to its heading");
+    }
+}
+
+#[test]
+fn every_alert_is_tested_to_fire_and_to_stay_silent() {
+    let (alerts, tests) = (deploy("alerts.yaml"), deploy("alerts-test.yaml"));
+    for name in alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+        let fires = format!("        alertname: {name}\n        exp_alerts:\n");
+        let is_silent = tests.lines().any(|line| line.trim().ends_with(&format!(", alertname: {name}}}")));
+        assert!(tests.contains(&fires), "no test in which {name} fires");
+        assert!(is_silent, "no test in which {name} stays silent");
     }
 }
 
