@@ -114,6 +114,38 @@ async fn a_node_that_has_read_ahead_follows_what_others_changed_since() {
     assert_eq!(given, rest.iter().chain(&joined).map(Specimen::id).collect());
 }
 
+/// Makes every commit fail that changes a cohort, or lets them through again.
+async fn commits_fail(nodes: &Nodes, they_do: bool) {
+    let statement = if they_do {
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+         CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON cohorts DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION refuse()"
+    } else {
+        "DROP FUNCTION refuse CASCADE"
+    };
+    sqlx::raw_sql(statement).execute(nodes.one.pool()).await.unwrap();
+}
+
+/// The next one that changes the cohort counts it up to the same version, with another change.
+#[tokio::test]
+async fn what_a_claim_changes_is_remembered_only_if_it_is_committed() {
+    let nodes = Nodes::start().await;
+    let (mut specimens, opened) = seated(&nodes, 3, 60).await;
+    let now = opened.plus(seconds(60));
+    record(&nodes, now, &nodes.one.claim(&request(now, 100, nodes.stage.token())).await.unwrap()).await;
+    specimens.push(nodes.stage.monitor_every(60).await);
+    commits_fail(&nodes, true).await;
+    let now = now.plus(seconds(60));
+    nodes.one.claim(&request(now, 100, nodes.stage.token())).await.unwrap_err();
+    commits_fail(&nodes, false).await;
+    specimens.push(nodes.stage.monitor_every(60).await);
+    record(&nodes, now, &nodes.other.claim(&request(now, 100, nodes.stage.token())).await.unwrap()).await;
+    let now = now.plus(seconds(60));
+    let given = nodes.one.claim(&request(now, 100, nodes.stage.token())).await.unwrap();
+    let given: BTreeSet<_> = given.iter().map(|claim| claim.monitor).collect();
+    assert_eq!(given, specimens.iter().map(Specimen::id).collect());
+}
+
 #[tokio::test]
 async fn a_lease_of_a_dead_node_is_taken_over_slot_by_slot() {
     let nodes = Nodes::start().await;

@@ -11,7 +11,7 @@ use watchkeeper_domain::time::Timestamp;
 
 use super::stage::{Stage, SwitchedStore, TokioClock};
 use crate::engine::janitor::{
-    Janitor, MAX_FOLDED_DAYS, MAX_FOLDS, MAX_HOURS, MAX_PURGED_ROWS, MAX_PURGES, CALL_PATIENCE, Tidied,
+    CALL_PATIENCE, Janitor, MAX_FOLDED_DAYS, MAX_FOLDS, MAX_HOURS, MAX_PURGED_ROWS, MAX_PURGES, Tidied,
 };
 
 /// What its store still owes.

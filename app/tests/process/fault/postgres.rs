@@ -10,6 +10,9 @@ use super::{STORE_FAILS, Scene};
 use crate::eventually;
 use crate::program::{Program, Setup};
 
+/// How many monitors are made while a standby is behind, and again after it has taken over.
+const OTHERS: usize = 4;
+
 /// The file system that is filled, in megabytes: what a cluster needs, and some room for its log.
 const SMALL_DISK_MEGABYTES: u32 = 96;
 
@@ -89,16 +92,20 @@ async fn a_standby_that_takes_over_without_the_last_seconds_is_gone_on_from() {
     let primary = Cluster::start(&[]).await;
     let standby = primary.asynchronous_replica().await;
     let mut address = Relay::to_url(&primary.url()).await;
-    let nodes = Nodes::on(address.url()).await;
+    let mut nodes = Nodes::on(address.url()).await;
     standby.fall_behind().await;
     let failure = Failure::begins("PostgreSQL failed over to a standby that lacked the last seconds");
     nodes.scene.a_target_goes_down();
     // What happens now is forgotten: checks, a flip, and that somebody was told of it.
     nodes.scene.sees_the_target_down().await;
+    nodes.scene.watches_in_vain(OTHERS).await;
     primary.stop(Shutdown::Immediate).await;
     nodes.notice().await;
     standby.promote().await;
     address.move_to(&standby.url()).await;
+    nodes.scene.checks_go_on().await;
+    // The changes of cohorts are counted anew from where the record goes on: nodes must not take these for those.
+    nodes.scene.watches_more(OTHERS).await;
     nodes.come_back_after(failure).await;
 }
 

@@ -90,6 +90,28 @@ impl Scene {
         self.user.refresh_at(url).await;
     }
 
+    /// Watches more, until each has a seat in a cohort, and does not count on the record to keep them.
+    pub(crate) async fn watches_in_vain(&self, count: usize) {
+        self.watch(count).await;
+    }
+
+    /// Watches more.
+    pub(crate) async fn watches_more(&mut self, count: usize) {
+        let more = self.watch(count).await;
+        self.steady.extend(more);
+    }
+
+    async fn watch(&self, count: usize) -> Vec<String> {
+        let mut monitors = Vec::new();
+        for _ in 0..count {
+            monitors.push(self.user.watch(self.target.url(), 1).await);
+        }
+        for monitor in &monitors {
+            self.user.sees_checks(monitor, 3).await;
+        }
+        monitors
+    }
+
     /// The slots of all monitors that ended so.
     pub(crate) async fn slots_that_are(&self, outcome: &str) -> u64 {
         let mut slots = 0;
@@ -148,7 +170,7 @@ impl Scene {
         let (what, lasted) = (repair.what, repair.lasted.as_secs_f64());
         let line = format!(
             "{what}: lasted {lasted:.1} s; all {} monitors were checked again {:.1} s after it ended; slots missed: {missed}",
-            MONITORS + 1,
+            self.monitors().count(),
             back_after.as_secs_f64(),
         );
         // Shown even where the test harness captures what passing tests print.
