@@ -128,6 +128,14 @@ bench-full: build ## Measure at full size, a million monitors among it; PARTS="c
 	@scripts/install-test-packages.sh postgresql
 	$(CARGO) run --locked --release --package watchkeeper-bench -- measure --size full $(PARTS)
 
+# For how long, in seconds. What looks on is of the tests' own build, which is there already where they were run.
+SOAK_SECONDS ?= 3600
+
+.PHONY: soak
+soak: build test-build ## Run the released binary for SOAK_SECONDS (an hour) with all that people do to it: memory stays flat, no slot is lost
+	@scripts/install-test-packages.sh postgresql
+	SOAK_SECONDS=$(SOAK_SECONDS) target/debug/watchkeeper-soak run
+
 ##@ Help
 
 .PHONY: help

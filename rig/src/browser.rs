@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use reqwest::Response;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -14,7 +14,7 @@ use watchkeeper_adapters::rfc3339;
 use watchkeeper_domain::time::Timestamp;
 
 use crate::clock::now;
-use crate::watchkeeper::Session;
+use crate::watchkeeper::{Session, accepted};
 
 /// How long answers took, in milliseconds, by what was asked.
 pub type Times = BTreeMap<&'static str, Vec<f64>>;
@@ -56,7 +56,7 @@ impl Browser {
         let mut opens = self.opens.iter().cycle();
         while !*stopped.borrow() {
             let events = self.session.open("/events", ENCODINGS).await?;
-            ensure!(events.status().is_success(), "the stream of events answered {}", events.status());
+            let events = accepted(events).await?;
             let listening = tokio::spawn(drained(events));
 
             let began = Instant::now();
@@ -112,10 +112,8 @@ const ENCODINGS: &str = "gzip, deflate, br, zstd";
 
 async fn timed(session: Session, path: String) -> anyhow::Result<f64> {
     let began = Instant::now();
-    let answer = session.open(&path, ENCODINGS).await?;
-    let status = answer.status();
+    let answer = accepted(session.open(&path, ENCODINGS).await?).await?;
     answer.bytes().await.with_context(|| format!("{path} was cut off"))?;
-    ensure!(status.is_success(), "{path} answered {status}");
     Ok(millis_since(began))
 }
 

@@ -1,11 +1,12 @@
 //! The real program: its processes, and somebody who is logged in.
 
+use std::fmt;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use reqwest::header::ACCEPT_ENCODING;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -166,20 +167,43 @@ impl Session {
         answer(self.put(method, path, body).await?).await
     }
 
-    /// Asks for something to be done or changed that may be refused: answers with which status it was.
-    pub async fn try_to(&self, method: Method, path: &str) -> anyhow::Result<StatusCode> {
-        Ok(self.put(method, path, None).await?.status())
-    }
-
     async fn put(&self, method: Method, path: &str, body: Option<&Value>) -> reqwest::Result<Response> {
         let asking = self.client.request(method, format!("{}{path}", self.api)).bearer_auth(&self.token);
         body.into_iter().fold(asking, RequestBuilder::json).send().await
     }
 }
 
+/// An answer that says no.
+#[derive(Debug)]
+pub struct Refused {
+    /// In which way.
+    pub status: StatusCode,
+    url: String,
+    text: String,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{} answered {}: {}", self.url, self.status, self.text)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// An answer that says yes.
+///
+/// # Errors
+/// [`Refused`] where it does not.
+pub(crate) async fn accepted(answer: Response) -> anyhow::Result<Response> {
+    let (status, url) = (answer.status(), answer.url().to_string());
+    if status.is_success() {
+        return Ok(answer);
+    }
+    Err(Refused { status, url, text: answer.text().await? }.into())
+}
+
+/// Reads an answer, which may be empty.
 async fn answer(answer: Response) -> anyhow::Result<Value> {
-    let (status, url) = (answer.status(), answer.url().clone());
-    let text = answer.text().await?;
-    ensure!(status.is_success(), "{url} answered {status}: {text}");
+    let text = accepted(answer).await?.text().await?;
     Ok(if text.is_empty() { Value::Null } else { serde_json::from_str(&text)? })
 }

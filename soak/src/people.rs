@@ -2,9 +2,10 @@
 //!
 //! All of them together stay below what the program lets one address do (one sign-in in two seconds).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::ensure;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::sync::watch;
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use uuid::Uuid;
 use watchkeeper_rig::browser::{Browser, pages_of_the_list};
-use watchkeeper_rig::watchkeeper::{Door, Session};
+use watchkeeper_rig::watchkeeper::{Door, Refused, Session};
 
 use crate::crowd;
 
@@ -39,6 +40,24 @@ pub(crate) type Stopped = watch::Receiver<bool>;
 /// among what comes back.
 pub(crate) struct People {
     tasks: JoinSet<anyhow::Result<Vec<Uuid>>>,
+    turned_away: TurnedAway,
+}
+
+/// How often somebody was told that the program is too busy just now: that is no fault of it, and they try again.
+#[derive(Clone, Default)]
+struct TurnedAway(Arc<AtomicU64>);
+
+impl TurnedAway {
+    fn unless<T>(&self, done: anyhow::Result<T>) -> anyhow::Result<Option<T>> {
+        let is_busy = |refused: &Refused| refused.status == StatusCode::SERVICE_UNAVAILABLE;
+        match done {
+            Err(error) if error.downcast_ref::<Refused>().is_some_and(is_busy) => {
+                self.0.fetch_add(1, Ordering::Relaxed);
+                Ok(None)
+            }
+            done => done.map(Some),
+        }
+    }
 }
 
 impl People {
@@ -51,14 +70,25 @@ impl People {
         stopped: &Stopped,
     ) -> anyhow::Result<Self> {
         let (looked_at, changed) = monitors.split_at(monitors.len().saturating_sub(CHANGED));
+        let turned_away = TurnedAway::default();
         let mut tasks = JoinSet::new();
         for share in looked_at.chunks(looked_at.len().div_ceil(LOOKERS).max(1)) {
-            tasks.spawn(look_on(door.clone(), share.to_vec(), stopped.clone()));
+            tasks.spawn(look_on(door.clone(), share.to_vec(), turned_away.clone(), stopped.clone()));
         }
-        tasks.spawn(sign_up(door.clone(), stopped.clone()));
-        let changing = Changing { session: owner.elsewhere()?, door: door.clone(), target: target.to_owned() };
+        tasks.spawn(sign_up(door.clone(), turned_away.clone(), stopped.clone()));
+        let changing = Changing {
+            session: owner.elsewhere()?,
+            door: door.clone(),
+            target: target.to_owned(),
+            turned_away: turned_away.clone(),
+        };
         tasks.spawn(changing.all(changed.to_vec(), stopped.clone()));
-        Ok(Self { tasks })
+        Ok(Self { tasks, turned_away })
+    }
+
+    /// How often somebody was told that the program is too busy.
+    pub(crate) fn turned_away(&self) -> u64 {
+        self.turned_away.0.load(Ordering::Relaxed)
     }
 
     /// Waits until all have left after they were told to, or until the first who could not do what they wanted. Says
@@ -72,28 +102,41 @@ impl People {
     }
 }
 
-/// Signs in, looks for a while, and begins anew.
-async fn look_on(door: Door, opens: Vec<Uuid>, mut stopped: Stopped) -> anyhow::Result<Vec<Uuid>> {
+/// Visits over and over.
+async fn look_on(
+    door: Door,
+    opens: Vec<Uuid>,
+    turned_away: TurnedAway,
+    mut stopped: Stopped,
+) -> anyhow::Result<Vec<Uuid>> {
     while !*stopped.borrow() {
-        let session = door.log_in().await?;
-        let pages = pages_of_the_list(&session).await?;
-        let (end, ended) = watch::channel(false);
-        let browser = Browser { session, pages, opens: opens.clone(), interval_seconds: 5, pause: LOOKING };
-        let browsing = tokio::spawn(browser.browse(ended));
-        // Whether time is up or all is over: the visit ends.
-        let _ = timeout(VISIT, stopped.wait_for(|stopped| *stopped)).await;
-        end.send_replace(true);
-        browsing.await??;
+        if turned_away.unless(visit(&door, &opens, &mut stopped).await)?.is_none() {
+            let _ = timeout(LOOKING, stopped.wait_for(|stopped| *stopped)).await;
+        }
     }
     Ok(Vec::new())
 }
 
-async fn sign_up(door: Door, mut stopped: Stopped) -> anyhow::Result<Vec<Uuid>> {
+/// Signs in, and looks for a while.
+async fn visit(door: &Door, opens: &[Uuid], stopped: &mut Stopped) -> anyhow::Result<()> {
+    let session = door.log_in().await?;
+    let pages = pages_of_the_list(&session).await?;
+    let (end, ended) = watch::channel(false);
+    let browser = Browser { session, pages, opens: opens.to_vec(), interval_seconds: 5, pause: LOOKING };
+    let browsing = tokio::spawn(browser.browse(ended));
+    // Whether time is up or all is over: the visit ends.
+    let _ = timeout(VISIT, stopped.wait_for(|stopped| *stopped)).await;
+    end.send_replace(true);
+    browsing.await??;
+    Ok(())
+}
+
+async fn sign_up(door: Door, turned_away: TurnedAway, mut stopped: Stopped) -> anyhow::Result<Vec<Uuid>> {
     for number in 0_u64.. {
         if timeout(UNTIL_NEWCOMER, stopped.wait_for(|stopped| *stopped)).await.is_ok() {
             break;
         }
-        door.sign_up(&format!("newcomer{number}@example.org")).await?;
+        turned_away.unless(door.sign_up(&format!("newcomer{number}@example.org")).await)?;
     }
     Ok(Vec::new())
 }
@@ -103,6 +146,7 @@ struct Changing {
     session: Session,
     door: Door,
     target: String,
+    turned_away: TurnedAway,
 }
 
 impl Changing {
@@ -113,11 +157,13 @@ impl Changing {
                 break;
             }
             // An access token works for a quarter of an hour: this one is renewed in time.
-            if round % 1_000 == 999 {
-                self.session = self.door.log_in().await?;
+            if round % 500 == 499 {
+                let session = self.turned_away.unless(self.door.log_in().await)?;
+                self.session = session.unwrap_or(self.session);
             }
             let Some(monitor) = monitors.get_mut(place) else { break };
-            *monitor = self.one(*monitor, round).await?;
+            let done = self.turned_away.unless(self.one(*monitor, round).await)?;
+            *monitor = done.unwrap_or(*monitor);
         }
         Ok(monitors)
     }
@@ -135,18 +181,16 @@ impl Changing {
             }
             4 => {
                 self.change(&one, json!({"is_active": true})).await?;
-                let checked = self.session.try_to(Method::POST, &format!("{one}/check")).await?;
-                // A machine that is too busy to check in time says so, and is right.
-                let is_in_order = checked.is_success() || checked == StatusCode::SERVICE_UNAVAILABLE;
-                ensure!(is_in_order, "a check by hand was answered with {checked}");
+                self.session.send(Method::POST, &format!("{one}/check"), None).await?;
             }
             5 => {
                 let url = format!("{}{}", self.target, crate::target::path(round));
                 self.change(&one, json!({"target": {"type": "http", "url": url}})).await?;
             }
             _ => {
-                self.session.send(Method::DELETE, &one, None).await?;
-                return crowd::make_one(&self.session, &self.target, NEXT_NUMBER + round).await;
+                let made = crowd::make_one(&self.session, &self.target, NEXT_NUMBER + round).await?;
+                self.turned_away.unless(self.session.send(Method::DELETE, &one, None).await)?;
+                return Ok(made);
             }
         }
         Ok(monitor)

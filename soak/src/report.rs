@@ -42,6 +42,9 @@ fn in_words(found: &Found) {
         "    in the second half {least:.0} to {most:.0} MB, growing by {:.1} MB an hour (flat: at most {:.0})",
         growth.mb_an_hour, growth.most_mb_an_hour
     ));
+    if found.turned_away > 0 {
+        tell(&format!("    turned away {} times, since the machine was too busy", found.turned_away));
+    }
     for (warning, times) in &found.said.warnings {
         tell(&format!("    warned {times} times: {warning}"));
     }
@@ -60,6 +63,7 @@ fn figures(found: &Found) -> Value {
         "slots_twice": found.slots_twice,
         "errors": found.said.errors,
         "warnings": found.said.warnings,
+        "turned_away": found.turned_away,
         "growth_mb_an_hour": tenth(growth.mb_an_hour),
         "flat_mb_an_hour": tenth(growth.most_mb_an_hour),
         "resident_mb": curve,

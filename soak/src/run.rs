@@ -59,6 +59,8 @@ pub(crate) struct Found {
     pub(crate) account: Account,
     pub(crate) slots_twice: i64,
     pub(crate) said: Said,
+    /// How often somebody was told that the program is too busy.
+    pub(crate) turned_away: u64,
     pub(crate) memory: Curve,
 }
 
@@ -110,7 +112,16 @@ impl Run<'_> {
         node.stop().await?;
         let slots_twice = store::slots_twice(directory.path(), url).await?;
         let said = Said::read(&log)?;
-        Ok(Found { whereon: self.whereon, monitors: self.monitors, lasted, account, slots_twice, said, memory })
+        Ok(Found {
+            whereon: self.whereon,
+            monitors: self.monitors,
+            lasted,
+            account,
+            slots_twice,
+            said,
+            turned_away: people.turned_away(),
+            memory,
+        })
     }
 }
 
@@ -169,6 +180,7 @@ mod tests {
             account: Account { due: 10, up: 8, down: 2, ..Account::default() },
             slots_twice: 0,
             said: Said::default(),
+            turned_away: 0,
             memory,
         }
     }
