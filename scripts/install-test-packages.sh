@@ -2,7 +2,7 @@
 # Sees to it that programs which tests start are on the machine. As root on Debian (or a relative) it installs what is
 # missing; elsewhere it names what is missing and fails.
 #
-#     scripts/install-test-packages.sh [postgresql] [chromium] [faketime] [iproute2]
+#     scripts/install-test-packages.sh [postgresql] [chromium] [faketime] [iproute2] [prometheus]
 set -euo pipefail
 
 has_postgres() {
@@ -25,6 +25,11 @@ has_iproute2() {
     command -v ip >/dev/null
 }
 
+# Its promtool alone is needed.
+has_prometheus() {
+    command -v promtool >/dev/null
+}
+
 missing=()
 for package in "$@"; do
     case $package in
@@ -32,6 +37,7 @@ for package in "$@"; do
         chromium) has_chromium ;;
         faketime) has_faketime ;;
         iproute2) has_iproute2 ;;
+        prometheus) has_prometheus ;;
         *) echo "$package: a package that no test needs" >&2 && exit 2 ;;
     esac || missing+=("$package")
 done
@@ -51,6 +57,11 @@ if [[ " ${missing[*]} " == *" postgresql "* ]]; then
     apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null
     mkdir -p /etc/postgresql-common/createcluster.d
     echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/no-main-cluster.conf
+fi
+if [[ " ${missing[*]} " == *" prometheus "* && ! -e /etc/systemd/system/prometheus.service ]]; then
+    # No server of it is to be started.
+    mkdir -p /etc/systemd/system
+    ln -s /dev/null /etc/systemd/system/prometheus.service
 fi
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -173,6 +173,17 @@ fn every_alert_says_what_to_do_under_a_heading_of_its_own() {
     }
 }
 
+#[test]
+fn every_alert_is_tested_to_fire_and_to_stay_silent() {
+    let (alerts, tests) = (deploy("alerts.yaml"), deploy("alerts-test.yaml"));
+    for name in alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+        let fires = format!("        alertname: {name}\n        exp_alerts:\n");
+        let is_silent = tests.lines().any(|line| line.trim().ends_with(&format!(", alertname: {name}}}")));
+        assert!(tests.contains(&fires), "no test in which {name} fires");
+        assert!(is_silent, "no test in which {name} stays silent");
+    }
+}
+
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
