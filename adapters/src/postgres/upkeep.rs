@@ -93,4 +93,10 @@ impl Upkeep for PostgresStore {
             folded_to: progress.days_to,
         })
     }
+
+    async fn size_bytes(&self) -> RepoResult<u64> {
+        let size = sqlx::query_scalar("SELECT pg_database_size(current_database())").fetch_one(&self.pool).await;
+        let bytes: i64 = size.map_err(Fault::from)?;
+        Ok(u64::try_from(bytes).unwrap_or(0))
+    }
 }

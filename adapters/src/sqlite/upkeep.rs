@@ -71,6 +71,12 @@ impl Upkeep for SqliteStore {
             folded_to: progress.days_to,
         })
     }
+
+    async fn size_bytes(&self) -> RepoResult<u64> {
+        let pages = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+        let bytes: i64 = sqlx::query_scalar(pages).fetch_one(&self.readers).await.map_err(Fault::from)?;
+        Ok(u64::try_from(bytes).unwrap_or(0))
+    }
 }
 
 async fn ping(store: &SqliteStore) -> Result<(), Fault> {

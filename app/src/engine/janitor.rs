@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -67,6 +68,7 @@ pub struct Janitor {
     outage: Outage,
     durations: Histogram,
     arrears: Arrears,
+    store_size: Gauge,
 }
 
 impl Janitor {
@@ -80,7 +82,7 @@ impl Janitor {
     ) -> Self {
         let outage = Outage::new("janitor", metrics, ids);
         let (durations, arrears) = (metrics.calls.tidy.clone(), metrics.arrears.clone());
-        Self { upkeep, retention, clock, outage, durations, arrears }
+        Self { upkeep, retention, clock, outage, durations, arrears, store_size: metrics.store_size.clone() }
     }
 
     /// Tidies until told to stop.
@@ -132,6 +134,10 @@ impl Janitor {
             tracing::debug!(?tidied, "tidied up");
         }
         self.arrears.show(&self.upkeep.arrears().await?, now);
+        // Rounds that follow upon each other at once are no reason to look at every file each time.
+        if !tidied.has_more {
+            self.store_size.set(i64::try_from(self.upkeep.size_bytes().await?).unwrap_or(i64::MAX));
+        }
         // History that cannot be rolled up or retired is no reason to keep what nobody may see any more.
         aged.and(Ok(tidied))
     }

@@ -56,6 +56,7 @@ pub struct Metrics {
     pub(super) calls: Calls,
     pub(super) deliveries: Deliveries,
     pub(super) arrears: Arrears,
+    pub(super) store_size: Gauge,
     store_errors: Labelled,
 }
 
@@ -113,6 +114,7 @@ impl Metrics {
             },
             deliveries: Deliveries::register(named.0),
             arrears: Arrears::register(named.0),
+            store_size: named.level("store_size_bytes", "Bytes that the store takes on disk"),
             store_errors,
         };
         named.keep("store_call_duration_seconds", "How long calls of the store took, by kind", calls.clone());

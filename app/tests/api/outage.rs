@@ -240,6 +240,10 @@ impl Upkeep for Hanging {
     async fn arrears(&self) -> RepoResult<Arrears> {
         pending().await
     }
+
+    async fn size_bytes(&self) -> RepoResult<u64> {
+        pending().await
+    }
 }
 
 #[async_trait]

@@ -2,6 +2,7 @@
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
+use watchkeeper_testdb::Relay;
 
 use crate::client::{PASSWORD, User};
 use crate::database::{Place, on_both};
@@ -73,4 +74,65 @@ async fn no_secret_is_logged_however_much_is_asked_for(place: Place) {
         }
     }
     assert_eq!(program.terminate().await.code(), Some(0));
+}
+
+/// A program that cannot get at its database says so, in its log and to those who ask, and says nothing of how it gets in.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_told_by_a_program_that_is_cut_off_from_its_database() {
+    let place = Place::for_postgres().await;
+    let entered = place.entered_with(DATABASE_PASSWORD).await.unwrap();
+    let mut relay = Relay::to_url(&entered).await;
+    let setup = place.setup().with("DATABASE_URL", relay.url()).with("WATCHKEEPER_JWT_SECRET", JWT_SECRET);
+    let setup = setup.with("WATCHKEEPER_LOG", "trace");
+    let (program, url) = setup.serve().await;
+    let user = User::sign_up(&url).await;
+    relay.cut().await;
+
+    let mut told = Vec::new();
+    let body = json!({"email": "ada@example.org", "password": PASSWORD});
+    let client = Client::new();
+    let answers = [
+        user.ask(Method::GET, "/monitors", None).await,
+        client.post(format!("{url}/api/v1/auth/login")).json(&body).send().await.unwrap(),
+        client.get(format!("{url}/readyz")).send().await.unwrap(),
+    ];
+    for answer in answers {
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        told.push(answer.text().await.unwrap());
+    }
+    let has_told =
+        async || program.logged().iter().any(|line| line.contains("the store fails; trying again")).then_some(());
+    eventually("the outage is logged", has_told).await;
+    assert_eq!(client.get(format!("{url}/metrics")).send().await.unwrap().status(), StatusCode::OK);
+    told.push(client.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap());
+    told.extend(program.logged());
+    told.extend(program.printed());
+    assert_eq!(program.terminate().await.code(), Some(0));
+
+    // One that starts meanwhile, and one that does not get in although the way is free.
+    let mut late = setup.start(&["serve"]);
+    let url = late.url().await;
+    assert_eq!(client.get(format!("{url}/readyz")).send().await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+    told.extend(late.logged());
+    assert_eq!(late.terminate().await.code(), Some(0));
+    relay.restore().await;
+    for (broken, without) in [("/watchkeeper_test_nowhere", "a database that is not there"), ("", "a URL that is none")]
+    {
+        let database = match broken {
+            "" => relay.url().replace("postgres://", "postgres:/ /"),
+            path => {
+                let mut database = url::Url::parse(relay.url()).unwrap();
+                database.set_path(path);
+                database.into()
+            }
+        };
+        let ended = setup.clone().with("DATABASE_URL", &database).run(&["migrate"]).await;
+        assert!(!ended.status.success() && !ended.logged.is_empty(), "{without}: {ended:?}");
+        told.extend([ended.logged, ended.printed]);
+    }
+    for secret in [JWT_SECRET, DATABASE_PASSWORD, PASSWORD, user.token()] {
+        for line in &told {
+            assert!(!line.contains(secret), "{secret} is in: {line}");
+        }
+    }
 }

@@ -79,6 +79,7 @@ async fn what_is_shown_moves_with_what_is_done(place: Place) {
         ("watchkeeper_store_call_duration_seconds_count", r#"call="claim_notices""#),
         ("watchkeeper_store_call_duration_seconds_count", r#"call="record_deliveries""#),
         ("watchkeeper_store_connections", ""),
+        ("watchkeeper_store_size_bytes", ""),
         ("watchkeeper_build_info", r#"version=""#),
         ("http_requests_total", r#"operation="createMonitor",method="POST",status="201""#),
         ("http_request_duration_seconds_count", r#"operation="createMonitor""#),

@@ -47,6 +47,56 @@ async fn a_database_that_goes_away_stops_nothing_for_good() {
     assert_eq!(program.terminate().await.code(), Some(0));
 }
 
+/// How long whoever asks about the program itself may have to wait, at the most, on a machine that others use as well:
+/// far less than any call of the store takes to fail.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_falls_silent_keeps_nobody_waiting_who_asks_about_the_program() {
+    let (data, database) = (tempfile::tempdir().unwrap(), Database::fresh().await);
+    let relay = Relay::to(&database).await;
+    let target = Target::start().await;
+    let (program, url) = Setup::on(data.path(), relay.url()).serve().await;
+    let user = User::sign_up(&url).await;
+    let watched = user.watch(target.url(), 1).await;
+    user.sees(&watched, "UP").await;
+
+    relay.fall_silent();
+    // More than there are connections: whoever needs the store waits.
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let asking = Client::new().get(format!("{url}/api/v1/monitors")).bearer_auth(user.token());
+        waiting.spawn(async move { asking.send().await.unwrap().status() });
+    }
+    let store_failed = async || (store_errors(&url).await >= 1).then_some(());
+    let asked = async {
+        loop {
+            for path in ["/healthz", "/metrics"] {
+                let answer = tokio::time::timeout(AT_ONCE, status_of(&url, path)).await;
+                assert_eq!(answer.ok(), Some(200), "{path} at once");
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = eventually("the engine has given the store up", store_failed) => {}
+        () = asked => {}
+    }
+    while let Some(status) = waiting.join_next().await {
+        assert_eq!(status.unwrap(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+    assert_eq!(status_of(&url, "/readyz").await, 503);
+
+    relay.speak_again();
+    eventually("it is ready again", async || (status_of(&url, "/readyz").await == 200).then_some(())).await;
+    user.finds_every_slot_accounted_for(&watched).await;
+    assert_eq!(program.terminate().await.code(), Some(0));
+}
+
+async fn store_errors(url: &str) -> u64 {
+    crate::metrics::Shown::at(url).await.sum("watchkeeper_store_errors_total", "") as u64
+}
+
 /// How many finished checks the program keeps until they are recorded.
 async fn kept_results(url: &str) -> u64 {
     let text = Client::new().get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();

@@ -102,4 +102,9 @@ pub trait Upkeep: Send + Sync {
     /// What is still owed. A notice that is delivered or given up MUST NOT count, and one that is to be tried again MUST.
     /// It MUST tell how far [`Upkeep::roll_up`] and [`Upkeep::fold`] have come.
     async fn arrears(&self) -> RepoResult<Arrears>;
+
+    /// How many bytes the store takes on disk, with its indexes and with room that is free for reuse; none of one that is
+    /// only in memory. It MUST NOT become less by storing more. Asking may read the state of every file of the store, and
+    /// is for once a minute.
+    async fn size_bytes(&self) -> RepoResult<u64>;
 }

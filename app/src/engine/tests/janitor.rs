@@ -24,6 +24,9 @@ fn owed() -> Arrears {
     }
 }
 
+/// How much room its store takes.
+const SIZE_BYTES: u64 = 123_456;
+
 /// A store with so much to do.
 #[derive(Default)]
 struct Untidy {
@@ -33,6 +36,7 @@ struct Untidy {
     rows: AtomicU64,
     prepared: AtomicU64,
     cannot_roll_up: AtomicBool,
+    measured: AtomicU64,
 }
 
 fn take(from: &AtomicU64, most: u64) -> u64 {
@@ -85,6 +89,11 @@ impl Upkeep for Untidy {
     async fn arrears(&self) -> RepoResult<Arrears> {
         Ok(owed())
     }
+
+    async fn size_bytes(&self) -> RepoResult<u64> {
+        self.measured.fetch_add(1, Ordering::SeqCst);
+        Ok(SIZE_BYTES)
+    }
 }
 
 fn janitor(stage: &Stage, store: &Arc<Untidy>) -> Janitor {
@@ -114,6 +123,18 @@ async fn a_step_shows_what_is_still_owed() {
     let shown = &stage.metrics.arrears;
     assert_eq!((shown.notices.get(), shown.notice_overdue.get()), (3, 90));
     assert_eq!((shown.rolled_up_to.get(), shown.folded_to.get()), (T0.as_micros() / 1_000_000 - 3600, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_size_of_the_store_is_shown_by_a_step_that_leaves_nothing_over() {
+    let stage = Stage::open().await;
+    let store =
+        Arc::new(Untidy { rows: (u64::from(MAX_PURGED_ROWS) * MAX_PURGES as u64 + 1).into(), ..Untidy::default() });
+    let mut janitor = janitor(&stage, &store);
+    assert!(janitor.step().await.unwrap().has_more);
+    assert_eq!((store.measured.load(Ordering::SeqCst), stage.metrics.store_size.get()), (0, 0));
+    assert!(!janitor.step().await.unwrap().has_more);
+    assert_eq!((store.measured.load(Ordering::SeqCst), stage.metrics.store_size.get()), (1, SIZE_BYTES as i64));
 }
 
 #[tokio::test(start_paused = true)]

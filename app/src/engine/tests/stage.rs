@@ -310,6 +310,11 @@ impl Upkeep for SwitchedStore {
         self.answer().await?;
         self.inner.arrears().await
     }
+
+    async fn size_bytes(&self) -> RepoResult<u64> {
+        self.answer().await?;
+        self.inner.size_bytes().await
+    }
 }
 
 /// What a target does when it is asked.

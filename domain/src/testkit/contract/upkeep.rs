@@ -31,6 +31,17 @@ pub async fn the_first_fingerprint_stays(stage: &Stage) {
     assert_eq!(stage.store().adopt_fingerprint("first").await.unwrap(), "first");
 }
 
+/// What is stored takes room, or none where there is no disk; it never takes less for being more.
+pub async fn the_size_does_not_shrink_by_storing_more(stage: &Stage) {
+    let empty = stage.store().size_bytes().await.unwrap();
+    let m = stage.monitor_every(60).await;
+    for number in 0..50 {
+        stage.check_up(m.slot(number)).await;
+    }
+    let full = stage.store().size_bytes().await.unwrap();
+    assert!(full >= empty, "{full} bytes, and {empty} before");
+}
+
 /// A notice is owed until it is delivered or given up; hours and days are told as they are derived.
 pub async fn what_is_owed_and_how_far_history_has_come_can_be_asked(stage: &Stage) {
     let store = stage.store();
