@@ -2,13 +2,13 @@
 
 use watchkeeper_rig::statistics::{percentile, theil_sen_slope};
 
-/// What grows no faster than this counts as flat, once there was time enough to tell: in a month it is less than a machine
-/// would miss.
-pub(crate) const FLAT_MB_AN_HOUR: f64 = 4.0;
+/// What grows no faster than this counts as flat, once there was time enough to tell it from noise.
+const FLAT_MB_AN_HOUR: f64 = 8.0;
 /// By so much the memory may still move in the half that is looked at without it being growth: caches that fill, threads
-/// that are started for the first time, pages that the allocator has not given back yet. So a short run can tell a fast
-/// leak only, and a long one a slow leak as well.
-pub(crate) const SETTLING_MB: f64 = 8.0;
+/// that are started for the first time, pages that the allocator has not given back yet.
+const SETTLING_MB: f64 = 24.0;
+/// So long it takes until that becomes less. A short run can tell a fast leak only, a long one a slow leak as well.
+const SETTLING_HOURS: f64 = 5.0 / 60.0;
 /// The curve is looked at in so many points, each the median of its stretch: the slope looks at every pair of them.
 const POINTS: usize = 600;
 
@@ -63,9 +63,11 @@ impl Curve {
     pub(crate) fn growth(&self) -> Growth {
         let half = Self { points: self.second_half().to_vec() };
         let lasted = half.points.last().zip(half.points.first()).map_or(0.0, |(last, first)| last.0 - first.0);
+        let hours = lasted / SECONDS_IN_AN_HOUR;
+        let settling_mb = SETTLING_MB * (SETTLING_HOURS / hours).min(1.0);
         Growth {
             mb_an_hour: theil_sen_slope(&half.thinned(POINTS)) * SECONDS_IN_AN_HOUR,
-            most_mb_an_hour: FLAT_MB_AN_HOUR + SETTLING_MB / (lasted / SECONDS_IN_AN_HOUR),
+            most_mb_an_hour: FLAT_MB_AN_HOUR + settling_mb / hours,
         }
     }
 
@@ -105,10 +107,11 @@ mod tests {
     fn a_leak_is_told_the_sooner_the_faster_it_is() {
         let leaking =
             |mb_an_hour: f64| move |second: f64| 80_000.0 + mb_an_hour * KB_IN_MB * second / SECONDS_IN_AN_HOUR;
-        assert!(!curve(60, leaking(2_000.0)).growth().is_flat());
-        assert!(curve(60, leaking(100.0)).growth().is_flat(), "a minute cannot tell it from what settles");
-        assert!(!curve(3_600, leaking(100.0)).growth().is_flat());
-        assert!(!curve(3_600, leaking(30.0)).growth().is_flat());
+        assert!(!curve(60, leaking(4_000.0)).growth().is_flat());
+        assert!(curve(60, leaking(1_000.0)).growth().is_flat(), "a minute cannot tell it from what settles");
+        assert!(!curve(600, leaking(1_000.0)).growth().is_flat());
+        assert!(curve(600, leaking(20.0)).growth().is_flat(), "nor ten minutes this");
+        assert!(!curve(3_600, leaking(20.0)).growth().is_flat());
         assert!(curve(3_600, leaking(FLAT_MB_AN_HOUR)).growth().is_flat());
     }
 

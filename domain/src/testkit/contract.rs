@@ -289,7 +289,7 @@ macro_rules! store_contract {
                 preparing_twice_is_harmless
                 the_first_fingerprint_stays
                 expired_refresh_tokens_are_purged
-                the_size_does_not_shrink_by_storing_more,
+                the_size_does_not_shrink_by_storing_more
                 what_is_owed_and_how_far_history_has_come_can_be_asked
             }
         }
