@@ -137,3 +137,31 @@ impl From<MemberRow> for Member {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(version: i64, timeline: i64) -> CohortRow {
+        CohortRow { id: 7, claimed_to: 0, version, timeline }
+    }
+
+    #[test]
+    fn what_is_remembered_is_followed_within_one_history_of_the_record() {
+        let remembered = |of: CohortRow, row: CohortRow| {
+            let memory = CohortMemory::default();
+            memory.keep_all(vec![(7, Known::of(&of, []))]);
+            match memory.take(&row) {
+                Remembered::Newest(_) => "newest",
+                Remembered::Older(_) => "older",
+                Remembered::Nothing => "nothing",
+            }
+        };
+        assert_eq!(remembered(row(5, 1), row(5, 1)), "newest");
+        assert_eq!(remembered(row(5, 1), row(6, 1)), "older");
+        assert_eq!(remembered(row(5, 1), row(5 + MAX_CHANGES + 1, 1)), "nothing");
+        assert_eq!(remembered(row(5, 1), row(4, 1)), "nothing", "the record has gone back");
+        assert_eq!(remembered(row(5, 1), row(5, 2)), "nothing", "the same number may be of another change");
+        assert_eq!(remembered(row(5, 1), row(6, 2)), "nothing", "it may follow upon another change");
+    }
+}
