@@ -12,9 +12,9 @@ use super::table::Table;
 use super::{BackupError, Header, Progress, ReadError, Summary};
 
 /// How many pieces wait between the two at the most.
-const MAX_WAITING: usize = 2;
+const MAX_WAITING: usize = 1;
 /// A block with so many bytes takes no more rows.
-const BLOCK_BYTES: usize = 1 << 20;
+const BLOCK_BYTES: usize = 512 << 10;
 /// How much is read or written at once.
 pub(super) const BUFFER_BYTES: usize = 256 << 10;
 

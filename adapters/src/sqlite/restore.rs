@@ -33,9 +33,10 @@ impl SqliteStore {
                 return Err(RestoreError::NotEmpty(table.name));
             }
         }
-        // From here on nobody has the file open, and its log is gone; the lock stays until the end.
-        self.close().await;
         let path = path.canonicalize().map_err(RestoreError::Write)?;
+        // From here on this process does not have the file open; the lock stays until the end.
+        self.close().await;
+        refuse_a_log(&path).map_err(RestoreError::Write)?;
         let aside = Aside::make(&path).map_err(RestoreError::Write)?;
         let options = options(&aside.path)
             .journal_mode(SqliteJournalMode::Off)
@@ -48,6 +49,16 @@ impl SqliteStore {
         aside.take_the_place_of(&path).map_err(RestoreError::Write)?;
         Ok(summary)
     }
+}
+
+/// Whoever is the last to close the file removes its log. One that is still there would be taken for that of the new file.
+fn refuse_a_log(database: &Path) -> io::Result<()> {
+    let mut log = database.as_os_str().to_owned();
+    log.push("-wal");
+    if Path::new(&log).try_exists()? {
+        return Err(io::Error::other("another process has it open: let it end, and try again"));
+    }
+    Ok(())
 }
 
 /// The file that is being written; unless it takes the place of the other it goes.

@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
+use sqlx::{Connection, Executor, PgConnection};
 
 use crate::client::User;
 use crate::database::Place;
 use crate::eventually;
 use crate::program::{Program, full_pipe};
 use crate::target::Target;
+
+/// A second would be enough, were there not machines so busy that an answer takes longer: that would be an incident as well.
+const INTERVAL_SECONDS: u32 = 3;
 
 /// What is watched: a target that is well, one that is down and was told to be, and one that is down and nobody heard of it.
 struct Scene {
@@ -42,7 +46,7 @@ async fn answers(user: &User, scene: &Scene, until: &[String]) -> Vec<Value> {
     for (monitor, until) in scene.monitors.iter().zip(until) {
         let mut view = user.get(&format!("/monitors/{monitor}")).await;
         // These are about the present.
-        for present in ["last_check", "uptime_24h"] {
+        for present in ["status", "status_since", "last_check", "uptime_24h"] {
             view.as_object_mut().unwrap().remove(present).unwrap();
         }
         answers.push(view);
@@ -74,7 +78,7 @@ async fn live_and_back_up(from: &Place) -> (Scene, User, PathBuf) {
     let user = User::sign_up(&url).await;
     let mut monitors = Vec::new();
     for target in &targets {
-        monitors.push(user.watch(target.url(), 1).await);
+        monitors.push(user.watch(target.url(), INTERVAL_SECONDS).await);
     }
     let scene = Scene { targets, monitors: monitors.try_into().unwrap() };
     for monitor in &scene.monitors {
@@ -250,7 +254,54 @@ async fn a_backup_that_is_not_whole_is_refused_and_no_database_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn those_who_are_to_be_told_of_the_end_hear_nothing_of_secrets() {
+async fn a_restore_that_is_killed_leaves_an_empty_database_and_can_be_done_again() {
+    let (from, to) = (with_somebody().await, Place::for_postgres().await);
+    let file = from.data().join("backup");
+    assert!(from.setup().run(&["backup", file.to_str().unwrap()]).await.status.success());
+    assert!(to.setup().run(&["migrate"]).await.status.success());
+
+    // Somebody keeps it from writing on when it has written a part.
+    let mut obstacle = PgConnection::connect(to.setup().database_url()).await.unwrap();
+    obstacle.execute("BEGIN").await.unwrap();
+    obstacle.execute("LOCK TABLE sessions IN SHARE MODE").await.unwrap();
+    let restoring = to.setup().start(&["restore", file.to_str().unwrap()]);
+    eventually("it waits for its turn to write", async || {
+        let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'sessions'::regclass AND NOT granted)";
+        sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut obstacle).await.unwrap().then_some(())
+    })
+    .await;
+    restoring.kill().await;
+    obstacle.execute("ROLLBACK").await.unwrap();
+    eventually("the server has noticed", async || {
+        let is_locked = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'workspaces'::regclass)";
+        (!sqlx::query_scalar::<_, bool>(is_locked).fetch_one(&mut obstacle).await.unwrap()).then_some(())
+    })
+    .await;
+    let left = "SELECT count(*) FROM workspaces";
+    assert_eq!(sqlx::query_scalar::<_, i64>(left).fetch_one(&mut obstacle).await.unwrap(), 0);
+
+    let again = to.setup().run(&["restore", file.to_str().unwrap()]).await;
+    assert!(again.status.success(), "{}", again.logged);
+    let (_program, url) = serve_without_an_engine(&to).await;
+    User::log_in(&url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_restore_has_left_beside_the_file_is_replaced() {
+    let (from, to) = (with_somebody().await, Place::for_sqlite());
+    let file = from.data().join("backup");
+    assert!(from.setup().run(&["backup", file.to_str().unwrap()]).await.status.success());
+    let aside = to.data().join("watchkeeper.db.restoring");
+    fs::write(&aside, "half a database").unwrap();
+    let restored = to.setup().run(&["restore", file.to_str().unwrap()]).await;
+    assert!(restored.status.success(), "{}", restored.logged);
+    assert_eq!(names_in(to.data()), ["watchkeeper.db", "watchkeeper.db.lock"]);
+    let (_program, url) = serve_without_an_engine(&to).await;
+    User::log_in(&url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_logs_and_prints_nothing_of_what_is_in_it() {
     let place = with_somebody().await;
     let file = place.data().join("backup");
     let made = place.setup().with("WATCHKEEPER_LOG", "trace").run(&["backup", file.to_str().unwrap()]).await;

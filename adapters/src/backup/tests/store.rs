@@ -143,6 +143,23 @@ async fn a_restore_that_fails_halfway_leaves_the_store_empty() {
 }
 
 #[tokio::test]
+async fn a_file_that_somebody_reads_is_not_replaced() {
+    let (from, to) = (Place::sqlite(), Place::sqlite());
+    from.open().await;
+    let backup = from.back_up().await.unwrap();
+    let Place::Sqlite(directory) = &to else { unreachable!() };
+    open(directory.path()).await.close().await;
+    let url = format!("sqlite://{}", path_in(directory.path()).display());
+    let mut reader = SqliteConnection::connect(&url).await.unwrap();
+    let count = "SELECT count(*) FROM users";
+    assert_eq!(sqlx::query_scalar::<_, i64>(count).fetch_one(&mut reader).await.unwrap(), 0);
+    let refused = to.restore(backup.try_clone().unwrap()).await.unwrap_err();
+    assert!(matches!(refused, RestoreError::Write(_)), "{refused:?}");
+    reader.close().await.unwrap();
+    to.restore(backup).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_schema_that_is_not_this_programs_is_not_backed_up() {
     for place in [Place::sqlite(), Place::postgres().await] {
         place.open().await;
