@@ -52,12 +52,13 @@ impl Effort {
         }
     }
 
-    /// For loads whose first seconds are busy with reading all members of all cohorts.
+    /// For loads whose first seconds are busy with reading all members of all cohorts; at full size for a whole interval, in
+    /// which every monitor is checked.
     pub(crate) const fn of_crowd(size: Size) -> Self {
         match size {
             Size::Tiny => Self::new(1, 2, 1),
             Size::Small => Self::new(4, 3, 4),
-            Size::Full => Self::new(15, 3, 20),
+            Size::Full => Self::new(15, 3, 95),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The real program on a store full of monitors, and what it does there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::ensure;
@@ -52,7 +52,8 @@ pub(crate) struct Stage {
     /// When the first process was started, in microseconds since the Unix epoch.
     started_at: i64,
     postgres: Option<Postgres>,
-    _directory: TempDir,
+    binary: PathBuf,
+    directory: TempDir,
 }
 
 /// How late probes began, as the record has it.
@@ -139,7 +140,7 @@ impl Stage {
                 }
             }
         }
-        Ok(Self { nodes, crew, load, store, started_at, postgres, _directory: directory })
+        Ok(Self { nodes, crew, load, store, started_at, postgres, binary: props.binary.to_owned(), directory })
     }
 
     /// Lets the program run for a while, and measures some stretches of time.
@@ -194,10 +195,18 @@ impl Stage {
         Ok(measured)
     }
 
-    /// The same, after which everything is ended; where it serves, the account of slots is looked at before.
-    pub(crate) async fn watch_and_clear(self, effort: Effort) -> anyhow::Result<Measured> {
+    /// The same, after which the account of slots is looked at and everything is ended. Nodes that do not serve are joined by
+    /// one that does.
+    pub(crate) async fn watch_and_clear(mut self, effort: Effort) -> anyhow::Result<Measured> {
         let measured = self.watch(effort).await?;
-        if let (Crew::Serving, Some(node)) = (self.crew, self.nodes.first()) {
+        if let Crew::Working(_) = self.crew {
+            let url = self.postgres.as_ref().map(Postgres::url);
+            let (binary, directory, database) = (self.binary.as_path(), self.directory.path(), url.as_deref());
+            let start = Start { role: Role::Serve, binary, directory, database, log: Stdio::inherit() };
+            let serving = Node::start(start).await?;
+            self.nodes.insert(0, serving);
+        }
+        if let Some(node) = self.nodes.first() {
             self.account(&node.door().log_in().await?).await?;
         }
         self.clear().await?;

@@ -9,6 +9,9 @@ use crate::size::{Effort, Size};
 use crate::stage::{Crew, Measured, Props, Stage};
 use crate::store::Kind;
 
+/// A stretch of time cuts off some checks at its ends.
+const ALL_BUT: f64 = 0.99;
+
 /// No check is later than this, p99, where a rate counts as carried.
 pub(crate) const CARRIED_LATE_MS: f64 = 1_000.0;
 
@@ -58,9 +61,11 @@ impl OnStore {
     }
 }
 
-/// Whether all that was due was checked, and in time.
+/// Whether all that was due was checked, and in time. What is still waited for is in no percentile, so that it is looked at
+/// how much was recorded as well.
 pub(crate) fn is_carried(measured: &Measured) -> bool {
-    measured.is_whole() && measured.late.ms[2] < CARRIED_LATE_MS
+    let is_all = measured.rate.median > ALL_BUT * measured.load.rate();
+    is_all && measured.is_whole() && measured.late.ms[2] < CARRIED_LATE_MS
 }
 
 pub(crate) async fn measure(props: Props<'_>, size: Size) -> anyhow::Result<Found> {

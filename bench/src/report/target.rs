@@ -154,7 +154,7 @@ fn in_time_from_start(crowd: &Measured) -> (String, bool) {
 /// The worse of both: the busy load beside bare requests at its rate, and the highest that was carried beside bare requests
 /// flat out.
 fn ratio(on: &OnStore, busy: f64, flat_out: f64) -> (String, bool) {
-    let of_carried = on.carried().map_or(0.0, |measured| measured.cpu_us.median / flat_out);
+    let of_carried = on.carried().map_or(f64::INFINITY, |measured| measured.cpu_us.median / flat_out);
     let ratio = (on.busy.cpu_us.median / busy).max(of_carried);
     let aim = if ratio <= AIMED_RATIO { "" } else { ", not the aim" };
     (format!("{ratio:.2} times{aim}"), ratio <= MAX_RATIO)
