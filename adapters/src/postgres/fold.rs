@@ -15,11 +15,15 @@ use crate::row::{DayRow, Fault, PackRow, Unreadable};
 pub(super) async fn fold(connection: &mut PgConnection, limit: i64) -> Result<Folded, Fault> {
     let Some(row) = progress::lock_unless_held(connection).await? else { return Ok(Folded::default()) };
     let Some(hours_to) = row.progress().hours_to else { return Ok(Folded::default()) };
-    let day = match row.progress().days_to {
+    let days_to = row.progress().days_to;
+    // Days in which nothing was checked are passed over. A day that is folded in part has been looked at before.
+    let day = match days_to.filter(|_| row.folded_id.is_some()) {
         Some(day) => Some(day),
-        None => oldest_hour(connection).await?.map(day_of),
+        None => oldest_hour(connection, days_to).await?.map(day_of).or(days_to.map(|day| day.max(day_of(hours_to)))),
     };
-    let Some(day) = day.filter(|day| day.plus(DAY) <= hours_to) else { return Ok(Folded::default()) };
+    let Some(day) = day.filter(|day| day.plus(DAY) <= hours_to) else {
+        return pass_over(connection, days_to, day_of(hours_to)).await;
+    };
     let after = row.folded_id.unwrap_or(Uuid::nil());
     let last = last_monitor(connection, after, limit.max(1)).await?;
     let monitor_days = fold_monitors(connection, day, after, last.unwrap_or(Uuid::max())).await?;
@@ -32,10 +36,21 @@ pub(super) async fn fold(connection: &mut PgConnection, limit: i64) -> Result<Fo
     Ok(Folded { monitor_days, finished: Some(day), has_more: end.plus(DAY) <= hours_to })
 }
 
-async fn oldest_hour(connection: &mut PgConnection) -> Result<Option<Timestamp>, Fault> {
-    let oldest: Option<Instant> = sqlx::query_scalar("SELECT began_at FROM hour_rollups ORDER BY began_at LIMIT 1")
-        .fetch_optional(connection)
-        .await?;
+/// Notes that nothing is left to fold up to a day, where that is news.
+async fn pass_over(connection: &mut PgConnection, days_to: Option<Timestamp>, day: Timestamp) -> Result<Folded, Fault> {
+    if days_to.is_some_and(|days_to| days_to < day) {
+        progress::days_are_folded_to(connection, day, None).await?;
+    }
+    Ok(Folded::default())
+}
+
+/// The oldest hour with a check, of those from a day on.
+async fn oldest_hour(connection: &mut PgConnection, from: Option<Timestamp>) -> Result<Option<Timestamp>, Fault> {
+    let oldest: Option<Instant> =
+        sqlx::query_scalar("SELECT began_at FROM hour_rollups WHERE began_at >= $1 ORDER BY began_at LIMIT 1")
+            .bind(Instant(from.unwrap_or(Timestamp::from_micros(i64::MIN))))
+            .fetch_optional(connection)
+            .await?;
     Ok(oldest.map(|at| at.0))
 }
 

@@ -14,11 +14,15 @@ use crate::row::{DayRow, Fault, PackRow, Unreadable};
 pub(super) async fn fold(step: &mut SqliteConnection, limit: u32) -> Result<Folded, Fault> {
     let row = progress::row(step).await?;
     let Some(hours_to) = row.progress().hours_to else { return Ok(Folded::default()) };
-    let day = match row.progress().days_to {
+    let days_to = row.progress().days_to;
+    // Days in which nothing was checked are passed over. A day that is folded in part has been looked at before.
+    let day = match days_to.filter(|_| row.folded_key.is_some()) {
         Some(day) => Some(day),
-        None => oldest_hour(step).await?.map(day_of),
+        None => oldest_hour(step, days_to).await?.map(day_of).or(days_to.map(|day| day.max(day_of(hours_to)))),
     };
-    let Some(day) = day.filter(|day| day.plus(DAY) <= hours_to) else { return Ok(Folded::default()) };
+    let Some(day) = day.filter(|day| day.plus(DAY) <= hours_to) else {
+        return pass_over(step, days_to, day_of(hours_to)).await;
+    };
     let after = row.folded_key.unwrap_or(0);
     let last: Option<i64> = sqlx::query_scalar("SELECT key FROM monitors WHERE key > ? ORDER BY key LIMIT 1 OFFSET ?")
         .bind(after)
@@ -35,8 +39,20 @@ pub(super) async fn fold(step: &mut SqliteConnection, limit: u32) -> Result<Fold
     Ok(Folded { monitor_days, finished: Some(day), has_more: end.plus(DAY) <= hours_to })
 }
 
-async fn oldest_hour(step: &mut SqliteConnection) -> Result<Option<Timestamp>, Fault> {
-    let oldest: Option<i64> = sqlx::query_scalar("SELECT min(began_at) FROM hour_rollups").fetch_one(step).await?;
+/// Notes that nothing is left to fold up to a day, where that is news.
+async fn pass_over(step: &mut SqliteConnection, days_to: Option<Timestamp>, day: Timestamp) -> Result<Folded, Fault> {
+    if days_to.is_some_and(|days_to| days_to < day) {
+        progress::days_are_folded_to(step, day, None).await?;
+    }
+    Ok(Folded::default())
+}
+
+/// The oldest hour with a check, of those from a day on.
+async fn oldest_hour(step: &mut SqliteConnection, from: Option<Timestamp>) -> Result<Option<Timestamp>, Fault> {
+    let oldest: Option<i64> = sqlx::query_scalar("SELECT min(began_at) FROM hour_rollups WHERE began_at >= ?")
+        .bind(from.map_or(i64::MIN, Timestamp::as_micros))
+        .fetch_one(step)
+        .await?;
     Ok(oldest.map(Timestamp::from_micros))
 }
 

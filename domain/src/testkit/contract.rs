@@ -255,6 +255,7 @@ macro_rules! store_contract {
                 a_day_that_is_not_folded_is_not_packed
                 the_newest_packed_checks_are_found_however_old
                 what_is_older_than_it_is_kept_goes_and_leaves_its_sums
+                a_long_time_without_checks_is_passed_over
                 a_workspace_keeps_its_own_history_for_less
                 the_evidence_of_a_workspace_goes_before_its_checks_are_packed
                 what_a_workspace_let_go_of_does_not_come_back

@@ -250,6 +250,25 @@ pub async fn what_is_older_than_it_is_kept_goes_and_leaves_its_sums(stage: &Stag
     told(stage, &m, &[known], now).await;
 }
 
+/// However long nothing was checked, what is checked afterwards ages as all else.
+pub async fn a_long_time_without_checks_is_passed_over(stage: &Stage) {
+    let (m, now) = stage.live_for_days().await;
+    stage.fold_all(now).await;
+    stage.pause(&m.monitor, now).await;
+    let later = now.plus(DAY * 12);
+    let manual = stage.claim_manual(&m.monitor, later).await;
+    stage.settle(up(&manual)).await;
+    let end = later.plus(DAY * 2);
+    let whole = [Window::new(hour_of(m.slot(0)), hour_of(end)).unwrap()];
+    let (log, before) = (stage.log(m.id()).await, told(stage, &m, &whole, end).await);
+    let days = stage.fold_all(end).await;
+    assert!(days.contains(&day_of(later)), "{days:?}");
+    assert_eq!(stage.store().arrears().await.unwrap().folded_to, Some(day_of(end)));
+    stage.retire_all(end, &retention(PACKED)).await;
+    assert_eq!(told(stage, &m, &whole, end).await, before);
+    assert_eq!(stage.log(m.id()).await, packed_before(&log, day_of(end).minus(DAY)));
+}
+
 /// A workspace that asks for less, beside one that does not.
 pub async fn a_workspace_keeps_its_own_history_for_less(stage: &Stage) {
     let neighbour = stage.workspace_of("bea@example.org").await;
