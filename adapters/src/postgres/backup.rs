@@ -17,7 +17,7 @@ use crate::rfc3339;
 pub(super) const WITHOUT_HASTE: &str = "SET statement_timeout = 0; SET lock_timeout = 0;
     SET idle_in_transaction_session_timeout = 0; SET tcp_user_timeout = 0";
 
-/// A partition that is dropped is gone from every snapshot. Whoever is to drop one waits a little, and tries again later.
+/// A partition that is dropped is gone from every snapshot. Whoever is to drop one leaves it for another time.
 const KEEP_PARTITIONS: &str = "LOCK TABLE checks, check_evidence, hour_rollups IN ACCESS SHARE MODE";
 
 impl PostgresStore {
