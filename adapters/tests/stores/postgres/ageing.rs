@@ -89,12 +89,20 @@ async fn a_partition_that_is_in_use_is_dropped_later_and_holds_nobody_up() {
     let (m, now) = nodes.stage.live_for_days().await;
     nodes.stage.fold_all(now).await;
     let log = nodes.stage.log(m.id()).await;
-    let mut reading = nodes.other.pool().begin().await.unwrap();
+    let (mut reading, mut looking) =
+        (nodes.other.pool().begin().await.unwrap(), nodes.one.pool().acquire().await.unwrap());
     sqlx::query("SELECT count(*) FROM checks").fetch_one(&mut *reading).await.unwrap();
-    assert!(nodes.one.retire(now, &packed(), 10).await.is_err());
-    assert_eq!(nodes.stage.log(m.id()).await, log, "nothing has changed");
+    let first = partitions(&mut looking, "checks").await;
+    let raw_from = packed().left(now).raw_from;
+    let retired = nodes.one.retire(now, &packed(), 10).await.unwrap();
+    assert_eq!((retired.raw_from, retired.has_more), (Some(raw_from), false), "there is no hurry");
+    assert_eq!(partitions(&mut looking, "checks").await, first);
+    let left: Vec<_> = log.into_iter().filter_map(|check| packed().left(now).of(check)).collect();
+    assert_eq!(nodes.stage.log(m.id()).await, left, "what is packed is read there all the same");
     reading.rollback().await.unwrap();
-    assert!(nodes.one.retire(now, &packed(), 10).await.unwrap().raw_from.is_some());
+    nodes.one.retire(now, &packed(), 10).await.unwrap();
+    assert_eq!(partitions(&mut looking, "checks").await.first(), Some(&raw_from));
+    assert_eq!(nodes.stage.log(m.id()).await, left);
 }
 
 #[tokio::test]
