@@ -181,7 +181,7 @@ impl Watch {
     /// not be recorded because the monitor was deleted meanwhile.
     ///
     /// # Errors
-    /// Where the store could not do it.
+    /// Where the store could not do it, or this process is so busy that the check would outlast its lease.
     pub async fn check_now(&self, workspace: WorkspaceId, monitor: MonitorId) -> RepoResult<Option<Outcome>> {
         let request = ManualClaim {
             workspace,
@@ -197,7 +197,7 @@ impl Watch {
             return Ok(None);
         };
         let Some(settled) = self.probe(&assignment).await else {
-            return Ok(Some(Outcome::Unknown));
+            return Err(RepoError::Unavailable("the check would outlast its lease".into()));
         };
         let recap = self.record(std::slice::from_ref(&settled)).await?;
         Ok((recap.recorded == 1).then_some(settled.outcome))

@@ -249,6 +249,14 @@ async fn a_manual_check_works_on_a_paused_monitor_and_leaves_its_status() {
 }
 
 #[pollster::test]
+async fn a_manual_check_that_outlasts_its_lease_says_nothing_of_our_network() {
+    let scene = Scene::new().await;
+    scene.prober.from_now_on(URL, Report { latency: seconds(1_000), ..fixture::answer(200) });
+    let answer = scene.watch.check_now(scene.monitor.workspace, scene.monitor.id).await;
+    assert!(matches!(answer, Err(RepoError::Unavailable(_))), "{answer:?}");
+}
+
+#[pollster::test]
 async fn a_manual_check_of_anothers_monitor_finds_nothing() {
     let scene = Scene::new().await;
     let stranger = fixture::account("eve@example.org").user.workspace;
