@@ -41,10 +41,11 @@ pub(super) async fn fold(step: &mut SqliteConnection, limit: u32) -> Result<Fold
 
 /// Notes that nothing is left to fold up to a day, where that is news.
 async fn pass_over(step: &mut SqliteConnection, days_to: Option<Timestamp>, day: Timestamp) -> Result<Folded, Fault> {
-    if days_to.is_some_and(|days_to| days_to < day) {
-        progress::days_are_folded_to(step, day, None).await?;
+    if days_to.is_none_or(|days_to| days_to >= day) {
+        return Ok(Folded::default());
     }
-    Ok(Folded::default())
+    progress::days_are_folded_to(step, day, None).await?;
+    Ok(Folded { finished: Some(day.minus(DAY)), ..Folded::default() })
 }
 
 /// The oldest hour with a check, of those from a day on.

@@ -4,6 +4,7 @@ mod view;
 
 use poem::web::Data;
 use poem_openapi::OpenApi;
+use watchkeeper_domain::invalid::Invalid;
 use watchkeeper_domain::retention::{OwnRetention, Retention};
 
 use super::caller::Caller;
@@ -52,6 +53,7 @@ impl WorkspaceApi {
 }
 
 /// More than the operator keeps.
-fn longer_than_the_operator() -> Result<(), watchkeeper_domain::invalid::Invalid> {
-    OwnRetention::new(Some(8), None, None).and_then(|own| own.fits(&Retention::DEFAULT))
+fn longer_than_the_operator() -> Result<(), Invalid> {
+    let fits = OwnRetention::new(Some(8), None, None).and_then(|own| own.fits(&Retention::DEFAULT));
+    fits.map_err(|invalid| Invalid { field: "retention.raw_days", ..invalid })
 }
