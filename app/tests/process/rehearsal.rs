@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection};
@@ -102,6 +103,8 @@ async fn live_and_back_up(from: &Place) -> (Scene, User, PathBuf) {
     let asked = scene.well().0.asked();
     eventually("checks go on", async || (scene.well().0.asked() > asked + 1).then_some(())).await;
     program.kill().await;
+    // Nobody checks for as long as it takes that every monitor has a slot that nobody can make up for.
+    tokio::time::sleep(Duration::from_secs(2 * u64::from(INTERVAL_SECONDS))).await;
     (scene, user, file)
 }
 
