@@ -52,13 +52,23 @@ impl Effort {
         }
     }
 
-    /// For loads whose first seconds are busy with reading all members of all cohorts; at full size for a whole interval, in
-    /// which every monitor is checked.
+    /// For loads whose first seconds are busy with reading all members of all cohorts.
     pub(crate) const fn of_crowd(size: Size) -> Self {
         match size {
             Size::Tiny => Self::new(1, 2, 1),
             Size::Small => Self::new(4, 3, 4),
-            Size::Full => Self::new(15, 3, 95),
+            Size::Full => Self::new(15, 3, 20),
+        }
+    }
+
+    /// The same, at full size for a whole interval at least, in which every monitor is checked.
+    pub(crate) fn of_whole_crowd(size: Size, interval_seconds: u32) -> Self {
+        let effort = Self::of_crowd(size);
+        match size {
+            Size::Full => {
+                Self { window_seconds: effort.window_seconds.max(interval_seconds / effort.windows), ..effort }
+            }
+            Size::Tiny | Size::Small => effort,
         }
     }
 

@@ -22,16 +22,21 @@ pub(crate) struct Found {
 }
 
 pub(crate) async fn measure(props: Props<'_>, size: Size) -> anyhow::Result<Found> {
-    Ok(Found { crowds: each(props, &loads(size), Effort::of_crowd(size)).await? })
+    let effort = |load: &Load| Effort::of_whole_crowd(size, load.interval_seconds);
+    Ok(Found { crowds: each(props, &loads(size), effort).await? })
 }
 
 /// Measures each load on each store.
-pub(super) async fn each(props: Props<'_>, loads: &[Load], effort: Effort) -> anyhow::Result<Vec<Measured>> {
+pub(super) async fn each(
+    props: Props<'_>,
+    loads: &[Load],
+    effort: impl Fn(&Load) -> Effort,
+) -> anyhow::Result<Vec<Measured>> {
     let mut all = Vec::new();
     for load in loads {
         for kind in Kind::BOTH {
             let stage = Stage::set(props, kind, *load, Crew::Serving).await?;
-            all.push(stage.watch_and_clear(effort).await?);
+            all.push(stage.watch_and_clear(effort(load)).await?);
         }
     }
     Ok(all)

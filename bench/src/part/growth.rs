@@ -23,5 +23,5 @@ pub(crate) struct Found {
 }
 
 pub(crate) async fn measure(props: Props<'_>, size: Size) -> anyhow::Result<Found> {
-    Ok(Found { points: crowd::each(props, &loads(size), Effort::of_crowd(size)).await? })
+    Ok(Found { points: crowd::each(props, &loads(size), |_| Effort::of_crowd(size)).await? })
 }
