@@ -78,7 +78,7 @@ impl Known {
     }
 }
 
-/// The memory of a store. It is bounded by what the store holds: about a hundred bytes a monitor.
+/// The memory of a store. It is bounded by the monitors that the store holds.
 #[derive(Debug, Default)]
 pub(crate) struct CohortMemory(Mutex<HashMap<i64, Known>>);
 
