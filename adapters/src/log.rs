@@ -2,8 +2,9 @@
 //!
 //! A monitor's rows lie scattered among those of all others. But what the log can hold of it is known: slots lie on the
 //! grids of its epochs, less its gaps, and are looked up by their whole key; what is not up or not scheduled is found
-//! through a small index. What is older than whole checks are kept is read from packed days. A [`Reader`] puts such questions to one snapshot of a store, of many monitors at once and with
-//! a bound on each; here is which questions are put, and when it has been enough.
+//! through a small index. What is older than whole checks are kept is read from packed days. A [`Reader`] puts such
+//! questions to one snapshot of a store, of many monitors at once and with a bound on each; here is which questions are
+//! put, and when it has been enough. Each question is one statement: on its way there and back goes most of its time.
 
 pub(crate) mod closing;
 mod history;
@@ -14,13 +15,12 @@ mod walk;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use watchkeeper_domain::check::{Check, OpenSlot, Origin, Region};
+use watchkeeper_domain::check::{Check, Origin, Region};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::pack::Pack;
 use watchkeeper_domain::rollup::Tally;
-use watchkeeper_domain::schedule::Epoch;
 use watchkeeper_domain::time::{Timestamp, Window};
-use watchkeeper_domain::uptime::{Gap, StatusSpan, TimeFacts};
+use watchkeeper_domain::uptime::TimeFacts;
 use watchkeeper_domain::verdict::Verdict;
 
 pub(crate) use history::{page, recent, time_facts};
@@ -38,17 +38,14 @@ pub(crate) trait Reader: Send {
     /// The region that it sees from.
     fn region(&self) -> &Region;
 
-    /// What is known of each monitor in its window, at most `most` epochs and gaps of each, the newest; those that are not
-    /// there are left out. No monitor is asked for twice.
-    async fn facts(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<HashMap<MonitorId, Facts>, Fault>;
-
-    /// The status spans that touch each monitor's window, at most `most` of each, the newest, the oldest of them first.
-    /// The monitors have been asked for their facts.
-    async fn spans(
+    /// What is known of each monitor in its window, in one statement: at most `most` epochs, gaps and spans of each, the
+    /// newest; those that are not there are left out. No monitor is asked for twice.
+    async fn facts(
         &mut self,
         asked: &[(MonitorId, Window)],
         most: usize,
-    ) -> Result<HashMap<MonitorId, Vec<StatusSpan>>, Fault>;
+        depth: Depth,
+    ) -> Result<HashMap<MonitorId, TimeFacts>, Fault>;
 
     /// The checks of monitors in stretches of their slots, the newest first, at most `most` of those in each stretch that
     /// are not healthy scheduled ones. The monitors have been asked for their facts.
@@ -63,17 +60,20 @@ pub(crate) trait Reader: Send {
         windows: &[Window],
     ) -> Result<Vec<Figure>, Fault>;
 
-    /// The slots of monitors that are claimed and not yet recorded, the oldest first.
-    async fn open_slots(&mut self, monitors: &[MonitorId]) -> Result<HashMap<MonitorId, Vec<OpenSlot>>, Fault>;
-
     /// How far history has been derived.
     async fn progress(&mut self) -> Result<Progress, Fault>;
 
     /// What was rolled up of these hours of a monitor, if they are not folded; an hour without checks may be left out.
     async fn hours(&mut self, monitor: MonitorId, hours: &[Window]) -> Result<Vec<(Timestamp, Tally)>, Fault>;
 
-    /// The folded days of a monitor that began in a window; days without checks are left out.
-    async fn days(&mut self, monitor: MonitorId, window: Window) -> Result<Vec<DayRow>, Fault>;
+    /// The folded days of a monitor that began in a window, some of them with their hours; days without checks are left
+    /// out.
+    async fn days(
+        &mut self,
+        monitor: MonitorId,
+        window: Window,
+        with_hours: &[Timestamp],
+    ) -> Result<Vec<DayRow>, Fault>;
 
     /// The packed days of monitors that began in windows, the newest `most` in each window, the newest first.
     async fn packs(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<Vec<PackedDay>, Fault>;
@@ -106,39 +106,15 @@ pub(crate) struct PackedDay {
     pub(crate) pack: Pack,
 }
 
-/// What is known of one monitor in a window beside its log.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Facts {
-    /// The epochs that touch the window, the oldest first.
-    pub(crate) epochs: Vec<Epoch>,
-    /// The gaps that touch the window and the one before them, the oldest first.
-    pub(crate) gaps: Vec<Gap>,
-    /// The slot that is to be claimed next; `None` while paused.
-    pub(crate) next_due_at: Option<Timestamp>,
-}
-
-impl Facts {
-    /// A walk over the slots of a window that may hold a check.
-    fn walk(&self, window: Window) -> Walk {
-        self.walk_past(window, [])
-    }
-
-    /// The same, passing over other stretches as well.
-    fn walk_past(&self, window: Window, others: impl IntoIterator<Item = (Timestamp, Timestamp)>) -> Walk {
-        let gaps = self.gaps.iter().map(|gap| (gap.run.first, gap.run.last));
-        Walk::new(self.epochs.clone(), gaps.chain(others), window, self.next_due_at)
-    }
-
-    /// These facts with the spans of the same window and the open slots.
-    fn with(self, spans: Vec<StatusSpan>, open: Vec<OpenSlot>) -> TimeFacts {
-        let Self { epochs, gaps, next_due_at } = self;
-        TimeFacts { spans, epochs, gaps, open, next_due_at }
-    }
-
-    /// The newest part of a window of which these facts are whole, and the part before it that is still to be asked for.
-    fn whole_part(&self, window: Window, most: usize) -> (Window, Option<Window>) {
-        self.clone().with(Vec::new(), Vec::new()).whole_part(window, most)
-    }
+/// How much is read of monitors beside their log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Depth {
+    /// Where their slots lie: epochs, gaps, and the slot that is to be claimed next.
+    Slots,
+    /// Open slots as well.
+    Account,
+    /// Status spans as well.
+    Time,
 }
 
 /// As much of a check as figures are made of.

@@ -65,7 +65,7 @@ use instant::Instant;
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: PgPool,
-    /// Connections for questions about history only, which may take long: nobody who claims or records waits for them.
+    /// Connections for what people look at, which may take long: nobody who claims or records waits for them.
     questions: PgPool,
     ids: Arc<dyn IdGenerator>,
     cohorts: Arc<CohortMemory>,

@@ -5,6 +5,7 @@
 
 mod code;
 mod evidence;
+mod fact;
 mod fault;
 mod keeping;
 mod log;
@@ -15,11 +16,10 @@ mod user;
 
 pub(crate) use code::{Code, NoticeState};
 pub(crate) use evidence::EvidenceJson;
+pub(crate) use fact::{FactRow, facts};
 pub(crate) use fault::{Fault, Unreadable};
 pub(crate) use keeping::{KeepingRow, LeftRow, OwnRetentionRow};
-pub(crate) use log::{
-    CheckRow, DayRow, EpochRow, FigureRow, GapRow, HourRow, OpenRow, SpanRow, next_slot, open_slots, schedule,
-};
+pub(crate) use log::{CheckRow, DayRow, EpochRow, FigureRow, GapRow, HourRow, next_slot, schedule};
 pub(crate) use monitor::{MonitorRow, SettingsRow, StateRow};
 pub(crate) use notice::{ChannelRow, DeliveryRow, IncidentRow, NoticeRow, outcome_columns};
 pub(crate) use pack::PackRow;

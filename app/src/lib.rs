@@ -10,6 +10,7 @@ pub mod open_files;
 pub mod process;
 pub mod secret;
 pub mod store_connections;
+pub mod threads;
 pub mod tick;
 pub mod traces;
 pub mod wiring;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use watchkeeper::config::Config;
 use watchkeeper::failure::Failure;
+use watchkeeper::threads::Threads;
 use watchkeeper::traces::Traces;
 use watchkeeper::{command, logging, open_files};
 
@@ -34,8 +35,8 @@ fn main() -> ExitCode {
 }
 
 fn run(config: Config) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let traces = Traces::begin(&config.settings, runtime.handle())?;
+    let threads = Threads::start()?;
+    let traces = Traces::begin(&config.settings, threads.watching())?;
     logging::begin(&config.settings, traces.as_ref())?;
     let workers = u64::from(config.settings.workers);
     if let Some(limit) = open_files::raise_limit().filter(|limit| *limit < workers.saturating_mul(2)) {
@@ -45,11 +46,11 @@ fn run(config: Config) -> Result<(), Failure> {
             "too few files may be open for so many probes at once; slots may end as unknown"
         );
     }
-    let ended = runtime.block_on(command::run(config));
+    let ended = threads.watching().block_on(command::run(config, threads.serving()));
     if let Some(traces) = traces {
         traces.finish();
     }
-    // Dropping the runtime would wait for them without bound.
-    runtime.shutdown_timeout(THREADS_GRACE);
+    // Dropping them would wait without bound.
+    threads.end(THREADS_GRACE);
     ended
 }

@@ -3,7 +3,6 @@
 //! Log-linear buckets, 16 to each power of two of microseconds (the layout of HdrHistogram by Gil Tene, with four bits
 //! of precision): a percentile is off by at most 1/32 of its value, about 3.1 %. Sum, least and greatest are exact.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::varint::{pull, push};
@@ -15,7 +14,8 @@ const SUB_BUCKETS: u64 = 1 << PRECISION_BITS;
 /// A histogram of latencies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
-    buckets: BTreeMap<u16, u64>,
+    /// Buckets and how many latencies lie in each, by the number of the bucket; those without any are left out.
+    buckets: Vec<(u16, u64)>,
     count: u64,
     sum_micros: u64,
     min_micros: u64,
@@ -26,7 +26,7 @@ impl Histogram {
     /// Adds one latency.
     pub fn add(&mut self, latency: Duration) {
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        *self.buckets.entry(bucket(micros)).or_default() += 1;
+        self.add_to(bucket(micros), 1);
         self.min_micros = if self.count == 0 { micros } else { self.min_micros.min(micros) };
         self.max_micros = self.max_micros.max(micros);
         self.sum_micros = self.sum_micros.saturating_add(micros);
@@ -38,13 +38,31 @@ impl Histogram {
         if other.count == 0 {
             return;
         }
+        self.buckets.reserve(other.buckets.len().saturating_sub(self.buckets.len()));
+        let mut from = 0;
         for (index, count) in &other.buckets {
-            *self.buckets.entry(*index).or_default() += count;
+            from = self.add_from(from, *index, *count);
         }
         self.min_micros = if self.count == 0 { other.min_micros } else { self.min_micros.min(other.min_micros) };
         self.max_micros = self.max_micros.max(other.max_micros);
         self.sum_micros = self.sum_micros.saturating_add(other.sum_micros);
         self.count += other.count;
+    }
+
+    fn add_to(&mut self, index: u16, count: u64) {
+        let place = self.buckets.partition_point(|(other, _)| *other < index);
+        self.add_from(place, index, count);
+    }
+
+    /// Counts in a bucket that does not come before a place, and answers the place after it.
+    fn add_from(&mut self, from: usize, index: u16, count: u64) -> usize {
+        let behind = self.buckets.iter().skip(from);
+        let place = from + behind.take_while(|(other, _)| *other < index).count();
+        match self.buckets.get_mut(place) {
+            Some((other, counted)) if *other == index => *counted += count,
+            _ => self.buckets.insert(place, (index, count)),
+        }
+        place + 1
     }
 
     /// How many latencies it holds.
@@ -104,12 +122,14 @@ impl Histogram {
         let mut histogram = Self { sum_micros, min_micros, max_micros, ..Self::default() };
         let (mut index, greatest) = (0_u16, bucket(u64::MAX));
         while !rest.is_empty() {
-            index = index.checked_add(u16::try_from(pull(&mut rest)?).ok()?)?;
+            let distance = u16::try_from(pull(&mut rest)?).ok()?;
+            index = index.checked_add(distance)?;
             let count = pull(&mut rest)?;
             histogram.count = histogram.count.checked_add(count)?;
-            if index > greatest || histogram.buckets.insert(index, count).is_some() {
+            if index > greatest || (distance == 0 && !histogram.buckets.is_empty()) {
                 return None;
             }
+            histogram.buckets.push((index, count));
         }
         Some(histogram)
     }

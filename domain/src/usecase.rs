@@ -12,7 +12,8 @@ mod workspace;
 pub use account::{AccountError, Accounts, LoggedIn};
 pub use dispatch::Dispatch;
 pub use history::{
-    DEFAULT_WINDOW, History, HistoryError, LATENCY_BUCKETS_BY_DEFAULT, MAX_TIMELINE_STRETCHES, WindowRequest,
+    DEFAULT_WINDOW, History, HistoryError, LATENCY_BUCKETS_BY_DEFAULT, MAX_TIMELINE_STRETCHES, UPTIME_DAYS,
+    WindowRequest,
 };
 pub use monitor::{MonitorDraft, MonitorError, MonitorPatch, Monitors, TargetDraft};
 pub use watch::{Assignment, Memory, Recap, Watch};

@@ -87,9 +87,7 @@ impl Browser {
         let mut panels = JoinSet::new();
         for (what, path) in [
             // One for each window that is shown: a monitor that is younger than all of them is asked about the same time.
-            ("its uptime", format!("{one}/uptime?from={from}")),
-            ("its uptime", format!("{one}/uptime?from={from}")),
-            ("its uptime", format!("{one}/uptime?from={from}")),
+            ("its uptime", format!("{one}/uptimes")),
             ("its latencies", format!("{one}/latency?from={from}&step={step}")),
             ("its history of statuses", format!("{one}/history?from={from}")),
             ("its account of slots", format!("{one}/slots?from={from}")),

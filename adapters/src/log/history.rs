@@ -9,7 +9,7 @@ use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::TimeFacts;
 use watchkeeper_domain::verdict::Verdict;
 
-use super::{Facts, MAX_FACTS, Reader, Stretch, Walk, packed};
+use super::{Depth, MAX_FACTS, Reader, Stretch, Walk, packed};
 use crate::row::Fault;
 
 /// The most checks of one page.
@@ -29,7 +29,7 @@ const MORE_FACTS: usize = 4;
 pub(crate) async fn page(reader: &mut impl Reader, query: &CheckQuery) -> Result<CheckPage, Fault> {
     let (raw, packed) = reader.progress().await?.split(query.window);
     let limit = usize::try_from(query.limit).unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
-    let known = reader.facts(&[(query.monitor, raw)], MAX_FACTS).await?;
+    let known = reader.facts(&[(query.monitor, raw)], MAX_FACTS, Depth::Slots).await?;
     let Some(known) = known.get(&query.monitor) else { return Ok(CheckPage::default()) };
     let mut page = raw_page(reader, query, known, raw, limit).await?;
     if page.more_before.is_none() && !packed.is_empty() {
@@ -53,14 +53,14 @@ pub(crate) async fn page(reader: &mut impl Reader, query: &CheckQuery) -> Result
 async fn raw_page(
     reader: &mut impl Reader,
     query: &CheckQuery,
-    known: &Facts,
+    known: &TimeFacts,
     window: Window,
     limit: usize,
 ) -> Result<CheckPage, Fault> {
     let CheckQuery { monitor, verdict, .. } = query;
     let (whole, before) = known.whole_part(window, MAX_FACTS);
     let walk_through = |window: Window| match verdict {
-        None | Some(Verdict::Up) => known.walk(window),
+        None | Some(Verdict::Up) => Walk::over(known, window),
         Some(_) => Walk::new(Vec::new(), [], window, None),
     };
     let most = if verdict.is_none() { limit + 1 } else { NOTABLE_AT_ONCE.max(limit + 1) };
@@ -168,12 +168,12 @@ async fn begin_walks(
     if asked.is_empty() {
         return Ok(());
     }
-    let known = reader.facts(&asked, most).await?;
+    let known = reader.facts(&asked, most, Depth::Slots).await?;
     for (monitor, window) in asked {
         match (known.get(&monitor), searches.get_mut(&monitor)) {
             (Some(facts), Some(search)) => {
                 let (whole, before) = facts.whole_part(window, most);
-                search.walk = Some((facts.walk(whole), before));
+                search.walk = Some((Walk::over(facts, whole), before));
             }
             _ => drop(searches.remove(&monitor)),
         }
@@ -188,13 +188,6 @@ pub(crate) async fn time_facts(
     most: u32,
 ) -> Result<Vec<TimeFacts>, Fault> {
     let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
-    let mut known = reader.facts(asked, most).await?;
-    let mut spans = reader.spans(asked, most).await?;
-    let monitors: Vec<MonitorId> = asked.iter().map(|(monitor, _)| *monitor).collect();
-    let mut open = reader.open_slots(&monitors).await?;
-    let facts = |(monitor, _): &(MonitorId, Window)| {
-        let Some(known) = known.remove(monitor) else { return TimeFacts::default() };
-        known.with(spans.remove(monitor).unwrap_or_default(), open.remove(monitor).unwrap_or_default())
-    };
-    Ok(asked.iter().map(facts).collect())
+    let mut known = reader.facts(asked, most, Depth::Time).await?;
+    Ok(asked.iter().map(|(monitor, _)| known.remove(monitor).unwrap_or_default()).collect())
 }

@@ -9,8 +9,9 @@ use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::port::LatencyBucket;
 use watchkeeper_domain::rollup::{DAY, LatencyStretches, Tally, day_of, whole_hours};
 use watchkeeper_domain::time::{Timestamp, Window};
+use watchkeeper_domain::uptime::TimeFacts;
 
-use super::{Figure, MAX_FACTS, Progress, Reader, packed};
+use super::{Depth, Figure, MAX_FACTS, Progress, Reader, Walk, packed};
 use crate::row::Fault;
 
 /// How many slots are looked up at once.
@@ -32,13 +33,13 @@ pub(crate) async fn audit(
     window: Window,
     now: Timestamp,
 ) -> Result<SlotAccount, Fault> {
-    let open = reader.open_slots(&[monitor]).await?.remove(&monitor).unwrap_or_default();
     let (mut sum, mut settled, mut rest) = (SlotAccount::default(), None, Some(window));
     while let Some(part) = rest {
-        let Some(facts) = reader.facts(&[(monitor, part)], MAX_FACTS).await?.remove(&monitor) else { break };
+        let asked = [(monitor, part)];
+        let Some(facts) = reader.facts(&asked, MAX_FACTS, Depth::Account).await?.remove(&monitor) else { break };
         let (whole, before) = facts.whole_part(part, MAX_FACTS);
-        let (epochs, gaps, next_due_at) = (facts.epochs, facts.gaps, facts.next_due_at);
-        let facts = AuditFacts { epochs, gaps, open: open.clone(), next_due_at, ..AuditFacts::default() };
+        let TimeFacts { epochs, gaps, open, next_due_at, .. } = facts;
+        let facts = AuditFacts { epochs, gaps, open, next_due_at, ..AuditFacts::default() };
         settled.get_or_insert(facts.settled(window, now));
         sum.add(&account(&facts, whole, now));
         rest = before;
@@ -85,7 +86,8 @@ async fn survey(
     let (raw, packed) = progress.split(window);
     let (mut rest, mut taken) = (Some(raw), None);
     while let Some(part) = rest {
-        let Some(facts) = reader.facts(&[(monitor, part)], MAX_FACTS).await?.remove(&monitor) else { return Ok(()) };
+        let asked = [(monitor, part)];
+        let Some(facts) = reader.facts(&asked, MAX_FACTS, Depth::Slots).await?.remove(&monitor) else { return Ok(()) };
         let taken = match &taken {
             Some(taken) => taken,
             None => {
@@ -97,7 +99,7 @@ async fn survey(
         };
         let (whole, before) = facts.whole_part(part, MAX_FACTS);
         let last = |part: &Window| part.to().minus(Duration::from_micros(1));
-        let mut walk = facts.walk_past(whole, taken.iter().map(|part| (part.from(), last(part))));
+        let mut walk = Walk::past(&facts, whole, taken.iter().map(|part| (part.from(), last(part))));
         loop {
             let stretch = walk.next(CHUNK);
             let windows = outside(stretch.window, taken);
@@ -149,16 +151,19 @@ async fn days(
     if window.is_empty() {
         return Ok(covered);
     }
+    let whole = |began_at: Timestamp| Window::last(DAY, began_at.plus(DAY));
+    let is_taken = |day: Window| window.clip(day) == day && may_take(day);
+    let in_part: Vec<Timestamp> = packed::days_in(window).filter(|began_at| !is_taken(whole(*began_at))).collect();
     let (first, mut rows) = (day_of(window.from()), BTreeMap::new());
-    for row in reader.days(monitor, Window::new(first, window.to()).unwrap_or(window)).await? {
+    for row in reader.days(monitor, Window::new(first, window.to()).unwrap_or(window), &in_part).await? {
         rows.insert(row.began_at, row);
     }
     for began_at in packed::days_in(window) {
-        let day = Window::last(DAY, began_at.plus(DAY));
+        let day = whole(began_at);
         match rows.remove(&began_at.as_micros()) {
             // Where nothing is left of a day, no part of it holds anything.
             None => covered.push(window.clip(day)),
-            Some(row) if window.clip(day) == day && may_take(day) => {
+            Some(row) if is_taken(day) => {
                 see(Finding::Whole(began_at, row.total()?));
                 covered.push(day);
             }

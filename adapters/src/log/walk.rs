@@ -2,6 +2,7 @@
 
 use watchkeeper_domain::schedule::Epoch;
 use watchkeeper_domain::time::{Timestamp, Window};
+use watchkeeper_domain::uptime::TimeFacts;
 
 /// A walk over the slots of a window, the newest first, leaving out what need not be looked up.
 pub(crate) struct Walk {
@@ -42,6 +43,21 @@ impl Walk {
         }
         let unclaimed_from = next_due_at.unwrap_or(Timestamp::from_micros(i64::MAX));
         Self { epochs, skipped, from: window.from(), end: window.to(), unclaimed_from }
+    }
+
+    /// A walk over the slots of a window that may hold a check, by what is known of a monitor.
+    pub(crate) fn over(facts: &TimeFacts, window: Window) -> Self {
+        Self::past(facts, window, [])
+    }
+
+    /// The same, passing over other stretches as well.
+    pub(crate) fn past(
+        facts: &TimeFacts,
+        window: Window,
+        others: impl IntoIterator<Item = (Timestamp, Timestamp)>,
+    ) -> Self {
+        let gaps = facts.gaps.iter().map(|gap| (gap.run.first, gap.run.last));
+        Self::new(facts.epochs.clone(), gaps.chain(others), window, facts.next_due_at)
     }
 
     /// The next so many slots.

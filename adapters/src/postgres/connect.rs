@@ -17,10 +17,12 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres"
 
 /// How many connections are opened at the most.
 const MAX_CONNECTIONS: u32 = 10;
-/// One connection in so many is for questions about history.
+/// One connection in so many is for questions: what people look at.
 const SHARE_OF_QUESTIONS: u32 = 3;
 /// How long to wait for a connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an idle connection is taken for a sound one without asking.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// What the server is told of every session, so that whoever dies or hangs holds up nobody else for good: durations in
 /// milliseconds, but for the keepalives, which are in seconds.
 const SESSION: [(&str, &str); 8] = [
@@ -58,7 +60,7 @@ const MIGRATION_ATTEMPTS: u32 = 300;
 /// How connections are pooled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolSettings {
-    /// The most connections of this process, at least two. A part of them is for questions about history.
+    /// The most connections of this process, at least two. A part of them is for questions: what people look at.
     pub max_connections: u32,
     /// How long a caller waits for one before the store is unavailable.
     pub acquire_timeout: Duration,
@@ -121,13 +123,19 @@ impl PostgresStore {
         // Closing is a courtesy to the server.
         let _ = connection.close().await;
         let for_questions = (pool.max_connections / SHARE_OF_QUESTIONS).max(1);
+        let for_work = pool.max_connections.saturating_sub(for_questions).max(1);
         let connections = |most: u32| {
-            let options = options.clone();
-            PgPoolOptions::new().max_connections(most).acquire_timeout(pool.acquire_timeout).connect_lazy_with(options)
+            PgPoolOptions::new()
+                .max_connections(most)
+                .acquire_timeout(pool.acquire_timeout)
+                // Each is asked whether it is alive when it is given back, and again only where it has lain idle since.
+                .test_before_acquire(false)
+                .before_acquire(|connection, since| Box::pin(is_alive(connection, since.idle_for)))
         };
-        let questions = connections(for_questions);
-        let pool = connections(pool.max_connections.saturating_sub(for_questions).max(1));
-        Ok(Self { pool, questions, ids, cohorts: Arc::default() })
+        let questions = connections(for_questions).connect_lazy_with(options.clone());
+        // All of them are opened by whoever opens the store, so that its runtime is the one that drives them.
+        let work = connections(for_work).min_connections(for_work).connect_lazy_with(options);
+        Ok(Self { pool: work, questions, ids, cohorts: Arc::default() })
     }
 
     /// Brings the schema up to date. Any number of nodes may do so at once: they wait for each other. A schema that a newer
@@ -153,6 +161,14 @@ impl PostgresStore {
         let mut connection = self.pool.acquire().await.map_err(Fault::from)?;
         Ok(newer::obstacle(&mut connection).await.map_err(Fault::from)?)
     }
+}
+
+/// Whether a connection that has been idle for so long is still one.
+async fn is_alive(connection: &mut PgConnection, idle_for: Duration) -> Result<bool, sqlx::Error> {
+    if idle_for > TRUSTED_FOR {
+        connection.ping().await?;
+    }
+    Ok(true)
 }
 
 async fn migrate(connection: &mut PgConnection) -> RepoResult<()> {

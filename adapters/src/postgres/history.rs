@@ -42,8 +42,9 @@ impl HistoryRepo for PostgresStore {
         region: &Region,
         most: u32,
     ) -> RepoResult<Vec<TimeFacts>> {
-        let mut snapshot = self.snapshot().await?;
-        Ok(log::time_facts(&mut LogReader::new(&mut snapshot, region), asked, most).await?)
+        // One statement sees one moment by itself.
+        let mut connection = self.questions.acquire().await.map_err(Fault::from)?;
+        Ok(log::time_facts(&mut LogReader::new(&mut connection, region), asked, most).await?)
     }
 
     async fn account(

@@ -29,7 +29,7 @@ impl IncidentRepo for PostgresStore {
         .bind(query.monitor.map(|monitor| monitor.uuid()))
         .bind(query.before.map(IncidentId::uuid))
         .bind(i64::from(query.limit))
-        .fetch_all(&self.pool)
+        .fetch_all(&self.questions)
         .await
         .map_err(Fault::from)?;
         Ok(rows.into_iter().map(Incident::try_from).collect::<Result<_, _>>().map_err(Fault::from)?)

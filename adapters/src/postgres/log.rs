@@ -9,7 +9,7 @@ use watchkeeper_domain::time::{Timestamp, Window};
 
 use super::facts::Of;
 use super::instant::Instant;
-use super::storable;
+use super::{bigint, storable};
 use crate::log::{Figure, Stretch};
 use crate::row::{CheckRow, Fault, FigureRow};
 
@@ -80,8 +80,19 @@ pub(super) async fn checks_in(
     most: usize,
 ) -> Result<Vec<Check>, Fault> {
     let Some(bounds) = bounds(stretches) else { return Ok(Vec::new()) };
-    let mut rows = notable(connection, stretches, region, bounds, most).await?;
-    rows.extend(healthy(connection, stretches, region, bounds).await?);
+    let (monitors, slots) = keys(stretches);
+    let rows: Vec<Of<CheckRow>> = sqlx::query_as(CHECKS)
+        .bind(monitors)
+        .bind(slots)
+        .bind(stretches.iter().map(|(monitor, _)| monitor.uuid()).collect::<Vec<_>>())
+        .bind(stretches.iter().map(|(_, stretch)| Instant(stretch.window.from())).collect::<Vec<_>>())
+        .bind(stretches.iter().map(|(_, stretch)| Instant(stretch.window.to())).collect::<Vec<_>>())
+        .bind(region.as_str())
+        .bind(Instant(bounds.from()))
+        .bind(Instant(bounds.to()))
+        .bind(bigint(most))
+        .fetch_all(connection)
+        .await?;
     let check = |row: Of<CheckRow>| Ok(row.row.check(MonitorId::new(row.monitor_id), region)?);
     let mut checks = rows.into_iter().map(check).collect::<Result<Vec<Check>, Fault>>()?;
     checks.sort_by_key(|check| std::cmp::Reverse(check.slot));
@@ -95,81 +106,41 @@ fn bounds(stretches: &[(MonitorId, Stretch)]) -> Option<Window> {
     Window::new(from, to)
 }
 
-/// Healthy scheduled checks, looked up one by one by their whole key.
-async fn healthy(
-    connection: &mut PgConnection,
-    stretches: &[(MonitorId, Stretch)],
-    region: &Region,
-    bounds: Window,
-) -> Result<Vec<Of<CheckRow>>, Fault> {
-    let (monitors, slots) = keys(stretches);
-    if slots.is_empty() {
-        return Ok(Vec::new());
-    }
-    // The LIMIT keeps the planner at one look-up for each key, which is what the key order of the log is made for.
-    let rows = sqlx::query_as(
-        "SELECT w.monitor_id, unix_us(c.slot) AS slot, c.origin, unix_us(c.checked_at) AS checked_at, c.verdict,
-                c.reason_kind, c.reason_detail, c.latency_us, c.dns_us, c.connect_us, c.tls_us, c.first_byte_us,
-                c.transfer_us, c.http_status, NULL::text AS evidence
-         FROM unnest($1::uuid[], $2::timestamptz[]) AS w (monitor_id, slot)
-         CROSS JOIN LATERAL (
-             SELECT *
-             FROM checks
-             WHERE slot = w.slot AND monitor_id = w.monitor_id AND region = $3 AND slot >= $4 AND slot < $5
-             LIMIT 1
-         ) AS c
-         WHERE c.verdict = 1 AND c.origin = 0",
-    )
-    .bind(monitors)
-    .bind(slots)
-    .bind(region.as_str())
-    .bind(Instant(bounds.from()))
-    .bind(Instant(bounds.to()))
-    .fetch_all(connection)
-    .await?;
-    Ok(rows)
-}
-
-/// Checks that were not up or not scheduled, with their evidence.
-async fn notable(
-    connection: &mut PgConnection,
-    stretches: &[(MonitorId, Stretch)],
-    region: &Region,
-    bounds: Window,
-    most: usize,
-) -> Result<Vec<Of<CheckRow>>, Fault> {
-    let rows = sqlx::query_as(
-        "SELECT w.monitor_id, unix_us(c.slot) AS slot, c.origin, unix_us(c.checked_at) AS checked_at, c.verdict,
-                c.reason_kind, c.reason_detail, c.latency_us, c.dns_us, c.connect_us, c.tls_us, c.first_byte_us,
-                c.transfer_us, c.http_status, e.evidence::text AS evidence
-         FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS w (monitor_id, begins, ends)
-         CROSS JOIN LATERAL (
-             SELECT *
-             FROM checks
-             WHERE (verdict <> 1 OR origin <> 0)
-               AND monitor_id = w.monitor_id AND region = $4 AND slot >= w.begins AND slot < w.ends
-               AND slot >= $5 AND slot < $6
-             ORDER BY slot DESC
-             LIMIT $7
-         ) AS c
-         LEFT JOIN LATERAL (
-             SELECT evidence
-             FROM check_evidence
-             WHERE slot = c.slot AND monitor_id = w.monitor_id AND region = $4 AND slot >= $5 AND slot < $6
-             LIMIT 1
-         ) AS e ON true",
-    )
-    .bind(stretches.iter().map(|(monitor, _)| monitor.uuid()).collect::<Vec<_>>())
-    .bind(stretches.iter().map(|(_, stretch)| Instant(stretch.window.from())).collect::<Vec<_>>())
-    .bind(stretches.iter().map(|(_, stretch)| Instant(stretch.window.to())).collect::<Vec<_>>())
-    .bind(region.as_str())
-    .bind(Instant(bounds.from()))
-    .bind(Instant(bounds.to()))
-    .bind(i64::try_from(most).unwrap_or(i64::MAX))
-    .fetch_all(connection)
-    .await?;
-    Ok(rows)
-}
+/// Healthy scheduled checks, looked up one by one by their whole key; and those that were not up or not scheduled, with
+/// their evidence. A LIMIT keeps the planner at one look-up for each key, which is what the key order of the log is made
+/// for.
+const CHECKS: &str = "
+    SELECT w.monitor_id, unix_us(c.slot) AS slot, c.origin, unix_us(c.checked_at) AS checked_at, c.verdict,
+           c.reason_kind, c.reason_detail, c.latency_us, c.dns_us, c.connect_us, c.tls_us, c.first_byte_us,
+           c.transfer_us, c.http_status, NULL::text AS evidence
+    FROM unnest($1::uuid[], $2::timestamptz[]) AS w (monitor_id, slot)
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM checks
+        WHERE slot = w.slot AND monitor_id = w.monitor_id AND region = $6 AND slot >= $7 AND slot < $8
+        LIMIT 1
+    ) AS c
+    WHERE c.verdict = 1 AND c.origin = 0
+    UNION ALL
+    SELECT w.monitor_id, unix_us(c.slot), c.origin, unix_us(c.checked_at), c.verdict,
+           c.reason_kind, c.reason_detail, c.latency_us, c.dns_us, c.connect_us, c.tls_us, c.first_byte_us,
+           c.transfer_us, c.http_status, e.evidence::text
+    FROM unnest($3::uuid[], $4::timestamptz[], $5::timestamptz[]) AS w (monitor_id, begins, ends)
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM checks
+        WHERE (verdict <> 1 OR origin <> 0)
+          AND monitor_id = w.monitor_id AND region = $6 AND slot >= w.begins AND slot < w.ends
+          AND slot >= $7 AND slot < $8
+        ORDER BY slot DESC
+        LIMIT $9
+    ) AS c
+    LEFT JOIN LATERAL (
+        SELECT evidence
+        FROM check_evidence
+        WHERE slot = c.slot AND monitor_id = w.monitor_id AND region = $6 AND slot >= $7 AND slot < $8
+        LIMIT 1
+    ) AS e ON true";
 
 fn keys(stretches: &[(MonitorId, Stretch)]) -> (Vec<Uuid>, Vec<Instant>) {
     stretches
@@ -186,40 +157,10 @@ pub(super) async fn figures(
     slots: &[Timestamp],
     windows: &[Window],
 ) -> Result<Vec<Figure>, Fault> {
-    let mut rows: Vec<FigureRow> = Vec::new();
-    if let (Some(oldest), Some(newest)) = (slots.iter().min(), slots.iter().max()) {
-        rows = sqlx::query_as(
-            "SELECT unix_us(c.slot) AS slot, c.origin, c.verdict, c.latency_us
-             FROM unnest($1::timestamptz[]) AS w (slot)
-             CROSS JOIN LATERAL (
-                 SELECT *
-                 FROM checks
-                 WHERE slot = w.slot AND monitor_id = $2 AND region = $3 AND slot >= $4 AND slot <= $5
-                 LIMIT 1
-             ) AS c
-             WHERE c.verdict = 1 AND c.origin = 0",
-        )
+    let edges = windows.iter().flat_map(|window| [window.from(), window.to()]).chain(slots.iter().copied());
+    let (Some(from), Some(to)) = (edges.clone().min(), edges.max()) else { return Ok(Vec::new()) };
+    let rows: Vec<FigureRow> = sqlx::query_as(FIGURES)
         .bind(slots.iter().map(|slot| Instant(*slot)).collect::<Vec<_>>())
-        .bind(monitor.uuid())
-        .bind(region.as_str())
-        .bind(Instant(*oldest))
-        .bind(Instant(*newest))
-        .fetch_all(&mut *connection)
-        .await?;
-    }
-    if let (Some(from), Some(to)) = (windows.iter().map(Window::from).min(), windows.iter().map(Window::to).max()) {
-        // The OFFSET keeps the planner at one search of the index for each window.
-        let notable: Vec<FigureRow> = sqlx::query_as(
-            "SELECT unix_us(c.slot) AS slot, c.origin, c.verdict, c.latency_us
-             FROM unnest($1::timestamptz[], $2::timestamptz[]) AS w (begins, ends)
-             CROSS JOIN LATERAL (
-                 SELECT *
-                 FROM checks
-                 WHERE (verdict <> 1 OR origin <> 0) AND monitor_id = $3 AND region = $4
-                   AND slot >= w.begins AND slot < w.ends AND slot >= $5 AND slot < $6
-                 OFFSET 0
-             ) AS c",
-        )
         .bind(windows.iter().map(|window| Instant(window.from())).collect::<Vec<_>>())
         .bind(windows.iter().map(|window| Instant(window.to())).collect::<Vec<_>>())
         .bind(monitor.uuid())
@@ -228,7 +169,27 @@ pub(super) async fn figures(
         .bind(Instant(to))
         .fetch_all(connection)
         .await?;
-        rows.extend(notable);
-    }
     Ok(rows.into_iter().map(Figure::try_from).collect::<Result<_, _>>()?)
 }
+
+/// As much as figures are made of; the LIMIT and the OFFSET keep the planner at one look-up for each slot and window.
+const FIGURES: &str = "
+    SELECT unix_us(c.slot) AS slot, c.origin, c.verdict, c.latency_us
+    FROM unnest($1::timestamptz[]) AS w (slot)
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM checks
+        WHERE slot = w.slot AND monitor_id = $4 AND region = $5 AND slot >= $6 AND slot <= $7
+        LIMIT 1
+    ) AS c
+    WHERE c.verdict = 1 AND c.origin = 0
+    UNION ALL
+    SELECT unix_us(c.slot), c.origin, c.verdict, c.latency_us
+    FROM unnest($2::timestamptz[], $3::timestamptz[]) AS w (begins, ends)
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM checks
+        WHERE (verdict <> 1 OR origin <> 0) AND monitor_id = $4 AND region = $5
+          AND slot >= w.begins AND slot < w.ends AND slot >= $6 AND slot <= $7
+        OFFSET 0
+    ) AS c";

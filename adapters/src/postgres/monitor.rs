@@ -30,7 +30,7 @@ impl MonitorRepo for PostgresStore {
     }
 
     async fn monitor(&self, workspace: WorkspaceId, id: MonitorId) -> RepoResult<Option<MonitorView>> {
-        let mut connection = self.pool.acquire().await.map_err(Fault::from)?;
+        let mut connection = self.questions.acquire().await.map_err(Fault::from)?;
         Ok(view(&mut connection, workspace, id).await?)
     }
 
@@ -58,7 +58,7 @@ impl MonitorRepo for PostgresStore {
         .bind(workspace.uuid())
         .bind(after.map(MonitorId::uuid))
         .bind(i64::from(limit))
-        .fetch_all(&self.pool)
+        .fetch_all(&self.questions)
         .await
         .map_err(Fault::from)?;
         Ok(rows.into_iter().map(ViewRow::view).collect::<Result<_, _>>()?)

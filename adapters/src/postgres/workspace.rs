@@ -21,7 +21,7 @@ impl WorkspaceRepo for PostgresStore {
              WHERE w.id = $1",
         )
         .bind(workspace.uuid())
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.questions)
         .await
         .map_err(Fault::from)?;
         Ok(row.map(Keeping::try_from).transpose().map_err(Fault::from)?)

@@ -1,17 +1,15 @@
 //! The record as rows: checks, epochs, gaps and status spans.
 
-use std::collections::HashMap;
-
 use sqlx::FromRow;
 use uuid::Uuid;
-use watchkeeper_domain::check::{Check, OpenSlot, Region};
+use watchkeeper_domain::check::{Check, Region};
 use watchkeeper_domain::histogram::Histogram;
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::report::{Reason, Timings};
 use watchkeeper_domain::rollup::{DayTally, Tally};
 use watchkeeper_domain::schedule::{Epoch, Schedule, SlotRun};
 use watchkeeper_domain::time::Timestamp;
-use watchkeeper_domain::uptime::{Gap, StatusSpan};
+use watchkeeper_domain::uptime::Gap;
 
 use super::{Code, EvidenceJson, Unreadable, duration, micros};
 
@@ -152,7 +150,8 @@ pub(crate) struct DayRow {
     pub(crate) degraded: i64,
     pub(crate) down: i64,
     pub(crate) latencies: Vec<u8>,
-    pub(crate) hours: Vec<u8>,
+    /// Its hours; `None` where they were not asked for.
+    pub(crate) hours: Option<Vec<u8>>,
 }
 
 impl DayRow {
@@ -160,7 +159,7 @@ impl DayRow {
     pub(crate) fn of(began_at: Timestamp, day: &DayTally) -> Self {
         let Tally { up, degraded, down, latencies } = day.total();
         let [up, degraded, down] = [up, degraded, down].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
-        let (latencies, hours) = (latencies.to_bytes(), day.to_bytes());
+        let (latencies, hours) = (latencies.to_bytes(), Some(day.to_bytes()));
         Self { began_at: began_at.as_micros(), up, degraded, down, latencies, hours }
     }
 
@@ -171,7 +170,8 @@ impl DayRow {
 
     /// What its hours add up to.
     pub(crate) fn day(&self) -> Result<DayTally, Unreadable> {
-        DayTally::from_bytes(&self.hours).ok_or_else(|| Unreadable::new("DayTally", self.began_at))
+        let day = self.hours.as_deref().and_then(DayTally::from_bytes);
+        day.ok_or_else(|| Unreadable::new("DayTally", self.began_at))
     }
 }
 
@@ -205,46 +205,7 @@ impl TryFrom<GapRow> for Gap {
     }
 }
 
-/// A slot that is claimed and not yet recorded, as a row.
-#[derive(Clone, Copy, Debug, FromRow)]
-pub(crate) struct OpenRow {
-    pub(crate) monitor_id: Uuid,
-    pub(crate) slot: i64,
-    pub(crate) start_before: i64,
-    pub(crate) lease_until: i64,
-}
-
 /// The next slot of a monitor that nobody has claimed: its own, or the first one that its cohort is not claimed beyond.
 pub(crate) fn next_slot(schedule: Schedule, next_due_at: Timestamp, claimed_to: Option<Timestamp>) -> Timestamp {
     claimed_to.filter(|at| *at > next_due_at).map_or(next_due_at, |at| schedule.at_or_after(at))
-}
-
-/// Open slots by their monitors, in the order of the rows.
-pub(crate) fn open_slots(rows: Vec<OpenRow>) -> HashMap<MonitorId, Vec<OpenSlot>> {
-    let mut slots: HashMap<MonitorId, Vec<OpenSlot>> = HashMap::new();
-    for OpenRow { monitor_id, slot, start_before, lease_until } in rows {
-        let [slot, start_before, lease_until] = [slot, start_before, lease_until].map(Timestamp::from_micros);
-        slots.entry(MonitorId::new(monitor_id)).or_default().push(OpenSlot { slot, start_before, lease_until });
-    }
-    slots
-}
-
-/// A status span as a row.
-#[derive(Clone, Copy, Debug, FromRow)]
-pub(crate) struct SpanRow {
-    pub(crate) status: i16,
-    pub(crate) began_at: i64,
-    pub(crate) ended_at: Option<i64>,
-}
-
-impl TryFrom<SpanRow> for StatusSpan {
-    type Error = Unreadable;
-
-    fn try_from(row: SpanRow) -> Result<Self, Unreadable> {
-        Ok(Self {
-            status: Code::of_code(row.status)?,
-            from: Timestamp::from_micros(row.began_at),
-            to: row.ended_at.map(Timestamp::from_micros),
-        })
-    }
 }

@@ -105,7 +105,7 @@ async fn write(step: &mut SqliteConnection, day: Timestamp, days: &[Stretch<i64,
                 .bind(row.degraded)
                 .bind(row.down)
                 .bind(row.latencies.as_slice())
-                .bind(row.hours.as_slice())
+                .bind(row.hours.as_deref())
         });
         query.execute(&mut *step).await?;
         let statement = "INSERT INTO packed_checks (monitor_key, region, began_at, runs, packed_latencies) {rows}

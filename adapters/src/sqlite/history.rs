@@ -39,8 +39,9 @@ impl HistoryRepo for SqliteStore {
         region: &Region,
         most: u32,
     ) -> RepoResult<Vec<TimeFacts>> {
-        let mut step = self.read().await?;
-        Ok(log::time_facts(&mut LogReader::new(&mut step, region), asked, most).await?)
+        // One statement sees one moment by itself.
+        let mut connection = self.readers.acquire().await.map_err(Fault::from)?;
+        Ok(log::time_facts(&mut LogReader::new(&mut connection, region), asked, most).await?)
     }
 
     async fn account(

@@ -31,7 +31,7 @@ fn pack(entries: impl IntoIterator<Item = Entry>) -> Vec<u8> {
     entries.into_iter().flat_map(entry).collect()
 }
 
-fn unpack(bytes: &[u8]) -> Vec<Entry> {
+pub(super) fn unpack(bytes: &[u8]) -> Vec<Entry> {
     let entry = |bytes: &[u8; ENTRY_BYTES]| {
         let number = u128::from_be_bytes(std::array::from_fn(|at| bytes[at]));
         let slot = i64::from_be_bytes(std::array::from_fn(|at| bytes[16 + at]));
@@ -69,7 +69,7 @@ pub(super) struct LeaseRow {
     token: Uuid,
     cohort_id: i64,
     pub(super) region: String,
-    pub(super) lease_until: i64,
+    lease_until: i64,
     slots: Vec<u8>,
 }
 

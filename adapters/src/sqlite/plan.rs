@@ -19,22 +19,15 @@ async fn plan(statement: String) -> String {
 }
 
 #[tokio::test]
-async fn checks_on_the_grid_are_looked_up_by_their_whole_key() {
-    for statement in [log::HEALTHY, log::HEALTHY_FIGURES] {
+async fn healthy_checks_are_looked_up_by_their_whole_key_and_others_through_the_small_index() {
+    for statement in [log::CHECKS, log::FIGURES] {
         let plan = plan(statement.to_owned()).await;
-        assert!(plan.contains("USING PRIMARY KEY (slot=? AND monitor_key=? AND region=?)"), "{plan}");
-        assert!(!plan.contains("SCAN c") && !plan.contains("SCAN checks"), "{plan}");
+        assert!(plan.contains("SEARCH c USING PRIMARY KEY (slot=? AND monitor_key=? AND region=?)"), "{plan}");
+        let notable = "SEARCH n USING INDEX checks_notable (monitor_key=? AND region=? AND slot>? AND slot<?)";
+        assert!(plan.contains(notable), "{plan}");
+        assert!(!plan.contains("SCAN c") && !plan.contains("SCAN n") && !plan.contains("TEMP B-TREE"), "{plan}");
     }
-}
-
-#[tokio::test]
-async fn other_checks_are_found_through_the_small_index() {
-    for statement in [log::NOTABLE, log::NOTABLE_FIGURES] {
-        let plan = plan(statement.to_owned()).await;
-        assert!(plan.contains("checks_notable (monitor_key=? AND region=? AND slot>? AND slot<?)"), "{plan}");
-        assert!(!plan.contains("SCAN c") && !plan.contains("TEMP B-TREE"), "{plan}");
-    }
-    let newest = plan(log::NOTABLE.to_owned()).await;
+    let newest = plan(log::CHECKS.to_owned()).await;
     let by_covering = "SEARCH checks USING COVERING INDEX checks_notable";
     assert!(newest.contains(by_covering), "the bound of a stretch is found in the index alone: {newest}");
 }
@@ -63,17 +56,20 @@ async fn folding_and_retiring_take_what_is_next_out_of_an_index() {
 
 #[tokio::test]
 async fn what_is_known_of_many_monitors_is_looked_up_for_each() {
-    let known = plan(log::KNOWN.to_owned()).await;
-    assert!(known.contains("SEARCH m USING INDEX sqlite_autoindex_monitors_1 (id=?)"), "{known}");
-    assert!(known.contains("SEARCH d USING PRIMARY KEY (monitor_key=? AND region=?)"), "{known}");
-    let open = plan(log::OPEN.to_owned()).await;
-    assert!(open.contains("SEARCH c USING PRIMARY KEY (monitor_key=? AND region=?)"), "{open}");
-    for (statement, alias, table, key) in [
-        (log::EPOCHS, "e", "schedule_epochs", "monitor_key=? AND region=? AND began_at"),
-        (log::GAPS, "g", "slot_gaps", "monitor_key=? AND region=? AND first_slot"),
-        (log::SPANS, "s", "status_spans", "monitor_key=? AND began_at"),
+    let plan = plan(log::FACTS.to_owned()).await;
+    for look_up in [
+        "SEARCH m USING INDEX sqlite_autoindex_monitors_1 (id=?)",
+        "SEARCH d USING PRIMARY KEY (monitor_key=? AND region=?)",
+        "SEARCH c USING PRIMARY KEY (monitor_key=? AND region=?)",
+        "SEARCH l USING INDEX leases_by_cohort (cohort_id=?)",
     ] {
-        let plan = plan(statement.to_owned()).await;
+        assert!(plan.contains(look_up), "{look_up} in {plan}");
+    }
+    for (alias, table, key) in [
+        ("e", "schedule_epochs", "monitor_key=? AND region=? AND began_at"),
+        ("g", "slot_gaps", "monitor_key=? AND region=? AND first_slot"),
+        ("s", "status_spans", "monitor_key=? AND began_at"),
+    ] {
         assert!(plan.contains(&format!("SEARCH {alias} USING PRIMARY KEY ({key}>? AND")), "{plan}");
         let bound = format!("SEARCH {table} USING PRIMARY KEY ({key}<?)");
         assert_eq!(plan.matches(&bound).count(), 2, "both bounds of what is read are looked up: {plan}");
@@ -97,8 +93,6 @@ async fn who_is_in_a_cohort_and_who_is_not_comes_out_of_an_index() {
     assert!(newcomers.contains("schedule_due (region=? AND next_due_at>?)"), "{newcomers}");
     let members = plan(cohort::MEMBERS.to_owned()).await;
     assert!(members.contains("schedule_by_cohort (cohort_id=? AND changed>?)"), "{members}");
-    let seats = plan(log::SEATS.to_owned()).await;
-    assert!(seats.contains("SEARCH d USING PRIMARY KEY (monitor_key=? AND region=?)"), "{seats}");
     for plan in [newcomers, members] {
         assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
     }

@@ -4,6 +4,7 @@
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Sqlite};
 use uuid::Uuid;
+use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::time::{Timestamp, Window};
 
 /// The sizes in which rows travel, the largest first. The largest stays below SQLite's limit of 32,766 parameters.
@@ -49,6 +50,14 @@ pub(super) fn instants(instants: &[Timestamp]) -> String {
     array(instants.iter().map(|at| at.as_micros().to_string()))
 }
 
+/// Monitors and their windows as a JSON array; `unhex` reads the identifiers.
+pub(super) fn monitor_windows(asked: &[(MonitorId, Window)]) -> String {
+    array(asked.iter().map(|(monitor, window)| {
+        let (from, to) = (window.from().as_micros(), window.to().as_micros());
+        format!("[\"{}\",{from},{to}]", monitor.uuid().simple())
+    }))
+}
+
 /// Identifiers as a JSON array of what `unhex` reads.
 pub(super) fn identifiers(ids: impl IntoIterator<Item = Uuid>) -> String {
     array(ids.into_iter().map(|id| format!("\"{}\"", id.simple())))
@@ -85,6 +94,9 @@ mod tests {
         assert_eq!(json::<2>([]), "[]");
         assert_eq!(instants(&[Timestamp::from_micros(5), Timestamp::from_micros(6)]), "[5,6]");
         assert_eq!(windows(&[Window::new(Timestamp::EPOCH, Timestamp::from_micros(7)).unwrap()]), "[[0,7]]");
+        let of =
+            [(MonitorId::new(Uuid::from_u128(1)), Window::new(Timestamp::EPOCH, Timestamp::from_micros(7)).unwrap())];
+        assert_eq!(monitor_windows(&of), "[[\"00000000000000000000000000000001\",0,7]]");
         assert_eq!(identifiers([Uuid::from_u128(0xab)]), "[\"000000000000000000000000000000ab\"]");
     }
 

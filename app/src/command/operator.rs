@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::Context;
 use poem::Response;
 use poem::endpoint::BoxEndpoint;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -26,12 +27,14 @@ impl Operator {
     /// Begins to answer, at first only that the process is alive; `None` where no address is named.
     pub(super) fn start(settings: &Settings) -> Result<Option<Self>, Failure> {
         let Some(address) = settings.metrics_listen else { return Ok(None) };
-        let listener = serve::listen(address).with_context(|| {
+        // Whoever asks how the process is doing is not to wait for those who look at dashboards.
+        let serving = Handle::current();
+        let listener = serve::listen(address, &serving).with_context(|| {
             format!("WATCHKEEPER_METRICS_LISTEN (--metrics-listen): nobody can listen on {address}")
         })?;
         let address = listener.local_addr()?;
         let (site, stop) = (Arc::new(OnceLock::new()), CancellationToken::new());
-        let server = serve::start(listener, Site::new(Arc::clone(&site), settings), settings, stop.clone())?;
+        let server = serve::start(listener, Site::new(Arc::clone(&site), settings), settings, &serving, stop.clone())?;
         print(&format!("Operators are answered on http://{address}\n"))?;
         Ok(Some(Self { site, server, stop: stop.drop_guard() }))
     }

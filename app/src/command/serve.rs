@@ -14,6 +14,7 @@ use poem::listener::TcpAcceptor;
 use poem::{Endpoint, Request, Response, Server};
 use prometheus_client::registry::Registry;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -44,8 +45,13 @@ const MAX_CONNECTIONS_OF_ADDRESS: usize = 1_000;
 const MAX_STREAMS: u32 = 128;
 
 /// Serves the API and the dashboard, and watches where it is to.
-pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: CancellationToken) -> Result<(), Failure> {
-    let listener = listen(settings.listen)
+pub(super) async fn serve(
+    settings: &Settings,
+    with_engine: bool,
+    serving: &Handle,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let listener = listen(settings.listen, serving)
         .with_context(|| format!("WATCHKEEPER_LISTEN (--listen): nobody can listen on {}", settings.listen))?;
     let address = listener.local_addr()?;
     let operator = Operator::start(settings)?;
@@ -53,7 +59,7 @@ pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: Cancella
     let stop_serving = stop.child_token();
     // Whatever else ends this function ends the server as well.
     let _stop_serving = stop_serving.clone().drop_guard();
-    let server = start(listener, Site::new(Arc::clone(&site), settings), settings, stop_serving.clone())?;
+    let server = start(listener, Site::new(Arc::clone(&site), settings), settings, serving, stop_serving.clone())?;
     print(&format!("Watchkeeper listens on http://{address}\n"))?;
 
     let Some(wiring) = Wiring::open(settings, Patience::UntilItAnswers, &stop).await? else {
@@ -86,7 +92,9 @@ pub(super) async fn serve(settings: &Settings, with_engine: bool, stop: Cancella
     Ok(ended??)
 }
 
-pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Listens for those who are to serve.
+pub(super) fn listen(address: SocketAddr, serving: &Handle) -> io::Result<TcpListener> {
+    let _theirs = serving.enter();
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A start right after a stop finds connections of before that the system still remembers.
     socket.set_reuseaddr(true)?;
@@ -98,6 +106,7 @@ pub(super) fn start(
     listener: TcpListener,
     site: Site,
     settings: &Settings,
+    serving: &Handle,
     stop: CancellationToken,
 ) -> Result<JoinHandle<io::Result<()>>, Failure> {
     let bounds = Bounds {
@@ -110,7 +119,7 @@ pub(super) fn start(
     let acceptor = Bounded::new(TcpAcceptor::from_tokio(listener)?, bounds, trusted);
     // Unless it is named, there is no bound: the framework's own default is none.
     let server = Server::new_with_acceptor(acceptor).http2_max_concurrent_streams(MAX_STREAMS);
-    Ok(tokio::spawn(server.run_with_graceful_shutdown(site, stop.cancelled_owned(), Some(HTTP_GRACE))))
+    Ok(serving.spawn(server.run_with_graceful_shutdown(site, stop.cancelled_owned(), Some(HTTP_GRACE))))
 }
 
 pub(super) async fn finish(stop: CancellationToken, server: JoinHandle<io::Result<()>>) -> Result<(), Failure> {
@@ -161,11 +170,12 @@ mod tests {
     /// bears.
     #[tokio::test]
     async fn a_connection_that_speaks_http_2_has_a_bound_of_requests_at_once() {
-        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let serving = Handle::current();
+        let listener = listen("127.0.0.1:0".parse().unwrap(), &serving).unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let stop = CancellationToken::new();
         let _stop = stop.clone().drop_guard();
-        let _server = start(listener, site(), &settings(), stop).unwrap();
+        let _server = start(listener, site(), &settings(), &serving, stop).unwrap();
         client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
         let mut frame = [0; 9];
         client.read_exact(&mut frame).await.unwrap();

@@ -20,10 +20,11 @@ use super::parameter::{Limit, Whole, default_limit, example_cursor, example_id, 
 use super::problem::{Problem, Refusal, refusals};
 use super::value::Time;
 use super::{Api, Tag, cursor};
-use view::{GapList, LatencyList, SlotAccount, StatusHistory, Uptime};
+use view::{GapList, LatencyList, SlotAccount, StatusHistory, Uptime, UptimeList};
 
 refusals! {
     Read: Unauthenticated, NotFound, ValidationFailed = Problem::broken_rule(backwards());
+    Look: Unauthenticated, NotFound;
     Page: Unauthenticated, NotFound, ValidationFailed = Problem::broken_rule(cursor::read::<Timestamp>(Some("page 2")));
 }
 
@@ -89,6 +90,22 @@ impl HistoryApi {
         let id = MonitorId::new(id.0);
         let (window, spent) = api.history.uptime(caller.workspace(), id, window(from.0, to.0)).await?;
         Ok(Json(Uptime::new(window, &spent)))
+    }
+
+    /// Uptime of the usual windows
+    ///
+    /// How the time of the last day, week, month, quarter and year was spent, all as of one moment.
+    #[oai(path = "/monitors/:id/uptimes", method = "get", operation_id = "listUptimes")]
+    async fn uptimes(
+        &self,
+        api: Data<&Api>,
+        caller: Caller,
+        /// Which monitor.
+        #[oai(example = "example_id")]
+        id: Path<Uuid>,
+    ) -> Result<Json<UptimeList>, Refusal<Look>> {
+        let uptimes = api.history.uptimes(caller.workspace(), MonitorId::new(id.0)).await?;
+        Ok(Json(UptimeList::from(uptimes.as_slice())))
     }
 
     /// Status history

@@ -80,6 +80,21 @@ async fn the_parts_of_uptime_sum_to_the_window() {
 }
 
 #[tokio::test]
+async fn the_usual_windows_are_told_together() {
+    let server = Server::new();
+    let (token, path) = watched(&server).await;
+    let alone = server.get(&format!("{path}/uptime"), &token).await.json();
+    let uptimes = server.get(&format!("{path}/uptimes"), &token).await.json();
+    let items = uptimes["items"].as_array().unwrap();
+    assert_eq!(items.iter().map(|item| &item["days"]).collect::<Vec<_>>(), [1, 7, 30, 90, 365]);
+    for item in items {
+        let mut of_life = alone.clone();
+        of_life["days"] = item["days"].clone();
+        assert_eq!(*item, of_life, "none is longer than the monitor's life");
+    }
+}
+
+#[tokio::test]
 async fn nothing_known_is_no_ratio() {
     let server = Server::new();
     let token = server.sign_up("ada@example.org").await;

@@ -13,6 +13,7 @@ use crate::port::{
     MonitorRepo, MonitorView, RepoError, WorkspaceRepo,
 };
 use crate::retention::{Left, Retention};
+use crate::rollup::DAY;
 use crate::time::{Timestamp, Window};
 use crate::uptime::{Gap, StatusSpan, TimeFacts, Uptime, join, timeline, uptime};
 use crate::verdict::Verdict;
@@ -33,6 +34,9 @@ pub enum HistoryError {
 
 /// What a window is where nothing is said.
 pub const DEFAULT_WINDOW: Duration = Duration::from_secs(24 * 3600);
+
+/// How many days each of the windows has whose uptime is told together ([`History::uptimes`]), the shortest first.
+pub const UPTIME_DAYS: [u16; 5] = [1, 7, 30, 90, 365];
 
 /// How many stretches of status one answer has at the most.
 pub const MAX_TIMELINE_STRETCHES: usize = 5_000;
@@ -166,6 +170,32 @@ impl History {
         };
         self.read_in_parts(vec![(monitor, window)], add).await?;
         Ok((window, spent))
+    }
+
+    /// How the time of the last day, week, month, quarter and year was spent ([`UPTIME_DAYS`]), each clipped to the
+    /// monitor's life and with the number of its days. What is known of the longest is read once, for all of them.
+    ///
+    /// # Errors
+    /// `NotFound`, `Repo`.
+    pub async fn uptimes(
+        &self,
+        workspace: WorkspaceId,
+        monitor: MonitorId,
+    ) -> Result<Vec<(u16, Window, Uptime)>, HistoryError> {
+        let now = self.clock.now();
+        let longest = UPTIME_DAYS.into_iter().max().unwrap_or(0);
+        let request = WindowRequest { from: Some(now.minus(DAY * u32::from(longest))), to: None };
+        let life = self.window(workspace, monitor, request, now).await?;
+        let last = |days: u16| (days, life.clip(Window::last(DAY * u32::from(days), now)), Uptime::default());
+        let mut spent: Vec<_> = UPTIME_DAYS.into_iter().map(last).collect();
+        let add = |_, facts: &TimeFacts, part: Window| {
+            for (_, window, spent) in &mut spent {
+                spent.add(&uptime(facts, part.clip(*window), now));
+            }
+            true
+        };
+        self.read_in_parts(vec![(monitor, life)], add).await?;
+        Ok(spent)
     }
 
     /// The statuses of a window one after the other, oldest first, without holes; at most [`MAX_TIMELINE_STRETCHES`],

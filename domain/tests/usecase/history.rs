@@ -13,7 +13,7 @@ use watchkeeper_domain::status::{Confirmation, Status};
 use watchkeeper_domain::testkit::fixture::{self, T0};
 use watchkeeper_domain::testkit::{CountingIds, MemoryStore, SteppingClock};
 use watchkeeper_domain::time::Timestamp;
-use watchkeeper_domain::usecase::{History, HistoryError, MAX_TIMELINE_STRETCHES, WindowRequest};
+use watchkeeper_domain::usecase::{History, HistoryError, MAX_TIMELINE_STRETCHES, UPTIME_DAYS, WindowRequest};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -82,4 +82,24 @@ async fn the_time_of_a_window_is_told_whole_however_many_changes_it_holds() {
     assert_eq!(window.length(), MINUTE * minutes);
     assert_eq!((spent.up, spent.down), (MINUTE * (minutes / 2), MINUTE * (minutes / 2)));
     assert_eq!(spent.total(), window.length());
+}
+
+#[pollster::test]
+async fn the_usual_windows_are_told_together_as_each_is_told_by_itself() {
+    let minutes = 8 * 24 * 60 + 7;
+    let fickle = Fickle::after(minutes).await;
+    let (workspace, id) = (fickle.monitor.workspace, fickle.monitor.id);
+    let uptimes = fickle.history.uptimes(workspace, id).await.unwrap();
+    assert_eq!(uptimes.iter().map(|(days, ..)| *days).collect::<Vec<_>>(), UPTIME_DAYS);
+    for (days, window, spent) in &uptimes {
+        let alone = fickle.history.uptime(workspace, id, fickle.last(u32::from(*days) * 24 * 60)).await.unwrap();
+        assert_eq!(alone, (*window, *spent), "{days} days");
+    }
+    let lengths: Vec<_> =
+        uptimes.iter().map(|(_, window, _)| window.length() / 60).map(|length| length.as_secs()).collect();
+    assert_eq!(
+        lengths,
+        [24 * 60, 7 * 24 * 60, 8 * 24 * 60 + 7, 8 * 24 * 60 + 7, 8 * 24 * 60 + 7],
+        "no longer than its life"
+    );
 }

@@ -378,6 +378,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/monitors/{id}/uptimes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Uptime of the usual windows
+         * @description How the time of the last day, week, month, quarter and year was spent, all as of one moment.
+         */
+        get: operations["listUptimes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workspace": {
         parameters: {
             query?: never;
@@ -1617,6 +1637,114 @@ export interface components {
          *     }
          */
         Uptime: {
+            /**
+             * Format: double
+             * @description As expected, but not well.
+             * @example 86400
+             */
+            degraded_seconds: number;
+            /**
+             * Format: double
+             * @description Down.
+             * @example 86400
+             */
+            down_seconds: number;
+            /**
+             * Format: date-time
+             * @description Where the window begins, clipped to the monitor's life.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
+            from: string;
+            /**
+             * Format: double
+             * @description Announced work.
+             * @example 86400
+             */
+            maintenance_seconds: number;
+            /**
+             * Format: double
+             * @description Nobody watched.
+             * @example 86400
+             */
+            paused_seconds: number;
+            /**
+             * Format: double
+             * @description Nothing was known yet.
+             * @example 86400
+             */
+            pending_seconds: number;
+            /**
+             * Format: double
+             * @description Up and degraded time over up, degraded and down time, 0 to 1; null where nothing is known.
+             */
+            ratio: number | null;
+            /**
+             * Format: date-time
+             * @description Where the window ends.
+             * @example 2026-01-31T12:00:00.000000Z
+             */
+            to: string;
+            /**
+             * Format: double
+             * @description Nobody knows: we were late, stopped, or had no network.
+             * @example 86400
+             */
+            unknown_seconds: number;
+            /**
+             * Format: double
+             * @description As expected.
+             * @example 86400
+             */
+            up_seconds: number;
+        };
+        /**
+         * UptimeList
+         * @description The uptime of several windows that all end now, the shortest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "days": 1,
+         *           "degraded_seconds": 0,
+         *           "down_seconds": 60,
+         *           "from": "2026-01-31T12:00:00.000000Z",
+         *           "maintenance_seconds": 0,
+         *           "paused_seconds": 0,
+         *           "pending_seconds": 0,
+         *           "ratio": 0.9993045897079277,
+         *           "to": "2026-02-01T12:00:00.000000Z",
+         *           "unknown_seconds": 120,
+         *           "up_seconds": 86220
+         *         },
+         *         {
+         *           "days": 7,
+         *           "degraded_seconds": 0,
+         *           "down_seconds": 0,
+         *           "from": "2026-01-25T12:00:00.000000Z",
+         *           "maintenance_seconds": 0,
+         *           "paused_seconds": 0,
+         *           "pending_seconds": 0,
+         *           "ratio": 1,
+         *           "to": "2026-02-01T12:00:00.000000Z",
+         *           "unknown_seconds": 0,
+         *           "up_seconds": 604800
+         *         }
+         *       ]
+         *     }
+         */
+        UptimeList: {
+            /** @description The windows. */
+            items: components["schemas"]["UptimeOfDays"][];
+        };
+        /**
+         * UptimeOfDays
+         * @description How the time of the last so many days was spent.
+         */
+        UptimeOfDays: {
+            /**
+             * Format: uint16
+             * @description How many days the window has, where the monitor is as old as that.
+             */
+            days: number;
             /**
              * Format: double
              * @description As expected, but not well.
@@ -3354,6 +3482,69 @@ export interface operations {
             };
             /** @description A field or parameter breaks a rule; `errors` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached, or this server is too slow or too busy; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    /** @description After how many seconds it is worth trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUptimes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which monitor. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The uptime of several windows that all end now, the shortest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UptimeList"];
+                };
+            };
+            /** @description An access token is missing or no longer valid. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in the caller's workspace. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

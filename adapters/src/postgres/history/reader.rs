@@ -4,17 +4,17 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use sqlx::PgConnection;
-use watchkeeper_domain::check::{Check, OpenSlot, Origin, Region};
+use watchkeeper_domain::check::{Check, Region};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::rollup::Tally;
 use watchkeeper_domain::time::{Timestamp, Window};
-use watchkeeper_domain::uptime::StatusSpan;
+use watchkeeper_domain::uptime::TimeFacts;
 
-use crate::log::{Facts, Figure, PackedDay, Progress, Reader, Stretch};
+use crate::log::{Depth, Figure, PackedDay, Progress, Reader, Stretch};
 use crate::postgres::facts::Of;
 use crate::postgres::instant::Instant;
 use crate::postgres::{bigint, facts, log, progress};
-use crate::row::{Code, DayRow, Fault, HourRow, OpenRow, PackRow, open_slots};
+use crate::row::{DayRow, Fault, HourRow, PackRow};
 
 /// A reader of one snapshot.
 pub(super) struct LogReader<'s> {
@@ -34,16 +34,13 @@ impl Reader for LogReader<'_> {
         self.region
     }
 
-    async fn facts(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<HashMap<MonitorId, Facts>, Fault> {
-        facts::facts(self.snapshot, asked, self.region, most).await
-    }
-
-    async fn spans(
+    async fn facts(
         &mut self,
         asked: &[(MonitorId, Window)],
         most: usize,
-    ) -> Result<HashMap<MonitorId, Vec<StatusSpan>>, Fault> {
-        facts::spans(self.snapshot, asked, most).await
+        depth: Depth,
+    ) -> Result<HashMap<MonitorId, TimeFacts>, Fault> {
+        facts::facts(self.snapshot, asked, self.region, most, depth).await
     }
 
     async fn checks_in(&mut self, stretches: &[(MonitorId, Stretch)], most: usize) -> Result<Vec<Check>, Fault> {
@@ -57,28 +54,6 @@ impl Reader for LogReader<'_> {
         windows: &[Window],
     ) -> Result<Vec<Figure>, Fault> {
         log::figures(self.snapshot, monitor, self.region, slots, windows).await
-    }
-
-    async fn open_slots(&mut self, monitors: &[MonitorId]) -> Result<HashMap<MonitorId, Vec<OpenSlot>>, Fault> {
-        let rows: Vec<OpenRow> = sqlx::query_as(
-            "SELECT monitor_id, unix_us(slot) AS slot, unix_us(start_before) AS start_before,
-                    unix_us(free_at) AS lease_until
-             FROM claims
-             WHERE monitor_id = ANY ($1) AND region = $2 AND origin = $3
-             UNION ALL
-             SELECT s.monitor_id, unix_us(u.slot), unix_us(u.slot) + s.interval_ms * 1000, unix_us(l.lease_until)
-             FROM schedule AS s
-             JOIN leases AS l USING (cohort_id)
-             JOIN LATERAL unnest(l.monitor_ids, l.slots) AS u (monitor_id, slot) ON u.monitor_id = s.monitor_id
-             WHERE s.monitor_id = ANY ($1) AND s.region = $2
-             ORDER BY slot",
-        )
-        .bind(monitors.iter().map(|monitor| monitor.uuid()).collect::<Vec<_>>())
-        .bind(self.region.as_str())
-        .bind(Origin::Scheduled.code())
-        .fetch_all(&mut *self.snapshot)
-        .await?;
-        Ok(open_slots(rows))
     }
 
     async fn progress(&mut self) -> Result<Progress, Fault> {
@@ -105,9 +80,15 @@ impl Reader for LogReader<'_> {
         Ok(rows.into_iter().map(TryFrom::try_from).collect::<Result<_, _>>()?)
     }
 
-    async fn days(&mut self, monitor: MonitorId, window: Window) -> Result<Vec<DayRow>, Fault> {
+    async fn days(
+        &mut self,
+        monitor: MonitorId,
+        window: Window,
+        with_hours: &[Timestamp],
+    ) -> Result<Vec<DayRow>, Fault> {
         let rows = sqlx::query_as(
-            "SELECT unix_us(began_at) AS began_at, up, degraded, down, latencies, hours
+            "SELECT unix_us(began_at) AS began_at, up, degraded, down, latencies,
+                    CASE WHEN began_at = ANY ($5) THEN hours END AS hours
              FROM day_rollups
              WHERE monitor_id = $1 AND region = $2 AND began_at >= $3 AND began_at < $4",
         )
@@ -115,6 +96,7 @@ impl Reader for LogReader<'_> {
         .bind(self.region.as_str())
         .bind(Instant(window.from()))
         .bind(Instant(window.to()))
+        .bind(with_hours.iter().map(|day| Instant(*day)).collect::<Vec<_>>())
         .fetch_all(&mut *self.snapshot)
         .await?;
         Ok(rows)

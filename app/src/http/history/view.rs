@@ -76,6 +76,43 @@ impl Example for Uptime {
     }
 }
 
+/// How the time of the last so many days was spent.
+#[derive(Object)]
+pub(super) struct UptimeOfDays {
+    /// How many days the window has, where the monitor is as old as that.
+    days: u16,
+    #[oai(flatten)]
+    uptime: Uptime,
+}
+
+/// The uptime of several windows that all end now, the shortest first.
+#[derive(Object)]
+#[oai(example)]
+pub(super) struct UptimeList {
+    /// The windows.
+    items: Vec<UptimeOfDays>,
+}
+
+impl From<&[(u16, Window, uptime::Uptime)]> for UptimeList {
+    fn from(uptimes: &[(u16, Window, uptime::Uptime)]) -> Self {
+        let of = |(days, window, spent): &_| UptimeOfDays { days: *days, uptime: Uptime::new(*window, spent) };
+        Self { items: uptimes.iter().map(of).collect() }
+    }
+}
+
+impl Example for UptimeList {
+    fn example() -> Self {
+        let week = uptime::Uptime { up: Duration::from_secs(7 * 86_400), ..uptime::Uptime::default() };
+        let window = Window::last(Duration::from_secs(7 * 86_400), example_time(86_400).0);
+        Self {
+            items: vec![
+                UptimeOfDays { days: 1, uptime: Uptime::example() },
+                UptimeOfDays { days: 7, uptime: Uptime::new(window, &week) },
+            ],
+        }
+    }
+}
+
 /// A stretch of time with one status.
 #[derive(Object)]
 pub(super) struct StatusPeriod {

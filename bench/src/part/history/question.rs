@@ -58,9 +58,7 @@ pub(super) async fn ask(aging: &Aging, extent: Extent, days: u32) -> anyhow::Res
     }
     let (times, year) = (extent.questions, extent.days.min(365));
     question!(year, PAGE, times, |n| {
-        for days in [1, 7, 30, 90, year] {
-            history.uptime(workspace, any(n), last(days.min(year))).await?;
-        }
+        ensure!(history.uptimes(workspace, any(n)).await?.len() == 5, "not all uptimes");
         let days = [1, 7, 30, 90, year].get(n as usize % 5).copied().unwrap_or(1).min(year);
         ensure!(!history.latency(workspace, any(n), last(days), None).await?.is_empty(), "no latencies");
         let checks = history.checks(workspace, any(n), last(year), None, None, 100).await?;

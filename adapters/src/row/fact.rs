@@ -1,0 +1,108 @@
+//! What is known of monitors beside their log, as the rows of one statement: rows of every kind have the same columns.
+//!
+//! | kind | `at` | `until` | `slot` | `interval_ms`, `phase_ms` | `code` | `count` |
+//! |---|---|---|---|---|---|---|
+//! | schedule | its next slot | what its cohort is claimed to | | its grid | | |
+//! | epoch | its beginning | its end | its opening slot | its grid | | |
+//! | gap | its first slot | its last slot | | | its outcome | how many slots |
+//! | span | its beginning | its end | | | its status | |
+//! | open slot | the slot | by when it must have started | until when it is leased | | | |
+
+use std::collections::HashMap;
+
+use sqlx::FromRow;
+use uuid::Uuid;
+use watchkeeper_domain::check::{OpenSlot, Region};
+use watchkeeper_domain::id::MonitorId;
+use watchkeeper_domain::time::Timestamp;
+use watchkeeper_domain::uptime::{StatusSpan, TimeFacts};
+
+use super::log::{EpochRow, GapRow, next_slot, schedule};
+use super::{Code, Unreadable};
+
+/// The kinds of rows; the statements of both stores have these numbers in them.
+const SCHEDULE: i32 = 0;
+const EPOCH: i32 = 1;
+const GAP: i32 = 2;
+const SPAN: i32 = 3;
+const OPEN: i32 = 4;
+
+/// A fact as a row. A monitor that is there has a row of its schedule, also while it has none.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub(crate) struct FactRow {
+    /// The monitor.
+    pub(crate) of: Uuid,
+    pub(crate) kind: i32,
+    pub(crate) at: Option<i64>,
+    pub(crate) until: Option<i64>,
+    pub(crate) slot: Option<i64>,
+    pub(crate) interval_ms: Option<i64>,
+    pub(crate) phase_ms: Option<i64>,
+    pub(crate) code: Option<i16>,
+    pub(crate) count: Option<i64>,
+}
+
+impl FactRow {
+    fn with<T>(&self, column: Option<T>) -> Result<T, Unreadable> {
+        column.ok_or_else(|| Unreadable::new("fact of this kind", self.kind))
+    }
+
+    fn instant(&self, column: Option<i64>) -> Result<Timestamp, Unreadable> {
+        self.with(column).map(Timestamp::from_micros)
+    }
+
+    fn add_to(self, facts: &mut TimeFacts, region: &Region) -> Result<(), Unreadable> {
+        match self.kind {
+            SCHEDULE => {
+                if let (Some(at), Some(interval_ms), Some(phase_ms)) = (self.at, self.interval_ms, self.phase_ms) {
+                    let claimed_to = self.until.map(Timestamp::from_micros);
+                    let at = Timestamp::from_micros(at);
+                    facts.next_due_at = Some(next_slot(schedule(interval_ms, phase_ms), at, claimed_to));
+                }
+            }
+            EPOCH => {
+                let row = EpochRow {
+                    began_at: self.with(self.at)?,
+                    ended_at: self.until,
+                    opening_slot: self.with(self.slot)?,
+                    interval_ms: self.with(self.interval_ms)?,
+                    phase_ms: self.with(self.phase_ms)?,
+                };
+                facts.epochs.push(row.epoch(self.of, region));
+            }
+            GAP => {
+                let row = GapRow {
+                    first_slot: self.with(self.at)?,
+                    last_slot: self.with(self.until)?,
+                    count: self.with(self.count)?,
+                    outcome: self.with(self.code)?,
+                };
+                facts.gaps.push(row.try_into()?);
+            }
+            SPAN => facts.spans.push(StatusSpan {
+                status: Code::of_code(self.with(self.code)?)?,
+                from: self.instant(self.at)?,
+                to: self.until.map(Timestamp::from_micros),
+            }),
+            OPEN => facts.open.push(OpenSlot {
+                slot: self.instant(self.at)?,
+                start_before: self.instant(self.until)?,
+                lease_until: self.instant(self.slot)?,
+            }),
+            kind => return Err(Unreadable::new("kind of fact", kind)),
+        }
+        Ok(())
+    }
+}
+
+/// The facts of each monitor, each kind in the order of the rows.
+pub(crate) fn facts(
+    rows: impl IntoIterator<Item = FactRow>,
+    region: &Region,
+) -> Result<HashMap<MonitorId, TimeFacts>, Unreadable> {
+    let mut facts: HashMap<MonitorId, TimeFacts> = HashMap::new();
+    for row in rows {
+        row.add_to(facts.entry(MonitorId::new(row.of)).or_default(), region)?;
+    }
+    Ok(facts)
+}
