@@ -121,7 +121,8 @@ test('somebody watches a URL go down and come back', async ({ page }) => {
       region(page, 'Status history').getByRole('listitem').filter({ hasText: 'Down' }),
     ).not.toHaveCount(0);
     await expect(region(page, 'Slot audit')).toContainText('Every slot is accounted for.');
-    await expect(region(page, 'Uptime').getByText(/^\d+(\.\d+)? %$/)).toHaveCount(3);
+    // A monitor that was just made has one window: all others would repeat it.
+    await expect(region(page, 'Uptime').getByText(/^\d+(\.\d+)? %$/)).toHaveCount(1);
     await expect(region(page, 'Uptime').getByText('100 %')).toHaveCount(0);
     const log = region(page, 'Check log');
     await log.getByRole('link', { name: 'Down' }).click();

@@ -9,7 +9,7 @@ import { session } from '@/api/browser';
 import type { Monitor } from '@/api/types';
 import { makeRouter } from '@/app/router';
 import { followSession } from '@/app/session-change';
-import { answer, check, monitor, workspace } from '@/testing/examples';
+import { answer, check, monitor, uptime, workspace } from '@/testing/examples';
 
 const API = 'http://localhost:3000/api/v1';
 const server = setupServer();
@@ -261,7 +261,7 @@ test('no panel speaks of a window whose answer has not come', async () => {
   };
   server.use(
     http.get(path, () => HttpResponse.json(shop)),
-    http.get(`${path}/uptime`, () => HttpResponse.json({ title: 'Away' }, { status: 503 })),
+    http.get(`${path}/uptimes`, () => HttpResponse.json({ title: 'Away' }, { status: 503 })),
     http.get(`${path}/incidents`, empty),
     http.get(`${path}/latency`, inTurn({ items: [] })),
     http.get(`${path}/history`, inTurn({ items: [] })),
@@ -277,6 +277,80 @@ test('no panel speaks of a window whose answer has not come', async () => {
   expect(screen.queryAllByText(/the last 7 days\.$/)).toHaveLength(0);
   arrive();
   await waitFor(() => expect(screen.getAllByText(/the last 7 days\.$/)).toHaveLength(4));
+});
+
+/** The page of a monitor about which nothing is on record, but for what is said here. */
+function emptyPage(shop: Monitor) {
+  const path = `${API}/monitors/${shop.id}`;
+  const account = { due: 0, up: 0, degraded: 0, down: 0, missed: 0, unknown: 0, skipped: 0 };
+  const empty = () => HttpResponse.json({ items: [], next_cursor: null });
+  server.use(
+    http.get(path, () => HttpResponse.json(shop)),
+    http.get(`${path}/slots`, () => HttpResponse.json({ ...account, unaccounted: 0, in_flight: 1 })),
+    ...['uptimes', 'incidents', 'latency', 'history', 'gaps', 'checks'].map((name) =>
+      http.get(`${path}/${name}`, empty),
+    ),
+  );
+  return path;
+}
+
+test('uptime is told of every window that tells something of its own, and of the last since when', async () => {
+  session.begin(answer());
+  const shop = monitor({ created_at: '2026-11-12T12:00:00.000000Z' });
+  const path = emptyPage(shop);
+  const from = shop.created_at;
+  const items = [
+    uptime(),
+    uptime({ days: 7, from: '2026-11-15T12:00:00.000000Z', ratio: 0.99983, down_seconds: 103 }),
+    uptime({ days: 30, from, ratio: 0.9991 }),
+    uptime({ days: 90, from, ratio: 0.9991 }),
+    uptime({ days: 365, from, ratio: 0.9991 }),
+  ];
+  server.use(http.get(`${path}/uptimes`, () => HttpResponse.json({ items })));
+  visit(`/monitors/${shop.id}`);
+  const panel = await screen.findByRole('region', { name: 'Uptime' });
+  await within(panel).findByText('99.983 %');
+  const titles = within(panel).getAllByRole('heading', { level: 3 });
+  expect(titles.map((title) => title.lastChild?.textContent)).toEqual([
+    'the last 24 hours',
+    'the last 7 days',
+    'the last 30 days',
+  ]);
+  expect(within(panel).getByText(/^since/)).toHaveTextContent(/^since 12 Nov( 2026)?$/);
+  expect(within(panel).getAllByText('99.91 %')).toHaveLength(1);
+});
+
+test('the page of a monitor looks back over a year', async () => {
+  session.begin(answer());
+  const shop = monitor();
+  const path = emptyPage(shop);
+  const daysBack: number[] = [];
+  server.use(
+    http.get(`${path}/history`, ({ request }) => {
+      const from = new URL(request.url).searchParams.get('from') ?? '';
+      daysBack.push(Math.round((Date.now() - Date.parse(from)) / 86_400_000));
+      return HttpResponse.json({ items: [] });
+    }),
+  );
+  const { router, user } = visit(`/monitors/${shop.id}?window=90d`);
+  await waitFor(() => expect(screen.getAllByText(/the last 90 days\.$/)).toHaveLength(4));
+  await user.click(screen.getByRole('link', { name: '1 y' }));
+  await waitFor(() => expect(screen.getAllByText(/the last year\.$/)).toHaveLength(4));
+  expect(router.state.location.search).toEqual({ window: '1y' });
+  expect(daysBack).toEqual([90, 365]);
+});
+
+test('a history that is too full says so, and what helps', async () => {
+  session.begin(answer());
+  const shop = monitor();
+  const path = emptyPage(shop);
+  const errors = [{ field: 'from', code: 'window_too_full', message: 'Ask for a shorter window.' }];
+  const problem = { title: 'A value breaks a rule', code: 'validation_failed', errors };
+  server.use(http.get(`${path}/history`, () => HttpResponse.json(problem, { status: 422 })));
+  visit(`/monitors/${shop.id}?window=1y`);
+  const history = await screen.findByRole('region', { name: 'Status history' });
+  expect(await within(history).findByText(/changed too often in the last year/)).toBeVisible();
+  expect(within(history).queryByRole('alert')).toBeNull();
 });
 
 test('what is kept for less is asked about first, and what the server refuses lands on its field', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { duration, durationInWords, latency } from '@/format/duration';
-import { exactInstant, instant } from '@/format/instant';
+import { calendarDay, exactInstant, instant } from '@/format/instant';
 import { count, percent } from '@/format/ratio';
 
 test('a duration has at most two units and no empty one', () => {
@@ -49,4 +49,11 @@ test('an instant of another day names the day', () => {
   expect(instant(new Date(2026, 10, 21, 9, 0, 0), now)).toBe('21 Nov, 09:00:00');
   expect(instant(new Date(2025, 10, 21, 9, 0, 0), now)).toBe('21 Nov 2025, 09:00:00');
   expect(exactInstant(now)).toContain('2026');
+});
+
+test('a day names its year where that is not this one', () => {
+  const now = new Date(2026, 10, 22, 14, 3, 27);
+  expect(calendarDay(new Date(2026, 10, 22, 0, 0, 0), now)).toBe('today');
+  expect(calendarDay(new Date(2026, 10, 21, 23, 59, 59), now)).toBe('21 Nov');
+  expect(calendarDay(new Date(2025, 10, 22, 14, 3, 27), now)).toBe('22 Nov 2025');
 });

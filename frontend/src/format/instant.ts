@@ -7,8 +7,18 @@ const whole = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle:
 /** `14:03:27`, with the day before it where it is not today. */
 export function instant(at: Date, now: Date = new Date()): string {
   if (at.toDateString() === now.toDateString()) return clock.format(at);
+  return `${dayOf(at, now)}, ${clock.format(at)}`;
+}
+
+/** `today`, else `21 Nov`, with the year where it is not this one. */
+export function calendarDay(at: Date, now: Date = new Date()): string {
+  if (at.toDateString() === now.toDateString()) return 'today';
+  return dayOf(at, now);
+}
+
+function dayOf(at: Date, now: Date): string {
   const year = at.getFullYear() === now.getFullYear() ? '' : ` ${at.getFullYear()}`;
-  return `${day.format(at)}${year}, ${clock.format(at)}`;
+  return `${day.format(at)}${year}`;
 }
 
 /** Date, time and zone, without anything left out. */

@@ -1,6 +1,6 @@
 /** Values as the API gives them, for tests to vary in what matters to them. */
 
-import type { Check, Incident, Monitor, SessionAnswer, Workspace } from '@/api/types';
+import type { Check, Incident, Monitor, SessionAnswer, UptimeOfDays, Workspace } from '@/api/types';
 
 export const check = (change: Partial<Check> = {}): Check => ({
   slot: '2026-11-22T12:00:00.000000Z',
@@ -46,6 +46,21 @@ export const incident = (change: Partial<Incident> = {}): Incident => ({
   cause: 'the answer was 503, expected 200-399',
   cause_code: 'status',
   evidence: null,
+  ...change,
+});
+
+export const uptime = (change: Partial<UptimeOfDays> = {}): UptimeOfDays => ({
+  days: 1,
+  from: '2026-11-21T12:00:00.000000Z',
+  to: '2026-11-22T12:00:00.000000Z',
+  ratio: 1,
+  up_seconds: 86_400,
+  degraded_seconds: 0,
+  down_seconds: 0,
+  unknown_seconds: 0,
+  maintenance_seconds: 0,
+  paused_seconds: 0,
+  pending_seconds: 0,
   ...change,
 });
 

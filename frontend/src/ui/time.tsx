@@ -1,14 +1,14 @@
 import { useSyncExternalStore } from 'react';
 import { serverNow } from '@/clock/server';
 import { duration } from '@/format/duration';
-import { exactInstant, instant, secondsBetween } from '@/format/instant';
+import { calendarDay, exactInstant, instant, secondsBetween } from '@/format/instant';
 
-/** An instant, short to read, exact for machines and on hovering. */
-export function Instant({ at, className }: { at: string; className?: string }) {
+/** An instant, short to read (where it is of a long time, by its day alone), exact for machines and on hovering. */
+export function Instant({ at, byDay, className }: { at: string; byDay?: boolean; className?: string }) {
   const date = new Date(at);
   return (
     <time dateTime={at} title={exactInstant(date)} className={className}>
-      {instant(date)}
+      {byDay ? calendarDay(date) : instant(date)}
     </time>
   );
 }

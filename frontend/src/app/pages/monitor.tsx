@@ -50,7 +50,7 @@ function Whole({ monitor }: { monitor: Monitor }) {
   return (
     <>
       <MonitorHeader monitor={monitor} actions={<MonitorButtons monitor={monitor} onDeleted={leave} />} />
-      <UptimePanel id={id} />
+      <UptimePanel monitor={monitor} />
       <div className="mt-2 flex flex-wrap items-center justify-between gap-3">
         <p className="text-soft">Graph, history, audit and log look back over:</p>
         <WindowChoice id={id} chosen={window} />

@@ -3,9 +3,9 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { LatencyBucket } from '@/api/types';
 import { latency } from '@/format/duration';
-import { instant } from '@/format/instant';
 import { useTheme } from '@/ui/theme';
-import { PERCENTILES, seriesOf } from './latency-series';
+import { PERCENTILES, seriesOf, stretchName } from './latency-series';
+import { latencyTick, timeTicks } from './latency-ticks';
 
 const HEIGHT = 240;
 
@@ -17,7 +17,7 @@ export function LatencyChart({ from, to, step, buckets }: ChartProps) {
   const mount = useCallback(
     (frame: HTMLDivElement) => {
       frame.dataset.painted = theme;
-      const chart = new uPlot(options(frame, from, to), seriesOf(buckets, step), frame);
+      const chart = new uPlot(options(frame, from, to, step), seriesOf(buckets, step), frame);
       const observer = new ResizeObserver(() => chart.setSize({ width: frame.clientWidth, height: HEIGHT }));
       observer.observe(frame);
       return () => {
@@ -40,7 +40,7 @@ function colour(frame: HTMLElement, token: string): string {
   return color;
 }
 
-function options(frame: HTMLElement, from: string, to: string): uPlot.Options {
+function options(frame: HTMLElement, from: string, to: string, step: number): uPlot.Options {
   const line = colour(frame, 'line');
   const axis: uPlot.Axis = {
     stroke: colour(frame, 'soft'),
@@ -62,7 +62,7 @@ function options(frame: HTMLElement, from: string, to: string): uPlot.Options {
         ...axis,
         space: 64,
         size: 32,
-        values: (_, ticks, __, ___, gap) => ticks.map((at) => timeTick(at, gap)),
+        values: (_, ticks, __, ___, gap) => timeTicks(ticks, gap),
       },
       { ...axis, size: 64, values: (_, ticks) => ticks.map(latencyTick) },
     ],
@@ -75,12 +75,12 @@ function options(frame: HTMLElement, from: string, to: string): uPlot.Options {
         stroke: colour(frame, token),
       })),
     ],
-    plugins: [readout()],
+    plugins: [readout(step)],
   };
 }
 
-/** Says the numbers under the pointer. */
-function readout(): uPlot.Plugin {
+/** Says the numbers under the pointer, and of when they are. */
+function readout(step: number): uPlot.Plugin {
   const box = document.createElement('p');
   box.className =
     'panel pointer-events-none absolute top-1 z-10 hidden whitespace-pre bg-raised px-2.5 py-1.5 text-xs shadow-float';
@@ -96,7 +96,7 @@ function readout(): uPlot.Plugin {
           const ms = chart.data[place + 1]?.[idx];
           return `${label}  ${typeof ms === 'number' ? latency(ms) : '–'}`;
         });
-        box.textContent = [instant(new Date(at * 1000)), ...lines].join('\n');
+        box.textContent = [stretchName(new Date(at * 1000), step), ...lines].join('\n');
         const isRight = left > chart.over.clientWidth / 2;
         box.style.left = isRight ? '' : `${left + 12}px`;
         box.style.right = isRight ? `${chart.over.clientWidth - left + 12}px` : '';
@@ -104,19 +104,3 @@ function readout(): uPlot.Plugin {
     },
   };
 }
-
-const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
-const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
-const DAY_SECONDS = 86_400;
-
-const second = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
-const MINUTE_SECONDS = 60;
-
-/** As exact as the ticks are apart. */
-function timeTick(at: number, gap: number): string {
-  const format = gap >= DAY_SECONDS ? day : gap >= MINUTE_SECONDS ? clock : second;
-  return format.format(new Date(at * 1000));
-}
-
-const latencyTick = (ms: number): string =>
-  ms >= 1000 ? `${ms / 1000} s` : `${Number(ms.toPrecision(3))} ms`;

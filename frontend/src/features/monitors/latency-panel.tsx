@@ -8,7 +8,7 @@ import { Panel } from '@/ui/panel';
 import { Empty, Loading, Skeleton } from '@/ui/states';
 import { Instant } from '@/ui/time';
 import { LatencyChart } from './latency-chart';
-import { latestOf, PERCENTILES } from './latency-series';
+import { isOfDays, latestOf, PERCENTILES } from './latency-series';
 import { latencyQuery } from './queries';
 import { WINDOWS, type WindowName } from './windows';
 
@@ -33,9 +33,13 @@ export function LatencyPanel({ monitor, window }: { monitor: Monitor; window: Wi
             </Empty>
           ) : (
             <>
-              <Legend latest={latestOf(buckets, to, step)} />
+              <Legend latest={latestOf(buckets, to, step)} step={step} />
               <LatencyChart from={from} to={to} step={step} buckets={buckets} />
-              <LatencyTable buckets={buckets} caption={`Latency in ${WINDOWS[window].words}, newest first`} />
+              <LatencyTable
+                buckets={buckets}
+                byDay={isOfDays(step)}
+                caption={`Latency in ${WINDOWS[window].words}, newest first`}
+              />
             </>
           )
         }
@@ -44,22 +48,30 @@ export function LatencyPanel({ monitor, window }: { monitor: Monitor; window: Wi
   );
 }
 
-/** The lines and where they stand now. */
-function Legend({ latest }: { latest: LatencyBucket | undefined }) {
+/** The lines and where they stand now; where a stretch has days, where they stand since the last one began. */
+function Legend({ latest, step }: { latest: LatencyBucket | undefined; step: number }) {
+  const byDay = isOfDays(step);
   return (
-    <dl className="mb-3 flex flex-wrap gap-x-8 gap-y-2">
-      {PERCENTILES.map(({ key, label, stroke, width, dash }) => (
-        <div key={key}>
-          <dt className="label-caps flex items-center gap-2">
-            <svg viewBox="0 0 20 4" aria-hidden="true" className={`h-1 w-5 ${stroke}`}>
-              <path d="M0 2h20" strokeWidth={width} strokeDasharray={dash.join(' ')} />
-            </svg>
-            {label} now
-          </dt>
-          <dd className="font-semibold text-lg leading-tight">{latest ? latency(latest[key]) : '–'}</dd>
-        </div>
-      ))}
-    </dl>
+    <div className="mb-3 flex flex-wrap items-baseline-last gap-x-8 gap-y-2">
+      <dl className="flex flex-wrap gap-x-8 gap-y-2">
+        {PERCENTILES.map(({ key, label, stroke, width, dash }) => (
+          <div key={key}>
+            <dt className="label-caps flex items-center gap-2">
+              <svg viewBox="0 0 20 4" aria-hidden="true" className={`h-1 w-5 ${stroke}`}>
+                <path d="M0 2h20" strokeWidth={width} strokeDasharray={dash.join(' ')} />
+              </svg>
+              {byDay ? label : `${label} now`}
+            </dt>
+            <dd className="font-semibold text-lg leading-tight">{latest ? latency(latest[key]) : '–'}</dd>
+          </div>
+        ))}
+      </dl>
+      {byDay && latest && (
+        <p className="text-soft text-xs">
+          since <Instant at={latest.at} byDay />
+        </p>
+      )}
+    </div>
   );
 }
 
@@ -69,7 +81,9 @@ const COLUMNS = [
   ['max_ms', 'Most'],
 ] as const;
 
-function LatencyTable({ buckets, caption }: { buckets: readonly LatencyBucket[]; caption: string }) {
+type TableProps = { buckets: readonly LatencyBucket[]; byDay: boolean; caption: string };
+
+function LatencyTable({ buckets, byDay, caption }: TableProps) {
   return (
     <details className="mt-3">
       <summary className="w-fit rounded text-soft hover:text-ink">The same as a table</summary>
@@ -94,7 +108,7 @@ function LatencyTable({ buckets, caption }: { buckets: readonly LatencyBucket[];
             {[...buckets].reverse().map((bucket) => (
               <tr key={bucket.at} className="border-line border-t">
                 <th scope="row" className="px-3 py-1.5 text-left font-normal">
-                  <Instant at={bucket.at} />
+                  <Instant at={bucket.at} byDay={byDay} />
                 </th>
                 <td className="px-3 py-1.5 text-right">{count(bucket.count)}</td>
                 {COLUMNS.map(([key]) => (

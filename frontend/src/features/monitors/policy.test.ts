@@ -3,10 +3,11 @@ import { learnTime } from '@/clock/server';
 import { monitor } from '@/testing/examples';
 import { imbalance } from './audit-panel';
 import { COLUMNS, stretchesOf } from './history-columns';
-import { latestOf, seriesOf } from './latency-series';
+import { latestOf, seriesOf, stretchName } from './latency-series';
+import { timeTicks } from './latency-ticks';
 import { select, tally } from './selection';
 import { changeOf, PROPOSED, requestOf, settingsOf } from './settings';
-import { defaultWindow, graphSpan, windowUntilNow } from './windows';
+import { defaultWindow, graphSpan, uptimeWindows, windowOfDays, windowUntilNow } from './windows';
 
 const shop = monitor({ id: '1', name: 'Shop', status: 'UP' });
 const mail = monitor({ id: '2', name: 'Mail', status: 'DOWN' });
@@ -110,6 +111,49 @@ test('a graph begins with the life of its monitor and has no stretch shorter tha
   });
 });
 
+test('a graph of long stretches has whole hours or days, so that each is named by its beginning', () => {
+  const at = Date.parse('2026-11-22T12:00:00Z');
+  const old = { created_at: '2024-01-01T00:00:00.000Z', interval_seconds: 60 };
+  const [hour, day] = [3_600, 86_400];
+  const steps = (['1h', '7d', '30d', '90d', '1y'] as const).map((name) => graphSpan(name, old, at).step);
+  expect(steps).toEqual([60, 2 * hour, 8 * hour, day, 4 * day]);
+  expect(graphSpan('1y', old, at).from).toBe('2025-11-22T12:00:00.000Z');
+});
+
+test('uptime is told of windows up to the first that holds the whole life of a monitor', () => {
+  const at = Date.parse('2026-11-22T12:00:00Z');
+  const windowsSince = (created_at: string) => uptimeWindows({ created_at }, at);
+  expect(windowsSince('2026-11-22T11:59:00.000000Z')).toEqual(['24h']);
+  expect(windowsSince('2026-11-15T12:00:00.000000Z')).toEqual(['24h', '7d']);
+  expect(windowsSince('2026-11-15T11:59:59.000000Z')).toEqual(['24h', '7d', '30d']);
+  expect(windowsSince('2024-01-01T00:00:00.000000Z')).toEqual(['24h', '7d', '30d', '90d', '1y']);
+});
+
+test('a window of days is called as where it is chosen', () => {
+  expect([1, 365].map((days) => windowOfDays(days).label)).toEqual(['24 h', '1 y']);
+  expect(windowOfDays(14)).toEqual({ label: '14 d', words: 'the last 14 days' });
+});
+
+test('the ticks of a graph are times, dates or months, and a new day or year is named', () => {
+  const local = (...parts: [number, number, number, number?]) => new Date(...parts).getTime() / 1000;
+  const [hour, day] = [3_600, 86_400];
+  const evening = [local(2026, 10, 21, 20), local(2026, 10, 22, 0), local(2026, 10, 22, 4)];
+  expect(timeTicks(evening, 4 * hour)).toEqual(['20:00', '22 Nov', '04:00']);
+  expect(timeTicks([local(2026, 9, 30), local(2026, 10, 6)], 7 * day)).toEqual(['30 Oct', '6 Nov']);
+  const months = [local(2025, 11, 1), local(2026, 0, 1), local(2026, 1, 1)];
+  expect(timeTicks(months, 30 * day)).toEqual(['Dec', 'Jan 2026', 'Feb']);
+  const quarters = [local(2025, 11, 1), local(2026, 2, 1), local(2026, 5, 1)];
+  expect(timeTicks(quarters, 90 * day)).toEqual(['Dec', 'Mar 2026', 'Jun']);
+});
+
+test('a stretch of days is named by its days, any other by its beginning', () => {
+  const now = new Date(2026, 10, 22, 14, 3, 27);
+  const day = 86_400;
+  expect(stretchName(new Date(2025, 11, 30, 14, 3, 27), 4 * day, now)).toBe('30 Dec 2025 to 3 Jan');
+  expect(stretchName(new Date(2026, 10, 20, 14, 3, 27), 4 * day, now)).toBe('20 Nov to today');
+  expect(stretchName(new Date(2026, 10, 21, 14, 0, 0), 900, now)).toBe('21 Nov, 14:00:00');
+});
+
 const bucket = (at: string, p50_ms: number) => ({
   at,
   count: 1,
@@ -148,8 +192,24 @@ test('the history fits its bar however often the status changed, and no failure 
   expect(stretches.map(({ status }) => status)).toEqual(['UP', 'DOWN', 'UP']);
   expect(stretches[1]).toMatchObject({ from: at(1_001), to: at(1_002), columns: 1 });
   expect(stretchesOf([{ status: 'UP', from: at(0), to: at(1) }])).toEqual([
-    { status: 'UP', from: at(0), to: at(1), columns: COLUMNS },
+    { status: 'UP', from: at(0), to: at(1), columns: COLUMNS, seconds: 60 },
   ]);
+});
+
+test('failures that share columns of the history are told as long as they were, and not as what lies between', () => {
+  const at = (minute: number) => new Date(minute * 60_000).toISOString();
+  const ends = [0, 500, 502, 504, 505, 1_000];
+  const spans = ends.slice(1).map((end, n) => ({
+    status: n % 2 === 0 ? ('UP' as const) : ('DOWN' as const),
+    from: at(ends[n]!),
+    to: at(end),
+  }));
+  expect(stretchesOf(spans).map(({ status, seconds }) => [status, seconds])).toEqual([
+    ['UP', 500 * 60],
+    ['DOWN', 3 * 60],
+    ['UP', 495 * 60],
+  ]);
+  expect(stretchesOf(spans)[1]).toMatchObject({ from: at(500), to: at(505) });
 });
 
 test('an account that does not add up says in which direction', () => {

@@ -45,16 +45,15 @@ export const monitorQuery = (id: string) =>
     refetchInterval: REFRESH_MS,
   });
 
-export const uptimeQuery = (id: string, window: WindowName) =>
+/** The uptime of all its windows, as of one moment. */
+export const uptimesQuery = (id: string) =>
   queryOptions({
-    queryKey: [...monitorKeys.one(id), 'uptime', window],
-    queryFn: ({ signal }) =>
-      data(
-        api.GET('/api/v1/monitors/{id}/uptime', {
-          params: { path: { id }, query: windowUntilNow(window) },
-          signal,
-        }),
-      ),
+    queryKey: [...monitorKeys.one(id), 'uptimes'],
+    queryFn: async ({ signal }) => {
+      const path = { id };
+      const { items } = await data(api.GET('/api/v1/monitors/{id}/uptimes', { params: { path }, signal }));
+      return items;
+    },
     refetchInterval: REFRESH_MS,
   });
 

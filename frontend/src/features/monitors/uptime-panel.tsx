@@ -1,79 +1,97 @@
 import { useQuery } from '@tanstack/react-query';
 import clsx from 'clsx';
+import type { ReactNode } from 'react';
 import { Loaded } from '@/answer/loaded';
-import type { MonitorStatus, Uptime } from '@/api/types';
+import type { Monitor, MonitorStatus, UptimeOfDays } from '@/api/types';
 import { duration, durationInWords } from '@/format/duration';
+import { secondsBetween } from '@/format/instant';
 import { percent } from '@/format/ratio';
 import { STATUS } from '@/status/words';
 import { Panel } from '@/ui/panel';
 import { Loading, Skeleton } from '@/ui/states';
-import { uptimeQuery } from './queries';
-import { WINDOWS, type WindowName } from './windows';
+import { Instant } from '@/ui/time';
+import { uptimesQuery } from './queries';
+import { DAY_SECONDS, uptimeWindows, windowOfDays, withoutRepeats } from './windows';
 
-const SHOWN: readonly WindowName[] = ['24h', '7d', '30d'];
-
-/** How the time was spent. What we do not know, and announced work, stand apart: they count for nothing. */
-export const UptimePanel = ({ id }: { id: string }) => (
-  <Panel title="Uptime">
-    <div className="grid gap-6 md:grid-cols-3">
-      {SHOWN.map((window) => (
-        <UptimeOf key={window} id={id} window={window} />
-      ))}
-    </div>
-  </Panel>
-);
-
-function UptimeOf({ id, window }: { id: string; window: WindowName }) {
-  const query = useQuery(uptimeQuery(id, window));
+/**
+ * How the time was spent. What we do not know, and announced work, stand apart: they count for nothing. A window that is
+ * longer than the life of its monitor says since when it tells; those that are longer still are left out.
+ */
+export function UptimePanel({ monitor }: { monitor: Monitor }) {
+  const query = useQuery(uptimesQuery(monitor.id));
   return (
-    <div>
-      <h3 className="label-caps">
-        <span aria-hidden="true">{WINDOWS[window].label}</span>
-        <span className="sr-only">{WINDOWS[window].words}</span>
-      </h3>
+    <Panel title="Uptime">
       <Loaded
         query={query}
-        what={`uptime over ${WINDOWS[window].words}`}
+        what="the uptime"
         loading={
-          <Loading what={`uptime over ${WINDOWS[window].words}`}>
-            <Skeleton className="mt-1.5 h-7 w-28" />
-            <Skeleton className="mt-2.5 h-2 w-full" />
-            <Skeleton className="mt-2.5 h-4 w-40 max-w-full" />
+          <Loading what="the uptime">
+            <Windows>
+              {uptimeWindows(monitor).map((window) => (
+                <UptimeToCome key={window} />
+              ))}
+            </Windows>
           </Loading>
         }
       >
-        {(uptime) => <Parts uptime={uptime} />}
+        {(uptimes) => (
+          <Windows>
+            {withoutRepeats(uptimes).map((uptime) => (
+              <UptimeOf key={uptime.days} uptime={uptime} />
+            ))}
+          </Windows>
+        )}
       </Loaded>
-    </div>
+    </Panel>
   );
 }
 
-function partsOf(uptime: Uptime): { status: MonitorStatus; seconds: number }[] {
-  const all: { status: MonitorStatus; seconds: number }[] = [
-    { status: 'UP', seconds: uptime.up_seconds },
-    { status: 'DEGRADED', seconds: uptime.degraded_seconds },
-    { status: 'DOWN', seconds: uptime.down_seconds },
-    { status: 'UNKNOWN', seconds: uptime.unknown_seconds },
-    { status: 'MAINTENANCE', seconds: uptime.maintenance_seconds },
-    { status: 'PAUSED', seconds: uptime.paused_seconds },
-    { status: 'PENDING', seconds: uptime.pending_seconds },
-  ];
-  // What would read as no time at all is left out.
-  return all.filter(({ seconds }) => seconds >= 0.5);
-}
+/** One below the other where it is narrow, else side by side. */
+const Windows = ({ children }: { children: ReactNode }) => (
+  <div className="grid gap-x-7 gap-y-5 lg:auto-cols-fr lg:grid-flow-col">{children}</div>
+);
 
-function Parts({ uptime }: { uptime: Uptime }) {
+const HEAD = 'flex items-baseline justify-between gap-x-3 lg:block';
+const BAR = 'mt-1.5 h-2 lg:mt-2';
+const PARTS = 'mt-2 lg:mt-2.5';
+
+const UptimeToCome = () => (
+  <div>
+    <div className={HEAD}>
+      <Skeleton className="h-4 w-10" />
+      <Skeleton className="h-7 w-24 lg:mt-1.5" />
+    </div>
+    <Skeleton className={BAR} />
+    <Skeleton className={clsx(PARTS, 'h-4 w-40 max-w-full')} />
+  </div>
+);
+
+function UptimeOf({ uptime }: { uptime: UptimeOfDays }) {
+  const { label, words } = windowOfDays(uptime.days);
   const parts = partsOf(uptime);
   return (
-    <>
-      <p className="mt-0.5 font-semibold text-2xl tracking-tight">
-        {typeof uptime.ratio === 'number' ? (
-          percent(uptime.ratio)
-        ) : (
-          <span className="text-soft">Nothing known</span>
-        )}
-      </p>
-      <div aria-hidden="true" className="mt-2 flex h-2 gap-px overflow-hidden rounded-full bg-sunken">
+    <div className="min-w-0">
+      <div className={HEAD}>
+        <div className="flex flex-wrap items-baseline gap-x-2 text-soft text-xs">
+          <h3 className="label-caps whitespace-nowrap">
+            <span aria-hidden="true">{label}</span>
+            <span className="sr-only">{words}</span>
+          </h3>
+          {isOfWholeLife(uptime) && (
+            <p className="whitespace-nowrap">
+              since <Instant at={uptime.from} byDay={secondsBetween(uptime.from, uptime.to) >= DAY_SECONDS} />
+            </p>
+          )}
+        </div>
+        <p className="whitespace-nowrap font-semibold text-xl tracking-tight lg:mt-0.5 lg:text-2xl">
+          {typeof uptime.ratio === 'number' ? (
+            percent(uptime.ratio)
+          ) : (
+            <span className="text-lg text-soft">Nothing known</span>
+          )}
+        </p>
+      </div>
+      <div aria-hidden="true" className={clsx(BAR, 'flex gap-px overflow-hidden rounded-full bg-sunken')}>
         {parts.map(({ status, seconds }) => (
           <span
             key={status}
@@ -82,7 +100,7 @@ function Parts({ uptime }: { uptime: Uptime }) {
           />
         ))}
       </div>
-      <dl className="mt-2.5 flex flex-wrap gap-x-4 gap-y-1 text-xs">
+      <dl className={clsx(PARTS, 'flex flex-wrap gap-x-4 gap-y-1 text-xs lg:grid')}>
         {parts.map(({ status, seconds }) => (
           <div key={status} className="flex items-center gap-1.5">
             <dt className="flex items-center gap-1.5 text-soft">
@@ -96,6 +114,24 @@ function Parts({ uptime }: { uptime: Uptime }) {
           </div>
         ))}
       </dl>
-    </>
+    </div>
   );
+}
+
+/** Whether a window begins with its monitor, and so is shorter than it is called. */
+const isOfWholeLife = ({ days, from, to }: UptimeOfDays): boolean =>
+  Math.round(secondsBetween(from, to)) < days * DAY_SECONDS;
+
+function partsOf(uptime: UptimeOfDays): { status: MonitorStatus; seconds: number }[] {
+  const all: { status: MonitorStatus; seconds: number }[] = [
+    { status: 'UP', seconds: uptime.up_seconds },
+    { status: 'DEGRADED', seconds: uptime.degraded_seconds },
+    { status: 'DOWN', seconds: uptime.down_seconds },
+    { status: 'UNKNOWN', seconds: uptime.unknown_seconds },
+    { status: 'MAINTENANCE', seconds: uptime.maintenance_seconds },
+    { status: 'PAUSED', seconds: uptime.paused_seconds },
+    { status: 'PENDING', seconds: uptime.pending_seconds },
+  ];
+  // What would read as no time at all is left out.
+  return all.filter(({ seconds }) => seconds >= 0.5);
 }

@@ -14,7 +14,7 @@ export const WindowChoice = ({ id, chosen }: { id: string; chosen: WindowName })
         replace
         resetScroll={false}
         {...chosenLink(name === chosen)}
-        className="grid h-8 min-w-12 place-items-center rounded-md px-2.5 font-medium text-soft text-xs hover:text-ink data-chosen:bg-raised data-chosen:text-ink data-chosen:shadow-panel"
+        className="grid h-8 min-w-11 place-items-center rounded-md px-2 font-medium text-soft text-xs hover:text-ink data-chosen:bg-raised sm:min-w-12 sm:px-2.5 data-chosen:text-ink data-chosen:shadow-panel"
       >
         {WINDOWS[name].label}
       </Link>
