@@ -5,11 +5,17 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use mimalloc::MiMalloc;
 use watchkeeper::config::Config;
 use watchkeeper::failure::Failure;
 use watchkeeper::threads::Threads;
 use watchkeeper::traces::Traces;
 use watchkeeper::{command, logging, open_files};
+
+/// A check allocates a few hundred times. This allocator takes about a tenth off what the whole of it costs (ARCHITECTURE,
+/// "What a check costs").
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// How long threads may go on that nothing can interrupt (a name being resolved, a line to a console that nobody reads)
 /// after all else has ended.
