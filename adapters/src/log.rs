@@ -23,7 +23,7 @@ use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::TimeFacts;
 use watchkeeper_domain::verdict::Verdict;
 
-pub(crate) use history::{page, recent, time_facts};
+pub(crate) use history::{glances, page, time_facts};
 pub(crate) use survey::{audit, latencies};
 pub(crate) use walk::{Stretch, Walk};
 

@@ -18,7 +18,7 @@ mod workspace;
 
 pub use chance::{Clock, IdGenerator};
 pub use check::{CheckRepo, ClaimRequest, ManualClaim, Recorded};
-pub use history::{CheckPage, CheckQuery, HistoryRepo, LatencyBucket, MAX_LATENCY_BUCKETS};
+pub use history::{CheckPage, CheckQuery, Glance, HistoryRepo, LatencyBucket, MAX_LATENCY_BUCKETS};
 pub use incident::{IncidentQuery, IncidentRepo};
 pub use monitor::{Change, Created, MonitorRepo, MonitorView};
 pub use notice::{ChannelRepo, EventFeed, EventStream, NoticeRepo, Notifier};

@@ -86,7 +86,6 @@ impl Browser {
         let step = self.interval_seconds.max((LOOKS_BACK.as_secs() as u32).div_ceil(MAX_POINTS));
         let mut panels = JoinSet::new();
         for (what, path) in [
-            // One for each window that is shown: a monitor that is younger than all of them is asked about the same time.
             ("its uptime", format!("{one}/uptimes")),
             ("its latencies", format!("{one}/latency?from={from}&step={step}")),
             ("its history of statuses", format!("{one}/history?from={from}")),

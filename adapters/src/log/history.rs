@@ -1,10 +1,11 @@
 //! Pages of checks, the newest checks, and how time was spent.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use watchkeeper_domain::check::{Check, Origin};
 use watchkeeper_domain::id::MonitorId;
-use watchkeeper_domain::port::{CheckPage, CheckQuery};
+use watchkeeper_domain::port::{CheckPage, CheckQuery, Glance};
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::TimeFacts;
 use watchkeeper_domain::verdict::Verdict;
@@ -104,20 +105,46 @@ struct Search {
     walk: Option<(Walk, Option<Window>)>,
 }
 
-/// The newest checks of many monitors, the newest first, in the order of the monitors: all take each step together.
-pub(crate) async fn recent(
+/// What is known of many monitors from an instant on, and their newest checks, in the order of the monitors: all take each
+/// step together. Where the newest checks lie is often known with it.
+pub(crate) async fn glances(
     reader: &mut impl Reader,
-    monitors: &[MonitorId],
+    asked: &[(MonitorId, Timestamp)],
+    most: u32,
     limit: u32,
     now: Timestamp,
-) -> Result<Vec<Vec<Check>>, Fault> {
+) -> Result<Vec<Glance>, Fault> {
+    let end = now.next();
+    let (life, packed) = reader.progress().await?.split(between(Timestamp::EPOCH, end));
+    let since = |(monitor, from): &_| (*monitor, between(*from, end));
+    let asked: Vec<(MonitorId, Window)> = asked.iter().map(since).collect();
+    let mut known = reader.facts(&asked, many(most), Depth::Time).await?;
+    let begun = |(monitor, window): &(MonitorId, Window)| {
+        let facts = known.get(monitor)?;
+        let (whole, _) = facts.whole_part(*window, many(most));
+        let whole = whole.not_before(life.from());
+        let before = Window::new(life.from(), whole.from()).filter(|before| !before.is_empty());
+        Some((*monitor, Search { rest: life, walk: Some((Walk::over(facts, whole), before)) }))
+    };
+    let searches = asked.iter().filter_map(begun).collect();
     let limit = usize::try_from(limit).unwrap_or(MAX_PAGE).min(MAX_PAGE);
-    let Some(life) = Window::new(Timestamp::EPOCH, now.next()) else { return Ok(vec![Vec::new(); monitors.len()]) };
-    let (life, packed) = reader.progress().await?.split(life);
-    let search = |monitor: &MonitorId| (*monitor, Search { rest: life, walk: None });
-    let mut searches: BTreeMap<MonitorId, Search> = monitors.iter().map(search).collect();
-    let mut found: HashMap<MonitorId, Vec<Check>> = HashMap::with_capacity(monitors.len());
-    let mut known = BTreeSet::new();
+    let mut recent = newest(reader, searches, packed, limit).await?;
+    let glance = |(monitor, _): &(MonitorId, Window)| Glance {
+        facts: known.remove(monitor).unwrap_or_default(),
+        recent: recent.remove(monitor).unwrap_or_default(),
+    };
+    Ok(asked.iter().map(glance).collect())
+}
+
+/// The newest checks of monitors, the newest first: of what searches find, and of what is packed.
+async fn newest(
+    reader: &mut impl Reader,
+    mut searches: BTreeMap<MonitorId, Search>,
+    packed: Window,
+    limit: usize,
+) -> Result<HashMap<MonitorId, Vec<Check>>, Fault> {
+    let mut found: HashMap<MonitorId, Vec<Check>> = HashMap::with_capacity(searches.len());
+    let mut known: BTreeSet<MonitorId> = searches.keys().copied().collect();
     let mut most = FEW_FACTS;
     for _ in 0..MAX_STRETCHES {
         if searches.is_empty() {
@@ -149,12 +176,8 @@ pub(crate) async fn recent(
     for check in packed::newest(reader, short.collect(), packed).await? {
         found.entry(check.monitor).or_default().push(check);
     }
-    let newest = |monitor: &MonitorId| {
-        let mut checks = found.get(monitor).cloned().unwrap_or_default();
-        checks.truncate(limit);
-        checks
-    };
-    Ok(monitors.iter().map(newest).collect())
+    found.values_mut().for_each(|checks| checks.truncate(limit));
+    Ok(found)
 }
 
 /// Finds out where to look of those that have not been looked into; what is not there is not looked for.
@@ -181,13 +204,21 @@ async fn begin_walks(
     Ok(())
 }
 
+/// The window between two instants; an empty one where the second is not the later one.
+fn between(from: Timestamp, to: Timestamp) -> Window {
+    Window::new(from, to).unwrap_or(Window::last(Duration::ZERO, from))
+}
+
+fn many(most: u32) -> usize {
+    usize::try_from(most).unwrap_or(usize::MAX).max(1)
+}
+
 /// What is needed for the uptime of monitors, in the order asked for.
 pub(crate) async fn time_facts(
     reader: &mut impl Reader,
     asked: &[(MonitorId, Window)],
     most: u32,
 ) -> Result<Vec<TimeFacts>, Fault> {
-    let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
-    let mut known = reader.facts(asked, most, Depth::Time).await?;
+    let mut known = reader.facts(asked, many(most), Depth::Time).await?;
     Ok(asked.iter().map(|(monitor, _)| known.remove(monitor).unwrap_or_default()).collect())
 }

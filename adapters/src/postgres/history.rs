@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use watchkeeper_domain::audit::SlotAccount;
-use watchkeeper_domain::check::{Check, Region};
+use watchkeeper_domain::check::Region;
 use watchkeeper_domain::id::MonitorId;
-use watchkeeper_domain::port::{CheckPage, CheckQuery, HistoryRepo, LatencyBucket, RepoResult};
+use watchkeeper_domain::port::{CheckPage, CheckQuery, Glance, HistoryRepo, LatencyBucket, RepoResult};
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::{Gap, TimeFacts};
 
@@ -25,15 +25,16 @@ impl HistoryRepo for PostgresStore {
         Ok(log::page(&mut LogReader::new(&mut snapshot, &query.region), query).await?)
     }
 
-    async fn recent_checks(
+    async fn glances(
         &self,
-        monitors: &[MonitorId],
+        asked: &[(MonitorId, Timestamp)],
         region: &Region,
+        most: u32,
         limit: u32,
         now: Timestamp,
-    ) -> RepoResult<Vec<Vec<Check>>> {
+    ) -> RepoResult<Vec<Glance>> {
         let mut snapshot = self.snapshot().await?;
-        Ok(log::recent(&mut LogReader::new(&mut snapshot, region), monitors, limit, now).await?)
+        Ok(log::glances(&mut LogReader::new(&mut snapshot, region), asked, most, limit, now).await?)
     }
 
     async fn time_facts(

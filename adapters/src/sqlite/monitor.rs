@@ -157,7 +157,7 @@ async fn cohort_of(step: &mut SqliteConnection, key: i64) -> Result<Option<i64>,
 async fn newest_recorded(step: &mut SqliteConnection, key: i64, epoch: &Epoch) -> Result<Vec<Timestamp>, Fault> {
     let the_end = Timestamp::from_micros(i64::MAX);
     let mut reader = LogReader::new(&mut *step, &epoch.region);
-    let checks = log::recent(&mut reader, &[epoch.monitor], 1, the_end).await?;
+    let glances = log::glances(&mut reader, &[(epoch.monitor, Timestamp::EPOCH)], 1, 1, the_end).await?;
     let missed: Option<i64> = sqlx::query_scalar(
         "SELECT last_slot FROM slot_gaps WHERE monitor_key = ? AND region = ? ORDER BY first_slot DESC LIMIT 1",
     )
@@ -165,7 +165,7 @@ async fn newest_recorded(step: &mut SqliteConnection, key: i64, epoch: &Epoch) -
     .bind(epoch.region.as_str())
     .fetch_optional(step)
     .await?;
-    let checked = checks.into_iter().flatten().map(|check| check.slot);
+    let checked = glances.into_iter().flat_map(|glance| glance.recent).map(|check| check.slot);
     Ok(checked.chain(missed.map(Timestamp::from_micros)).collect())
 }
 

@@ -131,7 +131,8 @@ impl HistoryApi {
 
     /// Latency
     ///
-    /// Of all checks that got an answer, in stretches of the window; those without any are left out. Percentiles are within 3.2 %.
+    /// Of all checks that got an answer, in stretches of the window; those without any are left out. Where no step is named,
+    /// stretches of a long window are whole hours or days of UTC, and the first may begin before it. Percentiles are within 3.2 %.
     #[oai(path = "/monitors/:id/latency", method = "get", operation_id = "getLatency")]
     #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn latency(
@@ -145,7 +146,7 @@ impl HistoryApi {
         from: Query<Option<Time>>,
         /// Until when; now by default, and never later.
         to: Query<Option<Time>>,
-        /// How long a stretch is, in seconds; by default so that there are about 96. At most 2000 stretches.
+        /// How long a stretch is, in seconds, counted from the window's beginning; by default so that there are about 96. At most 2000 stretches.
         #[oai(example = "example_step")]
         step: Query<Option<Step>>,
     ) -> Result<Json<LatencyList>, Refusal<Read>> {

@@ -231,10 +231,9 @@ impl super::Shared {
     /// Monitors with all that is shown of them.
     async fn shown(&self, views: &[MonitorView], recent: u32) -> Result<Vec<Monitor>, Problem> {
         let now = self.clock.now();
-        let (checks, days) =
-            futures_util::try_join!(self.history.recent_checks(views, recent.max(1)), self.history.last_day(views))?;
-        let each = views.iter().zip(&checks).zip(&days);
-        Ok(each.map(|((view, checks), day)| Monitor::new(view, checks, day, recent, now)).collect())
+        let glances = self.history.glances(views, recent.max(1)).await?;
+        let each = views.iter().zip(&glances);
+        Ok(each.map(|(view, (day, checks))| Monitor::new(view, checks, day, recent, now)).collect())
     }
 
     async fn shown_one(&self, view: MonitorView) -> Result<Monitor, Problem> {

@@ -52,7 +52,7 @@ fn without_store(parts: &mut Parts, monitors: Option<Arc<dyn MonitorRepo>>) {
     none.expect_monitors_by_id().returning(|_| Err(away()));
     let mut history = MockHistoryRepo::new();
     history.expect_checks().returning(|_| Err(away()));
-    history.expect_recent_checks().returning(|_, _, _, _| Err(away()));
+    history.expect_glances().returning(|_, _, _, _, _| Err(away()));
     history.expect_time_facts().returning(|_, _, _| Err(away()));
     history.expect_account().returning(|_, _, _, _| Err(away()));
     history.expect_gaps().returning(|_, _, _, _, _| Err(away()));

@@ -45,6 +45,15 @@ pub struct LatencyBucket {
     pub latencies: Histogram,
 }
 
+/// A monitor at a glance: what a list shows of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Glance {
+    /// How its time was spent.
+    pub facts: TimeFacts,
+    /// Its newest checks, the newest first.
+    pub recent: Vec<Check>,
+}
+
 /// How many buckets a latency graph has at the most.
 pub const MAX_LATENCY_BUCKETS: u32 = 2_000;
 
@@ -56,15 +65,17 @@ pub trait HistoryRepo: Send + Sync {
     /// Following `more_before` MUST lead through every check exactly once.
     async fn checks(&self, query: &CheckQuery) -> RepoResult<CheckPage>;
 
-    /// The `limit` newest checks of each of the monitors (at most 500 monitors, at most 100 each), the newest first, in
-    /// the order of the monitors asked for; all origins.
-    async fn recent_checks(
+    /// Each of the monitors (at most 500) at a glance, in the order asked for, all in one snapshot: what is known of its
+    /// time from an instant up to and with `now`, as [`HistoryRepo::time_facts`] gives it, and its `limit` (at most 100)
+    /// newest checks of all origins, however old, the newest first. No monitor is asked for twice.
+    async fn glances(
         &self,
-        monitors: &[MonitorId],
+        asked: &[(MonitorId, Timestamp)],
         region: &Region,
+        most: u32,
         limit: u32,
         now: Timestamp,
-    ) -> RepoResult<Vec<Vec<Check>>>;
+    ) -> RepoResult<Vec<Glance>>;
 
     /// What is needed for the uptime of each monitor in its window, in the order asked for, all in one snapshot. No
     /// monitor is asked for twice.

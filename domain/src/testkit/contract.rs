@@ -237,6 +237,7 @@ macro_rules! store_contract {
                 a_rare_verdict_is_found_behind_many_others
                 the_log_of_one_monitor_is_its_own
                 the_newest_checks_of_several_monitors_come_in_their_order
+                a_glance_shows_what_is_known_and_what_was_found
                 the_newest_checks_are_found_however_old
                 time_facts_come_in_the_order_asked_for
                 time_facts_are_read_in_bounded_parts

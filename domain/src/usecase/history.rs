@@ -13,7 +13,7 @@ use crate::port::{
     MonitorRepo, MonitorView, RepoError, WorkspaceRepo,
 };
 use crate::retention::{Left, Retention};
-use crate::rollup::DAY;
+use crate::rollup::{DAY, HOUR, day_of, hour_of};
 use crate::time::{Timestamp, Window};
 use crate::uptime::{Gap, StatusSpan, TimeFacts, Uptime, join, timeline, uptime};
 use crate::verdict::Verdict;
@@ -47,8 +47,28 @@ const MAX_TIME_FACTS: usize = 5_000;
 /// How many of each are read of one monitor at least, however many are asked about.
 const MIN_TIME_FACTS: usize = 20;
 
+/// How many of each are read at once of one of so many monitors.
+fn facts_at_once(monitors: usize) -> usize {
+    (MAX_TIME_FACTS / monitors.max(1)).max(MIN_TIME_FACTS)
+}
+
+fn bounded(most: usize) -> u32 {
+    u32::try_from(most).unwrap_or(u32::MAX)
+}
+
 /// About how many buckets a latency graph has where nothing is said.
 pub const LATENCY_BUCKETS_BY_DEFAULT: u32 = 96;
+
+/// A window as a graph shows it where nothing is said, and how long its stretches are. Those of whole hours and days are
+/// the ones that are rolled up, so that even a year is put together from few rows.
+fn in_usual_stretches(window: Window) -> (Window, Duration) {
+    let usual = window.length().div_f64(LATENCY_BUCKETS_BY_DEFAULT.into());
+    let unit = [DAY, HOUR].into_iter().find(|unit| usual > *unit / 2);
+    let Some(unit) = unit else { return (window, Duration::from_secs(usual.as_secs().max(1))) };
+    let step = unit * u32::try_from(usual.as_nanos().div_ceil(unit.as_nanos())).unwrap_or(u32::MAX);
+    let from = if unit == DAY { day_of(window.from()) } else { hour_of(window.from()) };
+    (Window::new(from, window.to()).unwrap_or(window), step)
+}
 
 /// The stretch of time that somebody asks about; `None` takes what is usual: the last 24 hours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,39 +136,39 @@ impl History {
         Ok(CheckPage { checks: checks.into_iter().filter_map(|check| left.of(check)).collect(), more_before })
     }
 
-    /// The newest checks of monitors of one workspace that the caller has just read, in their order.
+    /// How the last 24 hours (or their lives) of monitors of one workspace that the caller has just read were spent, and
+    /// their newest checks, in their order.
     ///
     /// # Errors
     /// `Repo`.
-    pub async fn recent_checks(&self, views: &[MonitorView], limit: u32) -> Result<Vec<Vec<Check>>, HistoryError> {
-        let ids: Vec<_> = views.iter().map(|view| view.monitor.id).collect();
+    pub async fn glances(&self, views: &[MonitorView], limit: u32) -> Result<Vec<(Uptime, Vec<Check>)>, HistoryError> {
         let Some(workspace) = views.first().map(|view| view.monitor.workspace) else { return Ok(Vec::new()) };
         let left = self.left(workspace).await?;
-        let recent = self.repo.recent_checks(&ids, &self.region, limit, self.clock.now()).await?;
-        Ok(recent.into_iter().map(|checks| checks.into_iter().filter_map(|check| left.of(check)).collect()).collect())
-    }
-
-    /// How the last 24 hours (or their lives) of monitors that the caller has just read were spent, in their order.
-    ///
-    /// # Errors
-    /// `Repo`.
-    pub async fn last_day(&self, views: &[MonitorView]) -> Result<Vec<Uptime>, HistoryError> {
         let now = self.clock.now();
         let day = Window::last(DEFAULT_WINDOW, now);
         let of_life = |view: &MonitorView| match Window::new(view.monitor.created_at, now) {
             Some(life) => day.clip(life),
             None => Window::last(Duration::ZERO, now),
         };
-        let asked: Vec<_> = views.iter().map(|view| (view.monitor.id, of_life(view))).collect();
-        let mut spent = vec![Uptime::default(); asked.len()];
+        let windows: Vec<_> = views.iter().map(|view| (view.monitor.id, of_life(view))).collect();
+        let asked: Vec<_> = windows.iter().map(|(monitor, window)| (*monitor, window.from())).collect();
+        let most = facts_at_once(asked.len());
+        let glances = self.repo.glances(&asked, &self.region, bounded(most), limit, now).await?;
+        let (mut shown, mut rest) = (Vec::with_capacity(views.len()), Vec::new());
+        for (position, ((monitor, window), glance)) in windows.into_iter().zip(glances).enumerate() {
+            let (part, before) = glance.facts.whole_part(window, most);
+            rest.extend(before.map(|before| (position, (monitor, before))));
+            let recent = glance.recent.into_iter().filter_map(|check| left.of(check)).collect();
+            shown.push((uptime(&glance.facts, part, now), recent));
+        }
         let add = |position: usize, facts: &TimeFacts, part| {
-            if let Some(spent) = spent.get_mut(position) {
+            if let Some((spent, _)) = shown.get_mut(position) {
                 spent.add(&uptime(facts, part, now));
             }
             true
         };
-        self.read_in_parts(asked, add).await?;
-        Ok(spent)
+        self.read_in_parts(rest, add).await?;
+        Ok(shown)
     }
 
     /// How the time of a window was spent.
@@ -168,7 +188,7 @@ impl History {
             spent.add(&uptime(facts, part, now));
             true
         };
-        self.read_in_parts(vec![(monitor, window)], add).await?;
+        self.read_in_parts(vec![(0, (monitor, window))], add).await?;
         Ok((window, spent))
     }
 
@@ -194,7 +214,7 @@ impl History {
             }
             true
         };
-        self.read_in_parts(vec![(monitor, life)], add).await?;
+        self.read_in_parts(vec![(0, (monitor, life))], add).await?;
         Ok(spent)
     }
 
@@ -216,7 +236,7 @@ impl History {
             stretches = join(timeline(facts, part, now), std::mem::take(&mut stretches));
             stretches.len() <= MAX_TIMELINE_STRETCHES
         };
-        self.read_in_parts(vec![(monitor, window)], prepend).await?;
+        self.read_in_parts(vec![(0, (monitor, window))], prepend).await?;
         if stretches.len() > MAX_TIMELINE_STRETCHES {
             let message =
                 format!("The status changed more than {MAX_TIMELINE_STRETCHES} times. Ask for a shorter window.");
@@ -226,16 +246,17 @@ impl History {
     }
 
     /// Reads how the time of monitors was spent, each in its window, and shows it part by part, the newest part first,
-    /// until the windows are through or `see` has seen enough. What is held at once is bounded, however full a window is.
+    /// until the windows are through or `see` has seen enough. Each is asked for by a number, under which it is shown. What
+    /// is held at once is bounded, however full a window is.
     async fn read_in_parts(
         &self,
-        asked: Vec<(MonitorId, Window)>,
+        asked: Vec<(usize, (MonitorId, Window))>,
         mut see: impl FnMut(usize, &TimeFacts, Window) -> bool + Send,
     ) -> Result<(), HistoryError> {
-        let (mut positions, mut rest): (Vec<usize>, Vec<_>) = (0..asked.len()).zip(asked).unzip();
+        let (mut positions, mut rest): (Vec<usize>, Vec<_>) = asked.into_iter().unzip();
         while !rest.is_empty() {
-            let most = (MAX_TIME_FACTS / rest.len()).max(MIN_TIME_FACTS);
-            let facts = self.repo.time_facts(&rest, &self.region, u32::try_from(most).unwrap_or(u32::MAX)).await?;
+            let most = facts_at_once(rest.len());
+            let facts = self.repo.time_facts(&rest, &self.region, bounded(most)).await?;
             let (mut later_positions, mut later) = (Vec::new(), Vec::new());
             for ((position, (monitor, window)), facts) in positions.into_iter().zip(rest).zip(&facts) {
                 let (part, before) = facts.whole_part(window, most);
@@ -249,8 +270,9 @@ impl History {
         Ok(())
     }
 
-    /// The latencies of a window in stretches of `step`; by default about [`LATENCY_BUCKETS_BY_DEFAULT`] of them, of
-    /// whole seconds.
+    /// The latencies of a window in stretches of `step`, counted from its beginning. By default there are about
+    /// [`LATENCY_BUCKETS_BY_DEFAULT`] of them; in a long window they are whole hours or days of UTC, and the first of them
+    /// may begin before it.
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `Repo`.
@@ -262,8 +284,7 @@ impl History {
         step: Option<Duration>,
     ) -> Result<Vec<LatencyBucket>, HistoryError> {
         let window = self.window(workspace, monitor, request, self.clock.now().next()).await?;
-        let usual = Duration::from_secs((window.length().as_secs() / u64::from(LATENCY_BUCKETS_BY_DEFAULT)).max(1));
-        let step = step.unwrap_or(usual);
+        let (window, step) = step.map_or_else(|| in_usual_stretches(window), |step| (window, step));
         let buckets = window.length().as_micros().div_ceil(step.as_micros().max(1));
         if step < Duration::from_secs(1) || buckets > u128::from(MAX_LATENCY_BUCKETS) {
             let message =

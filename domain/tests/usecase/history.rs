@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use watchkeeper_domain::account::SignUpPolicy;
 use watchkeeper_domain::check::{Claim, Region, Settled};
 use watchkeeper_domain::id::{LeaseToken, MonitorId};
 use watchkeeper_domain::monitor::Monitor;
-use watchkeeper_domain::port::{CheckRepo, ClaimRequest, IdGenerator, MonitorRepo};
+use watchkeeper_domain::port::{CheckRepo, ClaimRequest, IdGenerator, MonitorRepo, UserRepo};
 use watchkeeper_domain::retention::Retention;
+use watchkeeper_domain::rollup::hour_of;
 use watchkeeper_domain::schedule::Schedule;
 use watchkeeper_domain::status::{Confirmation, Status};
 use watchkeeper_domain::testkit::fixture::{self, T0};
@@ -28,7 +30,9 @@ impl Fickle {
     async fn after(changes: u32) -> Self {
         let ids = Arc::new(CountingIds::new());
         let store = Arc::new(MemoryStore::new(ids.clone()));
-        let workspace = fixture::account("ada@example.org").user.workspace;
+        let account = fixture::account("ada@example.org");
+        store.sign_up(&account, SignUpPolicy::Open).await.unwrap();
+        let workspace = account.user.workspace;
         let mut monitor = fixture::monitor(MonitorId::new(ids.uuid()), workspace, 60, T0);
         monitor.settings.confirmation = Confirmation { before_down: 0, before_up: 0 };
         monitor.created_at = Schedule::of(monitor.id, monitor.settings.interval).at_or_after(T0);
@@ -102,4 +106,23 @@ async fn the_usual_windows_are_told_together_as_each_is_told_by_itself() {
         [24 * 60, 7 * 24 * 60, 8 * 24 * 60 + 7, 8 * 24 * 60 + 7, 8 * 24 * 60 + 7],
         "no longer than its life"
     );
+}
+
+#[pollster::test]
+async fn a_long_graph_is_made_of_whole_hours_unless_somebody_asks_for_something_else() {
+    let minutes = 4 * 24 * 60;
+    let fickle = Fickle::after(minutes).await;
+    let (workspace, id) = (fickle.monitor.workspace, fickle.monitor.id);
+    let graph = async |minutes, step| fickle.history.latency(workspace, id, fickle.last(minutes), step).await.unwrap();
+    let hour = MINUTE * 60;
+    let whole = graph(3 * 24 * 60, None).await;
+    assert!(whole.iter().all(|bucket| hour_of(bucket.at) == bucket.at), "{:?}", whole.first());
+    assert!(whole.windows(2).all(|pair| pair[1].at.since(pair[0].at) == hour));
+    let first = whole.first().unwrap();
+    assert_eq!((first.at, first.latencies.count()), (hour_of(fickle.now.minus(hour * 72)), 30), "one in two is up");
+    let begun = fickle.now.minus(hour * 72);
+    let asked = graph(3 * 24 * 60, Some(hour)).await;
+    assert_eq!(asked.first().map(|bucket| bucket.at), Some(begun), "counted from where the window begins");
+    let short = graph(60, None).await;
+    assert!(short.iter().all(|bucket| bucket.at >= fickle.now.minus(hour)) && short.len() > 20, "{}", short.len());
 }

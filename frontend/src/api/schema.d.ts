@@ -327,7 +327,8 @@ export interface paths {
         };
         /**
          * Latency
-         * @description Of all checks that got an answer, in stretches of the window; those without any are left out. Percentiles are within 3.2 %.
+         * @description Of all checks that got an answer, in stretches of the window; those without any are left out. Where no step is named,
+         *     stretches of a long window are whole hours or days of UTC, and the first may begin before it. Percentiles are within 3.2 %.
          */
         get: operations["getLatency"];
         put?: never;
@@ -3283,7 +3284,7 @@ export interface operations {
             query?: {
                 /** @description From when; 24 hours before the end by default. */
                 from?: string;
-                /** @description How long a stretch is, in seconds; by default so that there are about 96. At most 2000 stretches. */
+                /** @description How long a stretch is, in seconds, counted from the window's beginning; by default so that there are about 96. At most 2000 stretches. */
                 step?: number;
                 /** @description Until when; now by default, and never later. */
                 to?: string;

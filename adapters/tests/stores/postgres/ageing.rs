@@ -166,7 +166,8 @@ async fn reading_and_retiring_what_is_packed_never_searches() {
             let query = CheckQuery { monitor, region: region.clone(), window, verdict, limit: 500 };
             assert!(!reader.checks(&query).await.unwrap().checks.is_empty());
         }
-        assert_eq!(reader.recent_checks(&[monitor], &region, 100, now).await.unwrap()[0].len(), 100);
+        let glances = reader.glances(&[(monitor, window.from())], &region, 10, 100, now).await.unwrap();
+        assert_eq!(glances[0].recent.len(), 100);
         assert_eq!(reader.account(monitor, &region, window, now).await.unwrap().unaccounted, 0);
         for step in [3_600, 86_400, 5_000].map(Duration::from_secs) {
             assert!(!reader.latencies(monitor, &region, window, step).await.unwrap().is_empty());

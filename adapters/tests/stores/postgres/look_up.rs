@@ -73,7 +73,8 @@ async fn reading_a_history_never_scans_the_log() {
             let query = CheckQuery { monitor, region: region.clone(), window, verdict, limit: 500 };
             assert_eq!(reader.checks(&query).await.unwrap().checks.len(), count);
         }
-        assert_eq!(reader.recent_checks(&[monitor], &region, 30, now).await.unwrap()[0].len(), 30);
+        let glances = reader.glances(&[(monitor, window.from())], &region, 10, 30, now).await.unwrap();
+        assert_eq!(glances[0].recent.len(), 30);
         assert_eq!(reader.account(monitor, &region, window, now).await.unwrap().up, 90);
         let buckets = reader.latencies(monitor, &region, window, Duration::from_secs(600)).await.unwrap();
         assert_eq!(buckets.iter().map(|bucket| bucket.latencies.count()).sum::<u64>(), 100);

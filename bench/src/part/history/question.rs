@@ -89,8 +89,7 @@ pub(super) async fn ask(aging: &Aging, extent: Extent, days: u32) -> anyhow::Res
     question!(1, LIST_OF_100, times, |n| {
         let after = (monitors.len() > 200).then(|| after(monitors, n));
         let views = aging.store.monitors(workspace, after, 100).await?;
-        history.last_day(&views).await?;
-        history.recent_checks(&views, 1).await?
+        ensure!(history.glances(&views, 1).await?.iter().all(|(_, checks)| checks.len() == 1), "no last checks");
     });
     question!(1, list_of(extent.monitors), times.div_ceil(4), |_number| {
         let mut after = None;
@@ -98,8 +97,7 @@ pub(super) async fn ask(aging: &Aging, extent: Extent, days: u32) -> anyhow::Res
             let views = aging.store.monitors(workspace, after, 500).await?;
             let Some(last) = views.last() else { break };
             after = Some(last.monitor.id);
-            history.last_day(&views).await?;
-            history.recent_checks(&views, 1).await?;
+            ensure!(history.glances(&views, 1).await?.len() == views.len(), "not all of them");
         }
     });
     Ok(answers)

@@ -1,7 +1,6 @@
 //! Deleting a monitor, and what is left to do afterwards.
 
 use super::Stage;
-use crate::check::Region;
 use crate::port::Recorded;
 use crate::testkit::fixture::{seconds, up};
 
@@ -86,6 +85,6 @@ pub async fn another_monitor_keeps_its_history(stage: &Stage) {
     let after = (stage.log(kept.id()).await, stage.gaps(kept.id()).await, stage.spans(kept.id()).await);
     assert_eq!(after, before);
     assert_eq!(stage.account(kept.id(), now).await.unaccounted, 0);
-    let recent = stage.store().recent_checks(&[kept.id()], &Region::default(), 5, now).await.unwrap();
+    let recent = stage.recent(&[kept.id()], 5, now).await;
     assert_eq!(recent[0].len(), 1);
 }

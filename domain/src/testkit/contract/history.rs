@@ -116,14 +116,31 @@ pub async fn the_newest_checks_of_several_monitors_come_in_their_order(stage: &S
     let (m, instants) = lively(stage).await;
     let (quiet, nobody) = (stage.monitor_every(300).await, stage.monitor_id());
     let now = instants[11].max(quiet.slot(0)).plus(seconds(1));
-    let region = Region::default();
-    let recent = stage.store().recent_checks(&[quiet.id(), m.id(), nobody], &region, 5, now).await.unwrap();
+    let recent = stage.recent(&[quiet.id(), m.id(), nobody], 5, now).await;
     let slots: Vec<Vec<_>> = recent.iter().map(|checks| checks.iter().map(|check| check.slot).collect()).collect();
     let newest: Vec<_> = instants.iter().rev().take(5).copied().collect();
     assert_eq!(slots, [vec![], newest, vec![]]);
-    let all = stage.store().recent_checks(&[m.id()], &region, 100, now).await.unwrap();
+    let all = stage.recent(&[m.id()], 100, now).await;
     assert_eq!(all[0], stage.log(m.id()).await, "as the log has them, whole");
-    assert_eq!(stage.store().recent_checks(&[], &region, 5, now).await.unwrap(), Vec::<Vec<_>>::new());
+    assert_eq!(stage.recent(&[], 5, now).await, Vec::<Vec<_>>::new());
+}
+
+/// From whichever instant on it is asked for what is known, and however few of each kind.
+pub async fn a_glance_shows_what_is_known_and_what_was_found(stage: &Stage) {
+    let (m, instants) = lively(stage).await;
+    let now = instants[11];
+    let log = stage.log(m.id()).await;
+    assert_eq!(log[0].slot, now, "the newest check is of this very instant");
+    for from in [instants[0].minus(seconds(1)), instants[5], instants[5].next(), instants[11], now.next()] {
+        for (most, limit) in [(1_000, 100), (1, 3)] {
+            let glances = stage.store().glances(&[(m.id(), from)], &Region::default(), most, limit, now).await.unwrap();
+            let window = Window::new(from, now.next()).unwrap();
+            let facts = stage.store().time_facts(&[(m.id(), window)], &Region::default(), most).await.unwrap();
+            let recent: Vec<_> = log.iter().take(limit as usize).cloned().collect();
+            assert_eq!(glances.len(), 1);
+            assert_eq!((&glances[0].facts, &glances[0].recent), (&facts[0], &recent), "from {from:?}, {most} of each");
+        }
+    }
 }
 
 /// Also where nobody has checked for long: the last word is what is asked for.
@@ -133,7 +150,7 @@ pub async fn the_newest_checks_are_found_however_old(stage: &Stage) {
     let claim = stage.claim_one(m.slot(1)).await;
     stage.settle(down(&claim)).await;
     let days_later = m.slot(0).plus(Duration::from_secs(3 * 24 * 3600));
-    let recent = stage.store().recent_checks(&[m.id()], &Region::default(), 10, days_later).await.unwrap();
+    let recent = stage.recent(&[m.id()], 10, days_later).await;
     assert_eq!(recent[0].iter().map(|check| check.slot).collect::<Vec<_>>(), [m.slot(1), m.slot(0)]);
 }
 

@@ -190,7 +190,7 @@ pub async fn packed_checks_read_as_what_is_left_of_them(stage: &Stage) {
         assert_eq!(stage.read_through(query).await, wanted, "{verdict:?} in pages of {limit}");
     }
     for limit in [3, 100] {
-        let newest = stage.store().recent_checks(&[m.id()], &region, limit, now).await.unwrap().remove(0);
+        let newest = stage.recent(&[m.id()], limit, now).await.remove(0);
         assert_eq!(newest, left.iter().take(limit as usize).cloned().collect::<Vec<_>>());
     }
     let part = Window::new(m.slot(3).plus(seconds(1)), m.slot(41)).unwrap();
@@ -220,9 +220,8 @@ pub async fn the_newest_packed_checks_are_found_however_old(stage: &Stage) {
     let later = now.plus(DAY * 5);
     stage.fold_all(later).await;
     stage.retire_all(later, &retention(PACKED)).await;
-    let region = Region::default();
     for limit in [1, 30, 100] {
-        let newest = stage.store().recent_checks(&[m.id()], &region, limit, later).await.unwrap().remove(0);
+        let newest = stage.recent(&[m.id()], limit, later).await.remove(0);
         assert_eq!(newest, log.iter().take(limit as usize).map(Check::packed).collect::<Vec<_>>());
     }
 }

@@ -309,6 +309,13 @@ impl Stage {
         gaps
     }
 
+    /// The newest checks of monitors, in their order.
+    pub async fn recent(&self, monitors: &[MonitorId], limit: u32, now: Timestamp) -> Vec<Vec<Check>> {
+        let asked: Vec<_> = monitors.iter().map(|monitor| (*monitor, now.minus(Duration::from_secs(600)))).collect();
+        let glances = self.store.glances(&asked, &Region::default(), 1_000, limit, now).await.unwrap();
+        glances.into_iter().map(|glance| glance.recent).collect()
+    }
+
     /// What is known of a monitor's time in a window.
     pub async fn time_facts(&self, monitor: MonitorId, window: Window) -> TimeFacts {
         let mut facts = self.store.time_facts(&[(monitor, window)], &Region::default(), 1_000).await.unwrap();

@@ -9,7 +9,7 @@ use super::{MemoryStore, World};
 use crate::audit::{AuditFacts, SlotAccount, account};
 use crate::check::{Check, OpenSlot, Region};
 use crate::id::MonitorId;
-use crate::port::{CheckPage, CheckQuery, HistoryRepo, LatencyBucket, RepoResult};
+use crate::port::{CheckPage, CheckQuery, Glance, HistoryRepo, LatencyBucket, RepoResult};
 use crate::rollup::{LatencyStretches, Tally};
 use crate::schedule::Epoch;
 use crate::settle::is_slot;
@@ -29,16 +29,22 @@ impl HistoryRepo for MemoryStore {
         Ok(CheckPage { checks, more_before })
     }
 
-    async fn recent_checks(
+    async fn glances(
         &self,
-        monitors: &[MonitorId],
+        asked: &[(MonitorId, Timestamp)],
         region: &Region,
+        most: u32,
         limit: u32,
-        _now: Timestamp,
-    ) -> RepoResult<Vec<Vec<Check>>> {
+        now: Timestamp,
+    ) -> RepoResult<Vec<Glance>> {
         let world = self.world();
-        let newest = |watched: &Watched| watched.checks.values().rev().take(limit as usize).cloned().collect();
-        Ok(monitors.iter().map(|id| world.watched_from(*id, region).map_or_else(Vec::new, newest)).collect())
+        let glance = |(id, from): &(MonitorId, Timestamp)| {
+            let Some(watched) = world.watched_from(*id, region) else { return Glance::default() };
+            let window = Window::new(*from, now.next()).unwrap_or(Window::last(Duration::ZERO, *from));
+            let recent = watched.checks.values().rev().take(limit as usize).cloned().collect();
+            Glance { facts: watched.time_facts(window, most), recent }
+        };
+        Ok(asked.iter().map(glance).collect())
     }
 
     async fn time_facts(
@@ -49,14 +55,7 @@ impl HistoryRepo for MemoryStore {
     ) -> RepoResult<Vec<TimeFacts>> {
         let world = self.world();
         let facts = |(id, window): &(MonitorId, Window)| {
-            let Some(watched) = world.watched_from(*id, region) else { return TimeFacts::default() };
-            TimeFacts {
-                spans: newest(most, watched.spans.iter().filter(|span| span_touches(span, *window)).copied()),
-                epochs: newest(most, watched.epochs().filter(|epoch| epoch_touches(epoch, *window)).cloned()),
-                gaps: newest(most, watched.gaps_up_to_the_slot_after(*window).copied()),
-                open: watched.open_slots(),
-                next_due_at: watched.next_due_at,
-            }
+            world.watched_from(*id, region).map_or_else(TimeFacts::default, |watched| watched.time_facts(*window, most))
         };
         Ok(asked.iter().map(facts).collect())
     }
@@ -129,6 +128,17 @@ impl Watched {
     /// The checks whose slots lie in a window, the oldest first.
     fn checks_in(&self, window: Window) -> impl DoubleEndedIterator<Item = &Check> {
         self.checks.range(window.from()..window.to()).map(|(_, check)| check)
+    }
+
+    /// What is known of its time in a window, the newest of each kind.
+    fn time_facts(&self, window: Window, most: u32) -> TimeFacts {
+        TimeFacts {
+            spans: newest(most, self.spans.iter().filter(|span| span_touches(span, window)).copied()),
+            epochs: newest(most, self.epochs().filter(|epoch| epoch_touches(epoch, window)).cloned()),
+            gaps: newest(most, self.gaps_up_to_the_slot_after(window).copied()),
+            open: self.open_slots(),
+            next_due_at: self.next_due_at,
+        }
     }
 
     /// The slots that are claimed and not yet recorded.

@@ -117,7 +117,7 @@ test('a graph of long stretches has whole hours or days, so that each is named b
   const [hour, day] = [3_600, 86_400];
   const steps = (['1h', '7d', '30d', '90d', '1y'] as const).map((name) => graphSpan(name, old, at).step);
   expect(steps).toEqual([60, 2 * hour, 8 * hour, day, 4 * day]);
-  expect(graphSpan('1y', old, at).from).toBe('2025-11-22T12:00:00.000Z');
+  expect(graphSpan('1y', old, at).from).toBe('2025-11-22T00:00:00.000Z');
 });
 
 test('uptime is told of windows up to the first that holds the whole life of a monitor', () => {

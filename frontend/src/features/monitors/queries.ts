@@ -64,7 +64,7 @@ export const latencyQuery = (monitor: Graphed, window: WindowName) =>
     queryKey: [...monitorKeys.one(monitor.id), 'latency', window],
     queryFn: async ({ signal }) => {
       const span = graphSpan(window, monitor);
-      const query = { ...windowUntilNow(window), step: span.step };
+      const query = { from: span.from, step: span.step };
       const path = { id: monitor.id };
       const { items } = await data(
         api.GET('/api/v1/monitors/{id}/latency', { params: { path, query }, signal }),

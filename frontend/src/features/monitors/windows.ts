@@ -60,11 +60,9 @@ export const defaultWindow = ({ created_at }: Lived, now: number = serverNow()):
 /** So many points a graph has at the most: more cannot be told apart on a screen of usual width. */
 const MAX_POINTS = 96;
 
-/** So that each stretch can be named by the hour or the day of its beginning: whole ones, from about the length of one on. */
-function wholeStretch(seconds: number): number {
-  const unit = [DAY_SECONDS, HOUR_SECONDS].find((each) => seconds > each / 2) ?? 1;
-  return Math.ceil(seconds / unit) * unit;
-}
+/** What stretches about this long are made of: whole hours or days of UTC, so that each has a name and is summed up already. */
+const unitOf = (seconds: number): number =>
+  [DAY_SECONDS, HOUR_SECONDS].find((each) => seconds > each / 2) ?? 1;
 
 /** The part of a window in which a monitor was alive, and how long a stretch of its graph is: at least one check long. */
 export function graphSpan(
@@ -72,7 +70,10 @@ export function graphSpan(
   monitor: Pick<Monitor, 'created_at' | 'interval_seconds'>,
   now: number = serverNow(),
 ): { from: string; to: string; step: number } {
-  const from = beginning(window, monitor, now);
-  const step = Math.max(monitor.interval_seconds, wholeStretch((now - from) / 1000 / MAX_POINTS));
+  const [begun, born] = [beginning(window, monitor, now), Date.parse(monitor.created_at)];
+  const shortest = (now - begun) / 1000 / MAX_POINTS;
+  const unit = unitOf(shortest);
+  const step = Math.max(monitor.interval_seconds, Math.ceil(shortest / unit) * unit);
+  const from = Math.max(born, Math.floor(begun / 1000 / unit) * unit * 1000);
   return { from: new Date(from).toISOString(), to: new Date(now).toISOString(), step };
 }
