@@ -7,7 +7,7 @@
 mod aging;
 mod question;
 
-pub(crate) use question::{LIST_OF_100, PAGE, list_of};
+pub(crate) use question::{LIST_OF_100, PAGE, WARM_UP, list_of};
 
 use serde::{Deserialize, Serialize};
 use watchkeeper_domain::time::Timestamp;

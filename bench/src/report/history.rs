@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::Section;
 use super::words::millis;
 use crate::part::dashboards::Asked;
-use crate::part::history::{Answered, Found};
+use crate::part::history::{Answered, Found, WARM_UP};
 use crate::statistics::whole;
 
 pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
@@ -16,7 +16,9 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
         "### History\n\n\
          {} monitors every {} s for {} days: {} checks. One day of them went through the store's own ports and was rolled up, \
          folded and packed by it; what that left was copied into the days before, so that all days are alike, with an outage \
-         a week. Questions are asked at the store, in the process that asks, each {} times and each time of other monitors.\n\n\
+         a week. Questions are asked at the store, in the process that asks, each {} times and each \
+         time of other monitors, after {WARM_UP} times that do not count (new connections have to read the statements \
+         first).\n\n\
          | bytes on disk for each check, indexes included | SQLite | PostgreSQL |\n|---|---|---|",
         whole(extent.monitors.into()),
         extent.interval_seconds,

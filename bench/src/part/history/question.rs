@@ -17,6 +17,10 @@ use super::aging::Aging;
 use crate::part::dashboards::Asked;
 use crate::statistics::whole;
 
+/// How often each question is asked before it counts: a connection reads a statement, and makes up its mind how to go about
+/// it, when it sees it for the first few times.
+pub(crate) const WARM_UP: u32 = 30;
+
 /// The questions that promises are about.
 pub(crate) const PAGE: &str =
     "a monitor's page: uptime over 24 h, 7, 30, 90 and 365 days, a graph of one of them, the last 100 checks";
@@ -47,10 +51,12 @@ pub(super) async fn ask(aging: &Aging, extent: Extent, days: u32) -> anyhow::Res
         ($reach:expr, $what:expr, $times:expr, |$number:ident| $answer:expr) => {
             if $reach <= days {
                 let mut took = Vec::new();
-                for $number in 0..$times {
+                for $number in 0..WARM_UP + $times {
                     let began = Instant::now();
                     $answer;
-                    took.push(began.elapsed().as_secs_f64() * 1e3);
+                    if $number >= WARM_UP {
+                        took.push(began.elapsed().as_secs_f64() * 1e3);
+                    }
                 }
                 answers.push(Asked::of(&$what, took));
             }
