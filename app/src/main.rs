@@ -12,8 +12,7 @@ use watchkeeper::threads::Threads;
 use watchkeeper::traces::Traces;
 use watchkeeper::{command, logging, open_files};
 
-/// A check allocates a few hundred times. This allocator takes about a tenth off what the whole of it costs (ARCHITECTURE,
-/// "What a check costs").
+/// A check allocates so often that the system's allocator is a sixth of what it costs; ARCHITECTURE.md has the figures.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
