@@ -18,7 +18,7 @@ pub(crate) use code::{Code, NoticeState};
 pub(crate) use evidence::EvidenceJson;
 pub(crate) use fact::{FactRow, facts};
 pub(crate) use fault::{Fault, Unreadable};
-pub(crate) use keeping::{KeepingRow, LeftRow, OwnRetentionRow};
+pub(crate) use keeping::{KeepingRow, LeftRow, MonitorKeepingRow, OwnRetentionRow};
 pub(crate) use log::{CheckRow, DayRow, EpochRow, FigureRow, GapRow, HourRow, next_slot, schedule};
 pub(crate) use monitor::{MonitorRow, SettingsRow, StateRow};
 pub(crate) use notice::{ChannelRow, DeliveryRow, IncidentRow, NoticeRow, outcome_columns};

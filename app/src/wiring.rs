@@ -268,7 +268,6 @@ impl Wiring {
         let workspaces =
             Workspaces { repo: self.store.clone(), clock: Arc::clone(&clock), retention: self.settings.retention() };
         let history = History {
-            monitors: self.store.clone(),
             workspaces: self.store.clone(),
             repo: self.store.clone(),
             incidents: self.store.clone(),

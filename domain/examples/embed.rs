@@ -131,7 +131,6 @@ async fn watch_the_shop() -> Result<(), Box<dyn Error>> {
     let notifiers: [Arc<dyn Notifier>; 1] = [Arc::new(Console)];
     let dispatch = Dispatch::new(store.clone(), notifiers, clock.clone(), ids.clone());
     let history = History {
-        monitors: store.clone(),
         workspaces: store.clone(),
         repo: store.clone(),
         incidents: store.clone(),

@@ -28,7 +28,7 @@ pub use user::{
     Access, AccessClaims, Credentials, NewAccount, PasswordHasher, SessionRepo, SignedUp, TokenIssuer, UserRepo,
     WeakPassword,
 };
-pub use workspace::{Keeping, WorkspaceRepo};
+pub use workspace::{Keeping, MonitorKeeping, WorkspaceRepo};
 
 #[cfg(feature = "mock")]
 pub use {

@@ -1,13 +1,13 @@
 //! Workspaces.
 
 use async_trait::async_trait;
-use watchkeeper_domain::id::WorkspaceId;
-use watchkeeper_domain::port::{Keeping, RepoResult, WorkspaceRepo};
+use watchkeeper_domain::id::{MonitorId, WorkspaceId};
+use watchkeeper_domain::port::{Keeping, MonitorKeeping, RepoResult, WorkspaceRepo};
 use watchkeeper_domain::retention::{Left, OwnRetention};
 
 use super::PostgresStore;
 use super::instant::Instant;
-use crate::row::{Fault, KeepingRow, LeftRow, OwnRetentionRow};
+use crate::row::{Fault, KeepingRow, LeftRow, MonitorKeepingRow, OwnRetentionRow};
 
 #[async_trait]
 impl WorkspaceRepo for PostgresStore {
@@ -25,6 +25,25 @@ impl WorkspaceRepo for PostgresStore {
         .await
         .map_err(Fault::from)?;
         Ok(row.map(Keeping::try_from).transpose().map_err(Fault::from)?)
+    }
+
+    async fn keeping_of(&self, workspace: WorkspaceId, monitor: MonitorId) -> RepoResult<Option<MonitorKeeping>> {
+        let row: Option<MonitorKeepingRow> = sqlx::query_as(
+            "SELECT unix_us(m.created_at) AS created_at, w.raw_days, w.packed_days, w.rollup_days,
+                    unix_us(greatest(w.raw_from, p.raw_from)) AS raw_from,
+                    unix_us(greatest(w.packed_from, p.packed_from)) AS packed_from,
+                    unix_us(greatest(w.rollups_from, p.rollups_from)) AS rollups_from
+             FROM monitors AS m
+             JOIN workspaces AS w ON w.id = m.workspace_id
+             CROSS JOIN history_progress AS p
+             WHERE m.id = $1 AND m.workspace_id = $2 AND m.deleted_at IS NULL",
+        )
+        .bind(monitor.uuid())
+        .bind(workspace.uuid())
+        .fetch_optional(&self.questions)
+        .await
+        .map_err(Fault::from)?;
+        Ok(row.map(MonitorKeeping::try_from).transpose().map_err(Fault::from)?)
     }
 
     async fn keep_for(&self, workspace: WorkspaceId, own: OwnRetention, left: Left) -> RepoResult<Option<Keeping>> {

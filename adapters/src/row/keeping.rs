@@ -1,7 +1,7 @@
 //! What a workspace keeps of its history, as a row.
 
 use sqlx::FromRow;
-use watchkeeper_domain::port::Keeping;
+use watchkeeper_domain::port::{Keeping, MonitorKeeping};
 use watchkeeper_domain::retention::{Left, OwnRetention};
 use watchkeeper_domain::time::Timestamp;
 
@@ -74,5 +74,21 @@ impl TryFrom<KeepingRow> for Keeping {
 
     fn try_from(row: KeepingRow) -> Result<Self, Unreadable> {
         Ok(Self { own: row.own.try_into()?, left: row.left.into() })
+    }
+}
+
+/// Both, of the workspace of a monitor.
+#[derive(FromRow)]
+pub(crate) struct MonitorKeepingRow {
+    created_at: i64,
+    #[sqlx(flatten)]
+    keeping: KeepingRow,
+}
+
+impl TryFrom<MonitorKeepingRow> for MonitorKeeping {
+    type Error = Unreadable;
+
+    fn try_from(row: MonitorKeepingRow) -> Result<Self, Unreadable> {
+        Ok(Self { created_at: Timestamp::from_micros(row.created_at), keeping: row.keeping.try_into()? })
     }
 }

@@ -1,13 +1,13 @@
 //! Workspaces.
 
 use async_trait::async_trait;
-use watchkeeper_domain::id::WorkspaceId;
-use watchkeeper_domain::port::{Keeping, RepoResult, WorkspaceRepo};
+use watchkeeper_domain::id::{MonitorId, WorkspaceId};
+use watchkeeper_domain::port::{Keeping, MonitorKeeping, RepoResult, WorkspaceRepo};
 use watchkeeper_domain::retention::{Left, OwnRetention};
 use watchkeeper_domain::time::Timestamp;
 
 use super::SqliteStore;
-use crate::row::{Fault, KeepingRow, LeftRow, OwnRetentionRow};
+use crate::row::{Fault, KeepingRow, LeftRow, MonitorKeepingRow, OwnRetentionRow};
 
 #[async_trait]
 impl WorkspaceRepo for SqliteStore {
@@ -26,6 +26,25 @@ impl WorkspaceRepo for SqliteStore {
         .await
         .map_err(Fault::from)?;
         Ok(row.map(Keeping::try_from).transpose().map_err(Fault::from)?)
+    }
+
+    async fn keeping_of(&self, workspace: WorkspaceId, monitor: MonitorId) -> RepoResult<Option<MonitorKeeping>> {
+        let row: Option<MonitorKeepingRow> = sqlx::query_as(
+            "SELECT m.created_at, w.raw_days, w.packed_days, w.rollup_days,
+                    max(ifnull(w.raw_from, p.raw_from), ifnull(p.raw_from, w.raw_from)) AS raw_from,
+                    max(ifnull(w.packed_from, p.packed_from), ifnull(p.packed_from, w.packed_from)) AS packed_from,
+                    max(ifnull(w.rollups_from, p.rollups_from), ifnull(p.rollups_from, w.rollups_from)) AS rollups_from
+               FROM monitors AS m
+               JOIN workspaces AS w ON w.id = m.workspace_id
+              CROSS JOIN history_progress AS p
+              WHERE m.id = ? AND m.workspace_id = ? AND m.deleted_at IS NULL",
+        )
+        .bind(monitor.uuid())
+        .bind(workspace.uuid())
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(Fault::from)?;
+        Ok(row.map(MonitorKeeping::try_from).transpose().map_err(Fault::from)?)
     }
 
     async fn keep_for(&self, workspace: WorkspaceId, own: OwnRetention, left: Left) -> RepoResult<Option<Keeping>> {

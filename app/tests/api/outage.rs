@@ -62,6 +62,7 @@ fn without_store(parts: &mut Parts, monitors: Option<Arc<dyn MonitorRepo>>) {
     incidents.expect_incident().returning(|_, _| Err(away()));
     let mut workspaces = MockWorkspaceRepo::new();
     workspaces.expect_keeping().returning(|_| Err(away()));
+    workspaces.expect_keeping_of().returning(|_, _| Err(away()));
     workspaces.expect_keep_for().returning(|_, _, _| Err(away()));
     let workspaces = Arc::new(workspaces);
     let mut checks = MockCheckRepo::new();
@@ -70,7 +71,6 @@ fn without_store(parts: &mut Parts, monitors: Option<Arc<dyn MonitorRepo>>) {
     parts.accounts.users = Arc::new(users);
     parts.accounts.sessions = Arc::new(sessions);
     parts.monitors.repo = monitors.clone();
-    parts.history.monitors = monitors.clone();
     parts.workspaces.repo = workspaces.clone();
     parts.history.workspaces = workspaces;
     parts.history.repo = Arc::new(history);

@@ -80,7 +80,6 @@ impl Server {
             },
             workspaces: Workspaces { repo: store.clone(), clock: clock.clone(), retention: Retention::DEFAULT },
             history: History {
-                monitors: store.clone(),
                 workspaces: store.clone(),
                 repo: store.clone(),
                 incidents: store.clone(),

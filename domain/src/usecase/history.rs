@@ -9,8 +9,8 @@ use crate::id::{IncidentId, MonitorId, WorkspaceId};
 use crate::incident::{Incident, TimelineEvent};
 use crate::invalid::Invalid;
 use crate::port::{
-    CheckPage, CheckQuery, Clock, HistoryRepo, IncidentQuery, IncidentRepo, LatencyBucket, MAX_LATENCY_BUCKETS,
-    MonitorRepo, MonitorView, RepoError, WorkspaceRepo,
+    CheckPage, CheckQuery, Clock, HistoryRepo, IncidentQuery, IncidentRepo, Keeping, LatencyBucket,
+    MAX_LATENCY_BUCKETS, MonitorKeeping, MonitorView, RepoError, WorkspaceRepo,
 };
 use crate::retention::{Left, Retention};
 use crate::rollup::{DAY, HOUR, day_of, hour_of};
@@ -96,9 +96,7 @@ impl WindowRequest {
 /// What happened, for those to whom it belongs.
 #[derive(Clone)]
 pub struct History {
-    /// Whose monitor it is.
-    pub monitors: Arc<dyn MonitorRepo>,
-    /// What workspaces keep.
+    /// Whose monitor it is, and what is kept of it.
     pub workspaces: Arc<dyn WorkspaceRepo>,
     /// Reads the log and what follows from it.
     pub repo: Arc<dyn HistoryRepo>,
@@ -127,9 +125,8 @@ impl History {
         limit: u32,
     ) -> Result<CheckPage, HistoryError> {
         // The newest check lies exactly at now when it was made in this very microsecond.
-        let window = self.window(workspace, monitor, request, self.clock.now().next()).await?;
+        let (window, left) = self.window(workspace, monitor, request, self.clock.now().next()).await?;
         let window = before.map_or(window, |before| window.before(before));
-        let left = self.left(workspace).await?;
         let window = window.not_before(left.packed_from);
         let query = CheckQuery { monitor, region: self.region.clone(), window, verdict, limit };
         let CheckPage { checks, more_before } = self.repo.checks(&query).await?;
@@ -182,7 +179,7 @@ impl History {
         request: WindowRequest,
     ) -> Result<(Window, Uptime), HistoryError> {
         let now = self.clock.now();
-        let window = self.window(workspace, monitor, request, now).await?;
+        let (window, _) = self.window(workspace, monitor, request, now).await?;
         let mut spent = Uptime::default();
         let add = |_, facts: &TimeFacts, part| {
             spent.add(&uptime(facts, part, now));
@@ -205,7 +202,7 @@ impl History {
         let now = self.clock.now();
         let longest = UPTIME_DAYS.into_iter().max().unwrap_or(0);
         let request = WindowRequest { from: Some(now.minus(DAY * u32::from(longest))), to: None };
-        let life = self.window(workspace, monitor, request, now).await?;
+        let (life, _) = self.window(workspace, monitor, request, now).await?;
         let last = |days: u16| (days, life.clip(Window::last(DAY * u32::from(days), now)), Uptime::default());
         let mut spent: Vec<_> = UPTIME_DAYS.into_iter().map(last).collect();
         let add = |_, facts: &TimeFacts, part: Window| {
@@ -230,7 +227,7 @@ impl History {
         request: WindowRequest,
     ) -> Result<Vec<StatusSpan>, HistoryError> {
         let now = self.clock.now();
-        let window = self.window(workspace, monitor, request, now).await?;
+        let (window, _) = self.window(workspace, monitor, request, now).await?;
         let mut stretches = Vec::new();
         let prepend = |_, facts: &TimeFacts, part| {
             stretches = join(timeline(facts, part, now), std::mem::take(&mut stretches));
@@ -283,7 +280,7 @@ impl History {
         request: WindowRequest,
         step: Option<Duration>,
     ) -> Result<Vec<LatencyBucket>, HistoryError> {
-        let window = self.window(workspace, monitor, request, self.clock.now().next()).await?;
+        let (window, left) = self.window(workspace, monitor, request, self.clock.now().next()).await?;
         let (window, step) = step.map_or_else(|| in_usual_stretches(window), |step| (window, step));
         let buckets = window.length().as_micros().div_ceil(step.as_micros().max(1));
         if step < Duration::from_secs(1) || buckets > u128::from(MAX_LATENCY_BUCKETS) {
@@ -291,9 +288,8 @@ impl History {
                 format!("A step has at least 1 second and cuts the window into at most {MAX_LATENCY_BUCKETS} parts.");
             return Err(HistoryError::Invalid(vec![Invalid::new("step", "step_out_of_bounds", message)]));
         }
-        let rollups_from = self.left(workspace).await?.rollups_from;
         let mut buckets = self.repo.latencies(monitor, &self.region, window, step).await?;
-        buckets.retain(|bucket| bucket.at >= rollups_from);
+        buckets.retain(|bucket| bucket.at >= left.rollups_from);
         Ok(buckets)
     }
 
@@ -308,9 +304,8 @@ impl History {
         request: WindowRequest,
     ) -> Result<SlotAccount, HistoryError> {
         let now = self.clock.now();
-        let window = self.window(workspace, monitor, request, now.next()).await?;
-        let window = self.left(workspace).await?.known_part(window);
-        Ok(self.repo.account(monitor, &self.region, window, now).await?)
+        let (window, left) = self.window(workspace, monitor, request, now.next()).await?;
+        Ok(self.repo.account(monitor, &self.region, left.known_part(window), now).await?)
     }
 
     /// The gaps that touch a window and begin before `before`, the newest first.
@@ -325,7 +320,7 @@ impl History {
         before: Option<Timestamp>,
         limit: u32,
     ) -> Result<Vec<Gap>, HistoryError> {
-        let window = self.window(workspace, monitor, request, self.clock.now().next()).await?;
+        let (window, _) = self.window(workspace, monitor, request, self.clock.now().next()).await?;
         Ok(self.repo.gaps(monitor, &self.region, window, before, limit).await?)
     }
 
@@ -335,7 +330,7 @@ impl History {
     /// `NotFound` where the monitor is not the workspace's, `Repo`.
     pub async fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, HistoryError> {
         if let Some(monitor) = query.monitor {
-            self.monitors.monitor(query.workspace, monitor).await?.ok_or(HistoryError::NotFound)?;
+            self.workspaces.keeping_of(query.workspace, monitor).await?.ok_or(HistoryError::NotFound)?;
         }
         Ok(self.incidents.incidents(query).await?)
     }
@@ -355,7 +350,11 @@ impl History {
     /// What is left of the history of a workspace.
     async fn left(&self, workspace: WorkspaceId) -> Result<Left, HistoryError> {
         let keeping = self.workspaces.keeping(workspace).await?.ok_or(HistoryError::NotFound)?;
-        Ok(keeping.left.and(keeping.own.within(&self.retention).left(self.clock.now())))
+        Ok(self.of(keeping))
+    }
+
+    fn of(&self, Keeping { own, left }: Keeping) -> Left {
+        left.and(own.within(&self.retention).left(self.clock.now()))
     }
 
     /// The window asked for, clipped to the life of a monitor that is the workspace's own.
@@ -365,9 +364,11 @@ impl History {
         monitor: MonitorId,
         request: WindowRequest,
         now: Timestamp,
-    ) -> Result<Window, HistoryError> {
-        let view = self.monitors.monitor(workspace, monitor).await?.ok_or(HistoryError::NotFound)?;
-        request.within(view.monitor.created_at, now).map_err(|invalid| HistoryError::Invalid(vec![invalid]))
+    ) -> Result<(Window, Left), HistoryError> {
+        let MonitorKeeping { created_at, keeping } =
+            self.workspaces.keeping_of(workspace, monitor).await?.ok_or(HistoryError::NotFound)?;
+        let window = request.within(created_at, now).map_err(|invalid| HistoryError::Invalid(vec![invalid]))?;
+        Ok((window, self.of(keeping)))
     }
 }
 

@@ -47,7 +47,6 @@ impl Fickle {
         }
         let now = monitor.created_at.plus(MINUTE * changes);
         let history = History {
-            monitors: store.clone(),
             workspaces: store.clone(),
             repo: store.clone(),
             incidents: store,

@@ -42,7 +42,6 @@ impl Scene {
         let now = T0.plus(HOUR * 96);
         let (clock, retention) = (Arc::new(SteppingClock::at(now)), Retention::DEFAULT);
         let history = History {
-            monitors: store.clone(),
             workspaces: store.clone(),
             repo: store.clone(),
             incidents: store.clone(),

@@ -199,7 +199,8 @@ SELECT key, d.began_at - n * 86400000000 + part * 600000000,
   FROM monitors, (SELECT max(began_at) AS began_at FROM packed_checks) AS d, before,
        (SELECT 0 AS part UNION ALL SELECT 1)
  WHERE n % 7 = 0;
-ANALYZE";
+ANALYZE;
+PRAGMA wal_checkpoint(TRUNCATE)";
 
 const COPY_POSTGRES: &str = "INSERT INTO packed_checks (monitor_id, region, began_at, runs, packed_latencies)
 SELECT monitor_id, region, began_at - n * interval '1 day', runs, packed_latencies
@@ -219,4 +220,5 @@ FROM monitors, (SELECT max(began_at) AS began_at FROM packed_checks) AS d, gener
      generate_series(0, 1) AS part
 WHERE n % 7 = 0
 ON CONFLICT DO NOTHING;
-VACUUM ANALYZE";
+VACUUM ANALYZE;
+CHECKPOINT";

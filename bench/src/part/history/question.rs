@@ -33,7 +33,6 @@ pub(crate) fn list_of(monitors: u32) -> String {
 /// Asks everything that a store of so many days can answer.
 pub(super) async fn ask(aging: &Aging, extent: Extent, days: u32) -> anyhow::Result<Vec<Asked>> {
     let history = History {
-        monitors: aging.store.clone(),
         workspaces: aging.store.clone(),
         repo: aging.store.clone(),
         incidents: aging.store.clone(),

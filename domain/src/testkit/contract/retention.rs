@@ -6,7 +6,7 @@ use super::stage::{Specimen, Stage, era};
 use crate::audit::SlotAccount;
 use crate::check::{Check, Outcome, Region, Settled};
 use crate::id::WorkspaceId;
-use crate::port::{CheckQuery, Folded, Keeping, LatencyBucket, Retired};
+use crate::port::{CheckQuery, Folded, Keeping, LatencyBucket, MonitorKeeping, Retired};
 use crate::retention::{Left, OwnRetention, Retention};
 use crate::rollup::{DAY, HOUR, day_of, hour_of};
 use crate::testkit::fixture::{self, T0, cut_off, seconds, up};
@@ -328,16 +328,27 @@ pub async fn what_a_workspace_let_go_of_does_not_come_back(stage: &Stage) {
     stage.retire_all(now, &longer).await;
     let keeping = stage.store().keeping(workspace).await.unwrap().unwrap();
     assert_eq!(keeping, Keeping { own: OwnRetention::default(), left: operators.left(now) });
+    let of_monitor = MonitorKeeping { created_at: m.monitor.created_at, keeping };
+    assert_eq!(stage.store().keeping_of(workspace, m.id()).await.unwrap(), Some(of_monitor));
 
     let hidden = Left { packed_from: now, ..Left::ALL };
     let keeping = stage.store().keep_for(workspace, OwnRetention::default(), hidden).await.unwrap().unwrap();
     assert_eq!(keeping.left, Left { packed_from: now, ..operators.left(now) });
+    let of_monitor = stage.store().keeping_of(workspace, m.id()).await.unwrap();
+    assert_eq!(of_monitor.map(|of_monitor| of_monitor.keeping), Some(keeping));
     assert_eq!(stage.store().keep_for(workspace, keeping.own, Left::ALL).await.unwrap(), Some(keeping));
 }
 
-/// And others do not come into being by it.
+/// And others do not come into being by it; nor does it keep anything of another's monitors, or of one that is deleted.
 pub async fn a_workspace_that_is_not_there_keeps_nothing(stage: &Stage) {
     let nobody = WorkspaceId::new(stage.monitor_id().uuid());
+    let m = stage.monitor_every(60).await;
+    let workspace = m.monitor.workspace;
+    assert_eq!(stage.store().keeping_of(nobody, m.id()).await.unwrap(), None);
+    assert_eq!(stage.store().keeping_of(workspace, stage.monitor_id()).await.unwrap(), None);
+    assert!(stage.store().keeping_of(workspace, m.id()).await.unwrap().is_some());
+    assert!(stage.store().delete_monitor(workspace, m.id(), m.slot(0)).await.unwrap());
+    assert_eq!(stage.store().keeping_of(workspace, m.id()).await.unwrap(), None);
     let own = OwnRetention::new(Some(1), None, None).unwrap();
     assert_eq!(stage.store().keeping(nobody).await.unwrap(), None);
     assert_eq!(stage.store().keep_for(nobody, own, Left::ALL).await.unwrap(), None);
