@@ -25,7 +25,7 @@ pub(super) struct Of<T> {
     pub(super) row: T,
 }
 
-/// The rows of [`FactRow`], those of each kind the oldest first.
+/// The rows of [`FactRow`].
 const FACTS: &str = "
     WITH asked AS MATERIALIZED (
         SELECT m.id, w.begins, w.ends, s.next_due_at, s.interval_ms, s.phase_ms, s.cohort_id, c.claimed_to
@@ -89,8 +89,7 @@ const FACTS: &str = "
     FROM leases AS l
     CROSS JOIN LATERAL unnest(l.monitor_ids, l.slots) AS u (id, slot)
     JOIN asked AS w ON w.id = u.id AND w.cohort_id = l.cohort_id
-    WHERE $7 AND l.cohort_id = ANY (ARRAY(SELECT cohort_id FROM asked))
-    ORDER BY at";
+    WHERE $7 AND l.cohort_id = ANY (ARRAY(SELECT cohort_id FROM asked))";
 
 /// What is known of each monitor in its window; deleted ones are left out.
 pub(super) async fn facts(

@@ -96,16 +96,11 @@ impl Reader for LogReader<'_> {
                 schedules.insert(row.fact.of, row.fact);
             }
         }
-        let is_leased = rows.iter().any(|row| row.slots.is_some());
         let facts = rows.into_iter().flat_map(|KeyedRow { fact, slots, .. }| match slots {
             Some(slots) => leased(&slots, fact, &schedules),
             None => vec![fact],
         });
-        let mut facts = row::facts(facts, self.region)?;
-        if is_leased {
-            facts.values_mut().for_each(|facts| facts.open.sort_unstable_by_key(|open| open.slot));
-        }
-        Ok(facts)
+        Ok(row::facts(facts, self.region)?)
     }
 
     async fn checks_in(&mut self, stretches: &[(MonitorId, Stretch)], most: usize) -> Result<Vec<Check>, Fault> {
@@ -199,7 +194,7 @@ fn leased(slots: &[u8], lease: FactRow, schedules: &HashMap<Uuid, FactRow>) -> V
 // Epochs, gaps and spans each lie one after the other, so that only the last one that begins by a window's beginning can
 // reach into it: all that is read begins there, or with the oldest of the newest so many.
 
-/// The rows of [`FactRow`], those of each kind the oldest first.
+/// The rows of [`FactRow`].
 pub(super) const FACTS: &str = "
     WITH asked (id, key, begins, ends, next_due_at, interval_ms, phase_ms, cohort_id, claimed_to) AS MATERIALIZED (
         SELECT m.id, m.key, w.value ->> 1, w.value ->> 2, d.next_due_at, d.interval_ms, d.phase_ms, c.id, c.claimed_to
@@ -265,8 +260,7 @@ pub(super) const FACTS: &str = "
     SELECT l.token, 4, l.first_slot, NULL, l.lease_until, NULL, NULL, NULL, NULL, NULL, l.slots
       FROM (SELECT DISTINCT cohort_id FROM asked) AS w
      CROSS JOIN leases AS l ON l.cohort_id = w.cohort_id
-     WHERE ?5
-     ORDER BY at";
+     WHERE ?5";
 
 /// Healthy scheduled checks at the slots of monitors; and those that were not up or not scheduled in the windows of
 /// monitors, the newest so many of each, with their evidence.
