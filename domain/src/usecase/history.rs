@@ -1,5 +1,7 @@
 //! Reading what happened: checks, uptime, latency, the account of slots, gaps, incidents.
 
+mod window;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +15,13 @@ use crate::port::{
     MAX_LATENCY_BUCKETS, MonitorKeeping, MonitorView, RepoError, WorkspaceRepo,
 };
 use crate::retention::{Left, Retention};
-use crate::rollup::{DAY, HOUR, day_of, hour_of};
+use crate::rollup::DAY;
 use crate::time::{Timestamp, Window};
 use crate::uptime::{Gap, StatusSpan, TimeFacts, Uptime, join, timeline, uptime};
 use crate::verdict::Verdict;
+
+pub use window::WindowRequest;
+use window::in_usual_stretches;
 
 /// Why history could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -58,40 +63,6 @@ fn bounded(most: usize) -> u32 {
 
 /// About how many buckets a latency graph has where nothing is said.
 pub const LATENCY_BUCKETS_BY_DEFAULT: u32 = 96;
-
-/// A window as a graph shows it where nothing is said, and how long its stretches are. Those of whole hours and days are
-/// the ones that are rolled up, so that even a year is put together from few rows.
-fn in_usual_stretches(window: Window) -> (Window, Duration) {
-    let usual = window.length().div_f64(LATENCY_BUCKETS_BY_DEFAULT.into());
-    let unit = [DAY, HOUR].into_iter().find(|unit| usual > *unit / 2);
-    let Some(unit) = unit else { return (window, Duration::from_secs(usual.as_secs().max(1))) };
-    let step = unit * u32::try_from(usual.as_nanos().div_ceil(unit.as_nanos())).unwrap_or(u32::MAX);
-    let from = if unit == DAY { day_of(window.from()) } else { hour_of(window.from()) };
-    (Window::new(from, window.to()).unwrap_or(window), step)
-}
-
-/// The stretch of time that somebody asks about; `None` takes what is usual: the last 24 hours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WindowRequest {
-    /// From when; 24 hours before the end by default.
-    pub from: Option<Timestamp>,
-    /// Until when; now by default, and never later.
-    pub to: Option<Timestamp>,
-}
-
-impl WindowRequest {
-    /// The window, clipped to a life that began at `born` and has lasted until `now`.
-    ///
-    /// # Errors
-    /// [`Invalid`] on `from` where it lies after the end.
-    pub fn within(self, born: Timestamp, now: Timestamp) -> Result<Window, Invalid> {
-        let to = self.to.unwrap_or(now);
-        let from = self.from.unwrap_or(to.minus(DEFAULT_WINDOW));
-        let asked = Window::new(from, to)
-            .ok_or_else(|| Invalid::new("from", "window_backwards", "A window begins before it ends."))?;
-        Ok(Window::new(born, now).map_or(asked, |life| asked.clip(life)))
-    }
-}
 
 /// What happened, for those to whom it belongs.
 #[derive(Clone)]
@@ -369,36 +340,5 @@ impl History {
             self.workspaces.keeping_of(workspace, monitor).await?.ok_or(HistoryError::NotFound)?;
         let window = request.within(created_at, now).map_err(|invalid| HistoryError::Invalid(vec![invalid]))?;
         Ok((window, self.of(keeping)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOUR: i64 = 3600;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_secs(seconds)
-    }
-
-    #[test]
-    fn a_window_is_the_last_day_within_the_life() {
-        let window = WindowRequest::default().within(at(0), at(100 * HOUR)).unwrap();
-        assert_eq!((window.from(), window.to()), (at(76 * HOUR), at(100 * HOUR)));
-        let window = WindowRequest::default().within(at(90 * HOUR), at(100 * HOUR)).unwrap();
-        assert_eq!(window.from(), at(90 * HOUR));
-    }
-
-    #[test]
-    fn a_window_does_not_reach_into_the_future() {
-        let request = WindowRequest { from: Some(at(0)), to: Some(at(500)) };
-        assert_eq!(request.within(at(0), at(100)).unwrap().to(), at(100));
-    }
-
-    #[test]
-    fn a_window_that_runs_backwards_is_refused() {
-        let request = WindowRequest { from: Some(at(2)), to: Some(at(1)) };
-        assert_eq!(request.within(at(0), at(100)).unwrap_err().field, "from");
     }
 }
