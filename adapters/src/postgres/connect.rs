@@ -21,9 +21,6 @@ const MAX_CONNECTIONS: u32 = 10;
 const SHARE_OF_QUESTIONS: u32 = 3;
 /// How long to wait for a connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long an idle connection for questions is taken for a sound one without asking: shorter than a restart of a server,
-/// so that none is taken for sound that the one before it ended.
-const TRUSTED_FOR: Duration = Duration::from_millis(100);
 /// What the server is told of every session, so that whoever dies or hangs holds up nobody else for good: durations in
 /// milliseconds, but for the keepalives, which are in seconds.
 const SESSION: [(&str, &str); 8] = [
@@ -125,14 +122,11 @@ impl PostgresStore {
         let _ = connection.close().await;
         let for_questions = (pool.max_connections / SHARE_OF_QUESTIONS).max(1);
         let for_work = pool.max_connections.saturating_sub(for_questions).max(1);
-        let connections = |most: u32| PgPoolOptions::new().max_connections(most).acquire_timeout(pool.acquire_timeout);
-        let questions = connections(for_questions)
-            // Each is asked whether it is alive when it is given back, and here again only where it has lain idle since.
-            .test_before_acquire(false)
-            .before_acquire(|connection, since| Box::pin(is_alive(connection, since.idle_for)))
-            .connect_lazy_with(options.clone());
-        // All of them are opened by whoever opens the store, so that its runtime is the one that drives them.
-        let work = connections(for_work).min_connections(for_work).connect_lazy_with(options);
+        let connections = |most: u32| {
+            let options = options.clone();
+            PgPoolOptions::new().max_connections(most).acquire_timeout(pool.acquire_timeout).connect_lazy_with(options)
+        };
+        let (work, questions) = (connections(for_work), connections(for_questions));
         Ok(Self { pool: work, questions, ids, cohorts: Arc::default() })
     }
 
@@ -159,14 +153,6 @@ impl PostgresStore {
         let mut connection = self.pool.acquire().await.map_err(Fault::from)?;
         Ok(newer::obstacle(&mut connection).await.map_err(Fault::from)?)
     }
-}
-
-/// Whether a connection that has been idle for so long is still one.
-async fn is_alive(connection: &mut PgConnection, idle_for: Duration) -> Result<bool, sqlx::Error> {
-    if idle_for > TRUSTED_FOR {
-        connection.ping().await?;
-    }
-    Ok(true)
 }
 
 async fn migrate(connection: &mut PgConnection) -> RepoResult<()> {
