@@ -7,6 +7,8 @@
 //! | gap | its first slot | its last slot | | | its outcome | how many slots |
 //! | span | its beginning | its end | | | its status | |
 //! | open slot | the slot | by when it must have started | until when it is leased | | | |
+//!
+//! A lease of SQLite comes whole: its token stands for the monitor, and its slots in a column of their own.
 
 use std::collections::HashMap;
 
