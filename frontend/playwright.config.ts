@@ -6,7 +6,7 @@ const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results',
-  reporter: [['list']],
+  reporter: [['list'], ['./e2e/why-reporter.ts']],
   // One program, one database, one story after the other.
   workers: 1,
   retries: 0,

@@ -5,8 +5,6 @@ use sqlx::{Database, Pool};
 /// The connections of one pool at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connections {
-    /// What they are for.
-    pub purpose: &'static str,
     /// How many there may be.
     pub most: u32,
     /// How many are at work.
@@ -16,10 +14,10 @@ pub struct Connections {
 }
 
 impl Connections {
-    pub(crate) fn of<DB: Database>(purpose: &'static str, pool: &Pool<DB>) -> Self {
+    pub(crate) fn of<DB: Database>(pool: &Pool<DB>) -> Self {
         let open = pool.size();
         // The two are read one after the other, and may change in between.
         let idle = u32::try_from(pool.num_idle()).unwrap_or(open).min(open);
-        Self { purpose, most: pool.options().get_max_connections(), in_use: open - idle, idle }
+        Self { most: pool.options().get_max_connections(), in_use: open - idle, idle }
     }
 }

@@ -64,8 +64,9 @@ use instant::Instant;
 /// The store on PostgreSQL.
 #[derive(Clone)]
 pub struct PostgresStore {
+    /// Connections for short transactions.
     pool: PgPool,
-    /// Connections for what people look at, which may take long: nobody who claims or records waits for them.
+    /// Connections for what may take long: nobody who claims or records waits for them.
     questions: PgPool,
     ids: Arc<dyn IdGenerator>,
     cohorts: Arc<CohortMemory>,
@@ -77,9 +78,9 @@ impl PostgresStore {
         &self.pool
     }
 
-    /// What the connections do now.
-    pub fn connections(&self) -> Vec<Connections> {
-        vec![Connections::of("work", &self.pool), Connections::of("questions", &self.questions)]
+    /// What the connections do now: those for work, and those for questions.
+    pub fn connections(&self) -> [Connections; 2] {
+        [Connections::of(&self.pool), Connections::of(&self.questions)]
     }
 
     /// Closes all connections, once nobody uses them any more.

@@ -39,10 +39,13 @@ mod user;
 mod values;
 mod workspace;
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Sqlite, Transaction};
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 use watchkeeper_domain::port::IdGenerator;
 
 use self::lock::LockFile;
@@ -59,6 +62,8 @@ pub(crate) use self::shape::carried;
 /// A store in one SQLite file.
 pub struct SqliteStore {
     ids: Arc<dyn IdGenerator>,
+    /// The runtime on which the store was opened.
+    home: Handle,
     writer: SqlitePool,
     readers: SqlitePool,
     cohorts: CohortMemory,
@@ -67,8 +72,20 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Begins a step that writes. It waits for the one before it, for a bounded time.
+    ///
+    /// A connection has a thread, which is given a core by the system as whoever opened it is. One that failed is replaced
+    /// on the way, and whoever comes just then may be somebody who gives way to those who watch: so it is done at home.
     async fn write(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        let writer = self.writer.clone();
+        let begun = self.home.spawn(async move { writer.begin_with("BEGIN IMMEDIATE").await });
+        match AbortOnDropHandle::new(begun).await {
+            Ok(step) => Ok(step?),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // Whatever is asked while the runtime ends is asked of a store that is closed.
+                Err(_) => Err(sqlx::Error::PoolClosed.into()),
+            },
+        }
     }
 
     /// Begins a step that only reads: all its queries see the same instant.
@@ -76,9 +93,9 @@ impl SqliteStore {
         Ok(self.readers.begin().await?)
     }
 
-    /// What the connections do now.
-    pub fn connections(&self) -> Vec<Connections> {
-        vec![Connections::of("work", &self.writer), Connections::of("questions", &self.readers)]
+    /// What the connections do now: those for work, and those for questions.
+    pub fn connections(&self) -> [Connections; 2] {
+        [Connections::of(&self.writer), Connections::of(&self.readers)]
     }
 
     /// Closes the file: what waits is written, and another process may open it. Dropping the store does the same in the

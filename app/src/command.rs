@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use prometheus_client::registry::Registry;
-use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -22,22 +21,24 @@ use schema::unless_outgrown;
 
 use crate::config::{Command, Config, Settings};
 use crate::failure::Failure;
+use crate::threads::Threads;
 use crate::wiring::{Patience, Wiring};
 use crate::{http, tick};
 
 /// How long a pass tries to say what it did. Its few lines go at once, unless they go into a full pipe that nobody reads.
 const SUMMARY_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Does what was asked for, until it is done or told to stop. People are served by threads of their own.
+/// Does what was asked for, until it is done or told to stop, on the threads that watch. People are served by threads of
+/// their own.
 ///
 /// # Errors
 /// Why it ended early.
-pub async fn run(config: Config, serving: &Handle) -> Result<(), Failure> {
+pub async fn run(config: Config, threads: &Threads) -> Result<(), Failure> {
     let command = config.subcommand();
     let settings = config.settings;
     let stop = signal::stop_on_signals()?;
     match command {
-        Command::Serve { no_engine } => serve::serve(&settings, !no_engine, serving, stop).await,
+        Command::Serve { no_engine } => serve::serve(&settings, !no_engine, threads, stop).await,
         Command::Work => work(&settings, stop).await,
         Command::Tick => tick(&settings, stop).await,
         Command::Migrate => migrate(&settings, stop).await,

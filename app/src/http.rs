@@ -21,6 +21,7 @@ mod json;
 mod limit;
 mod metrics;
 mod monitor;
+mod on_request;
 mod parameter;
 mod place;
 mod problem;
@@ -38,11 +39,12 @@ use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use watchkeeper_domain::port::{Clock, EventFeed, Upkeep};
-use watchkeeper_domain::usecase::{Accounts, History, Monitors, Watch, Workspaces};
+use watchkeeper_domain::usecase::{Accounts, History, Monitors, Workspaces};
 
 pub(crate) use client::ClientAddress;
 pub use document::{openapi_json, openapi_yaml};
 pub use metrics::Metrics;
+pub use on_request::OnRequest;
 
 /// What the HTTP side is made of.
 pub struct Parts {
@@ -55,7 +57,7 @@ pub struct Parts {
     /// What workspaces decide for themselves.
     pub workspaces: Workspaces,
     /// Checks on request.
-    pub watch: Watch,
+    pub on_request: OnRequest,
     /// Who looks on.
     pub feed: Arc<dyn EventFeed>,
     /// Whether the store is there.
@@ -91,7 +93,7 @@ struct Shared {
     monitors: Monitors,
     history: History,
     workspaces: Workspaces,
-    watch: Watch,
+    on_request: OnRequest,
     feed: Arc<dyn EventFeed>,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
@@ -145,7 +147,8 @@ pub fn operators(
 
 /// Everything that is served.
 pub fn router(parts: Parts, settings: Settings) -> BoxEndpoint<'static, Response> {
-    let Parts { accounts, monitors, history, workspaces, watch, feed, upkeep, clock, metrics, registry, stop } = parts;
+    let Parts { accounts, monitors, history, workspaces, on_request, feed, upkeep, clock, metrics, registry, stop } =
+        parts;
     let edge = edge(metrics, &settings);
     let (limits, streams, checks_on_request) = (limit::Limits::new(), event::streams(), monitor::checks_on_request());
     let api: Api = Arc::new(Shared {
@@ -153,7 +156,7 @@ pub fn router(parts: Parts, settings: Settings) -> BoxEndpoint<'static, Response
         monitors,
         history,
         workspaces,
-        watch,
+        on_request,
         feed,
         clock,
         stop,

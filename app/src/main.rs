@@ -51,7 +51,7 @@ fn run(config: Config) -> Result<(), Failure> {
             "too few files may be open for so many probes at once; slots may end as unknown"
         );
     }
-    let ended = threads.watching().block_on(command::run(config, threads.serving()));
+    let ended = threads.watching().block_on(command::run(config, &threads));
     if let Some(traces) = traces {
         traces.finish();
     }

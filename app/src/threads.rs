@@ -4,6 +4,7 @@
 //! system only as far as whoever watches leaves it. It never comes to nothing, since a check waits for most of its time.
 
 use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -14,19 +15,18 @@ const NICENESS: i32 = 10;
 /// All threads that run tasks.
 pub struct Threads {
     watching: Runtime,
-    serving: Runtime,
+    /// None where nobody is served.
+    serving: Mutex<Option<Runtime>>,
 }
 
 impl Threads {
-    /// Starts them.
+    /// Starts those who watch.
     ///
     /// # Errors
     /// Where the system starts no more threads.
     pub fn start() -> io::Result<Self> {
         let watching = Builder::new_multi_thread().enable_all().thread_name("watching").build()?;
-        let serving =
-            Builder::new_multi_thread().enable_all().thread_name("serving").on_thread_start(give_way).build()?;
-        Ok(Self { watching, serving })
+        Ok(Self { watching, serving: Mutex::default() })
     }
 
     /// Those who watch, and do all that nobody waits for at a screen.
@@ -34,14 +34,27 @@ impl Threads {
         self.watching.handle()
     }
 
-    /// Those who serve people.
-    pub fn serving(&self) -> &Handle {
-        self.serving.handle()
+    /// Starts those who serve people. They give way where others watch.
+    ///
+    /// # Errors
+    /// Where the system starts no more threads.
+    pub fn serve(&self, others_watch: bool) -> io::Result<Handle> {
+        let mut threads = Builder::new_multi_thread();
+        threads.enable_all().thread_name("serving");
+        if others_watch {
+            threads.on_thread_start(give_way);
+        }
+        let serving = threads.build()?;
+        let handle = serving.handle().clone();
+        *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = Some(serving);
+        Ok(handle)
     }
 
     /// Ends them. What nothing can interrupt is waited for no longer than this, each.
     pub fn end(self, patience: Duration) {
-        self.serving.shutdown_timeout(patience);
+        if let Some(serving) = self.serving.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            serving.shutdown_timeout(patience);
+        }
         self.watching.shutdown_timeout(patience);
     }
 }
@@ -64,15 +77,26 @@ mod tests {
 
     use super::*;
 
+    /// What those who watch have, and those who serve.
+    fn niceness(others_watch: bool) -> (i32, i32) {
+        let threads = Threads::start().unwrap();
+        let serving = threads.serve(others_watch).unwrap();
+        let of = |threads: &Handle| threads.spawn_blocking(|| getpriority_process(None).unwrap());
+        let both = [of(threads.watching()), of(&serving)];
+        let [watching, serving] = both.map(|asked| threads.watching().block_on(asked).unwrap());
+        threads.end(Duration::from_secs(1));
+        (watching, serving)
+    }
+
     #[test]
     fn who_serves_gives_way_to_who_watches() {
-        let threads = Threads::start().unwrap();
-        let niceness = |of: &Handle| {
-            let asked = of.spawn_blocking(|| getpriority_process(None).unwrap());
-            threads.watching().block_on(asked).unwrap()
-        };
-        let (watching, serving) = (niceness(threads.watching()), niceness(threads.serving()));
+        let (watching, serving) = niceness(true);
         assert_eq!(serving, (watching + NICENESS).min(19));
-        threads.end(Duration::from_secs(1));
+    }
+
+    #[test]
+    fn where_nobody_watches_nobody_gives_way() {
+        let (watching, serving) = niceness(false);
+        assert_eq!(serving, watching);
     }
 }

@@ -18,7 +18,7 @@ use watchkeeper_domain::monitor::Monitor;
 use watchkeeper_domain::port::{MonitorView, RepoError, RepoResult};
 use watchkeeper_domain::status::Confirmation;
 use watchkeeper_domain::time::Timestamp;
-use watchkeeper_domain::usecase::Assignment;
+use watchkeeper_domain::usecase::{AssignedWork, Assignment};
 use watchkeeper_domain::verdict::Verdict;
 
 use crate::engine::Engine;
@@ -53,6 +53,8 @@ pub struct Summary {
     pub unknown: u64,
     /// How many of the checks were confirmations.
     pub confirmations: u64,
+    /// Slots that nobody came to in time.
+    pub missed: u64,
     /// Claims that came to nothing: too late to start, or taken over by others.
     pub lost: u64,
     /// Changes of status.
@@ -67,10 +69,11 @@ pub struct Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { up, degraded, down, unknown, confirmations, lost, flips, notices, tidied, took } = self;
+        let Self { up, degraded, down, unknown, confirmations, missed, lost, flips, notices, tidied, took } = self;
         let checked = up + degraded + down;
         writeln!(f, "checked: {checked} ({up} up, {degraded} degraded, {down} down; {confirmations} to confirm)")?;
         writeln!(f, "unknown: {unknown}")?;
+        writeln!(f, "missed: {missed}")?;
         writeln!(f, "lost: {lost}")?;
         writeln!(f, "status changes: {flips}")?;
         writeln!(f, "notices: {} delivered, {} failed", notices.delivered, notices.failed)?;
@@ -139,7 +142,9 @@ impl Pass {
         let Engine { watch, workers, metrics, .. } = &self.engine;
         // A claim that waits for a worker may have to be let go: there is one for each.
         let (workers, most) = ((*workers).max(1), MAX_CLAIMS.min((*workers).max(1)));
-        let assignments = patiently(watch.claim(u32::try_from(most).unwrap_or(u32::MAX), Duration::ZERO)).await?;
+        let claim = watch.claim(u32::try_from(most).unwrap_or(u32::MAX), Duration::ZERO);
+        let AssignedWork { assignments, missed } = patiently(claim).await?;
+        self.summary.missed += missed;
         if assignments.is_empty() {
             return Ok(false);
         }

@@ -12,6 +12,7 @@ use poem::Response;
 use poem::endpoint::BoxEndpoint;
 use prometheus_client::registry::Registry;
 use secrecy::ExposeSecret;
+use tokio::runtime::Handle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -63,7 +64,10 @@ pub enum Patience {
 /// The adapters, chosen by the configuration, and the use cases on them.
 pub struct Wiring {
     opened: Opened,
+    /// The store of those who watch,
     store: Arc<dyn Store>,
+    /// and of those who serve people, which has connections of its own where connections are many.
+    people: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     feed: Arc<dyn EventFeed>,
     ids: Arc<dyn IdGenerator>,
@@ -79,20 +83,33 @@ pub struct Wiring {
 #[derive(Clone)]
 enum Opened {
     Sqlite(Arc<SqliteStore>),
-    Postgres(Arc<PostgresStore>),
+    Postgres { watching: Arc<PostgresStore>, people: Arc<PostgresStore> },
 }
 
 impl Opened {
+    /// For those who watch, and for people.
+    fn stores(&self) -> (Arc<dyn Store>, Arc<dyn Store>) {
+        match self {
+            Self::Sqlite(store) => (store.clone(), store.clone()),
+            Self::Postgres { watching, people } => (watching.clone(), people.clone()),
+        }
+    }
+
+    /// What the connections do now.
     fn connections(&self) -> Vec<Connections> {
         let pools = match self {
-            Self::Sqlite(store) => store.connections(),
-            Self::Postgres(store) => store.connections(),
+            Self::Sqlite(store) => vec![(["work", "questions"], store.connections())],
+            Self::Postgres { watching, people } => vec![
+                (["work", "reading_ahead"], watching.connections()),
+                (["changes", "questions"], people.connections()),
+            ],
         };
-        let shown = |pool: &connections::Connections| {
-            let connections::Connections { purpose, most, in_use, idle } = *pool;
+        let named = pools.into_iter().flat_map(|(purposes, pools)| purposes.into_iter().zip(pools));
+        let shown = |(purpose, pool)| {
+            let connections::Connections { most, in_use, idle } = pool;
             Connections { purpose, most, in_use, idle }
         };
-        pools.iter().map(shown).collect()
+        named.map(shown).collect()
     }
 }
 
@@ -140,14 +157,7 @@ impl Wiring {
             Database::Sqlite { file } => {
                 let store = opening::sqlite(&file, Arc::clone(&ids)).await?;
                 let (store, clock) = (Arc::new(store), Arc::new(SystemClock));
-                let wiring = Self::over(
-                    settings,
-                    Opened::Sqlite(Arc::clone(&store)),
-                    store,
-                    clock,
-                    Arc::new(LocalFeed::default()),
-                    ids,
-                )?;
+                let wiring = Self::over(settings, Opened::Sqlite(store), clock, Arc::new(LocalFeed::default()), ids)?;
                 // This process holds the file: whoever held it before will record nothing more.
                 wiring.store.void_leases(&wiring.watch.region, wiring.clock.now()).await?;
                 wiring.store.prepare(wiring.clock.now()).await?;
@@ -159,7 +169,9 @@ impl Wiring {
                 let clock = Arc::new(DatabaseClock::start(Arc::clone(&store)).await?);
                 let feed = Arc::new(PostgresFeed::start(store.pool().clone(), ids.uuid()));
                 let following = tokio::spawn(follow(Arc::clone(&clock)));
-                let mut wiring = Self::over(settings, Opened::Postgres(Arc::clone(&store)), store, clock, feed, ids)?;
+                let people = Arc::new(store.apart(opening::FOR_PEOPLE));
+                let opened = Opened::Postgres { watching: store, people };
+                let mut wiring = Self::over(settings, opened, clock, feed, ids)?;
                 wiring._following = Some(AbortOnDropHandle::new(following));
                 wiring.store.prepare(wiring.clock.now()).await?;
                 Ok(wiring)
@@ -170,7 +182,6 @@ impl Wiring {
     fn over(
         settings: &Settings,
         opened: Opened,
-        store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         feed: Arc<dyn EventFeed>,
         ids: Arc<dyn IdGenerator>,
@@ -178,6 +189,7 @@ impl Wiring {
         let prober = HttpProber::new(settings.allow_targets.clone(), trusted_roots())
             .map_err(|error| Unopened::Unusable(error.into()))?;
         let prober: Arc<dyn Prober> = Arc::new(prober);
+        let (store, people) = opened.stores();
         let named = &settings.network_checks.0;
         let connectivity = (!named.is_empty()).then(|| {
             let addresses = named.iter().map(|named| (named.host.clone(), named.port));
@@ -197,6 +209,7 @@ impl Wiring {
         Ok(Self {
             opened,
             store,
+            people,
             clock,
             feed,
             ids,
@@ -235,13 +248,14 @@ impl Wiring {
         http::operators(self.store.clone(), Arc::new(registry), metrics, &site_settings(&self.settings))
     }
 
-    /// What the HTTP side is made of; it shows the registry.
+    /// What the HTTP side is made of; it shows the registry, and has checks on request made by those who watch.
     ///
     /// # Errors
     /// Where the token secret cannot be kept, or is not the one of the other nodes on the database.
     pub async fn site(
         &self,
         mut registry: Registry,
+        watching: Handle,
         stop: CancellationToken,
     ) -> Result<(http::Parts, http::Settings), Failure> {
         let secret = self.secret(&stop).await?;
@@ -249,8 +263,8 @@ impl Wiring {
         let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
         let hasher: Arc<dyn PasswordHasher> = Arc::new(Argon2Hasher::new(PASSWORDS_AT_ONCE));
         let accounts = Accounts {
-            users: self.store.clone(),
-            sessions: self.store.clone(),
+            users: self.people.clone(),
+            sessions: self.people.clone(),
             hasher,
             tokens: Arc::new(JwtIssuer::new(&secret)),
             clock: Arc::clone(&clock),
@@ -258,7 +272,7 @@ impl Wiring {
             policy: self.settings.signup,
         };
         let monitors = Monitors {
-            repo: self.store.clone(),
+            repo: self.people.clone(),
             clock: Arc::clone(&clock),
             ids,
             guard: self.settings.allow_targets.clone(),
@@ -266,11 +280,11 @@ impl Wiring {
             most_monitors: self.settings.max_monitors,
         };
         let workspaces =
-            Workspaces { repo: self.store.clone(), clock: Arc::clone(&clock), retention: self.settings.retention() };
+            Workspaces { repo: self.people.clone(), clock: Arc::clone(&clock), retention: self.settings.retention() };
         let history = History {
-            workspaces: self.store.clone(),
-            repo: self.store.clone(),
-            incidents: self.store.clone(),
+            workspaces: self.people.clone(),
+            repo: self.people.clone(),
+            incidents: self.people.clone(),
             clock: Arc::clone(&clock),
             retention: self.settings.retention(),
             region: self.watch.region.clone(),
@@ -280,9 +294,9 @@ impl Wiring {
             monitors,
             history,
             workspaces,
-            watch: self.watch.clone(),
+            on_request: http::OnRequest { watch: self.watch.clone(), watching },
             feed: Arc::clone(&self.feed),
-            upkeep: self.store.clone(),
+            upkeep: self.people.clone(),
             clock,
             metrics: http::Metrics::register(&mut registry),
             registry: Arc::new(registry),
@@ -328,7 +342,7 @@ impl Wiring {
         match &self.opened {
             // One process holds the file.
             Opened::Sqlite(_) => None,
-            Opened::Postgres(store) => Some(Failure::from(store.outgrown().await.ok()??)),
+            Opened::Postgres { watching, .. } => Some(Failure::from(watching.outgrown().await.ok()??)),
         }
     }
 

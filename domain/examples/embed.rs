@@ -69,7 +69,7 @@ impl Notifier for Console {
 
 /// One pass over everything that is due: claim, probe, record; then tell whoever is to be told.
 async fn tick(watch: &Watch, dispatch: &Dispatch) -> Result<(), Box<dyn Error>> {
-    for assignment in watch.claim(100, Duration::ZERO).await? {
+    for assignment in watch.claim(100, Duration::ZERO).await?.assignments {
         if let Some(settled) = watch.probe(&assignment).await {
             watch.record(&[settled]).await?;
         }

@@ -17,7 +17,7 @@ mod user;
 mod workspace;
 
 pub use chance::{Clock, IdGenerator};
-pub use check::{CheckRepo, ClaimRequest, ManualClaim, Recorded};
+pub use check::{CheckRepo, ClaimRequest, ClaimedWork, ManualClaim, Recorded};
 pub use history::{CheckPage, CheckQuery, Glance, HistoryRepo, LatencyBucket, MAX_LATENCY_BUCKETS};
 pub use incident::{IncidentQuery, IncidentRepo};
 pub use monitor::{Change, Created, MonitorRepo, MonitorView};

@@ -16,5 +16,5 @@ pub use history::{
     WindowRequest,
 };
 pub use monitor::{MonitorDraft, MonitorError, MonitorPatch, Monitors, TargetDraft};
-pub use watch::{Assignment, Memory, Recap, Watch};
+pub use watch::{AssignedWork, Assignment, Memory, Recap, Watch};
 pub use workspace::{Kept, RetentionPatch, WorkspaceError, Workspaces};

@@ -32,8 +32,10 @@ export async function expectWellMade(page: Page, name: string): Promise<void> {
   }
   for (const size of [TABLET, PHONE]) {
     await page.setViewportSize(size);
-    const width = await page.evaluate(() => document.documentElement.scrollWidth);
-    expect(width, `${name} at ${size.width} pixels`).toBeLessThanOrEqual(size.width);
+    // A drawing takes on a new size in the frame after that of everything else.
+    await expect
+      .poll(() => page.evaluate(() => document.documentElement.scrollWidth), `${name} at ${size.width} pixels`)
+      .toBeLessThanOrEqual(size.width);
   }
   expect(await barriers(page), `${name}, on a phone`).toEqual([]);
   await page.setViewportSize(DESK);

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use futures_util::future::try_join_all;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use watchkeeper_rig::process::Memory;
@@ -22,6 +23,8 @@ use crate::store;
 
 /// How often the memory is looked at.
 const SAMPLED_EVERY: Duration = Duration::from_secs(1);
+/// How many passwords the program hashes at once.
+const PASSWORDS_AT_ONCE: usize = 4;
 /// How long people may take to leave once they are told to: as long as a request may take.
 const LEAVING: Duration = Duration::from_secs(90);
 
@@ -91,6 +94,8 @@ impl Run<'_> {
         let owner = door.sign_up_owner().await?;
         let mut monitors = crowd::make(&owner, self.target, self.monitors).await?;
         tell(&format!("  {}: all monitors are made", self.whereon));
+        // Memory to hash so many passwords at once is kept, and would else be taken by and by.
+        try_join_all((0..PASSWORDS_AT_ONCE).map(|_| door.log_in())).await?;
 
         let (stop, stopped) = watch::channel(false);
         let mut people = People::come(&door, &owner, self.target, &monitors, &stopped)?;

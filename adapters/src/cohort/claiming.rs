@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use watchkeeper_domain::check::{Claim, Origin};
 use watchkeeper_domain::cohort::{Lease, Member, Sweep, leases};
 use watchkeeper_domain::id::MonitorId;
-use watchkeeper_domain::port::ClaimRequest;
+use watchkeeper_domain::port::{ClaimRequest, ClaimedWork};
 use watchkeeper_domain::schedule::SlotRun;
 use watchkeeper_domain::time::Timestamp;
 
@@ -28,7 +28,8 @@ pub(crate) trait Tables: Send {
     /// The members that have left after a version.
     async fn departed(&mut self, cohort: i64, after: i64) -> Result<Vec<MonitorId>, Fault>;
 
-    /// Lets members go that are due by themselves from now on, each at its slot, and answers the cohort's new version.
+    /// Lets members go that are due by themselves from now on, each at its slot, with what is under way of them, and answers
+    /// the cohort's new version.
     async fn let_go(&mut self, cohort: i64, surplus: &[(MonitorId, Timestamp)]) -> Result<i64, Fault>;
 
     /// Writes where cohorts are claimed to and due next.
@@ -50,7 +51,7 @@ pub(crate) struct Taken {
 /// What a claim gives, and what is to be remembered once it is committed.
 #[derive(Debug)]
 pub(crate) struct Claimed {
-    pub(crate) claims: Vec<Claim>,
+    pub(crate) work: ClaimedWork,
     pub(crate) known: Vec<(i64, Known)>,
 }
 

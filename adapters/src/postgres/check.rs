@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use watchkeeper_domain::check::{Claim, Region, Settled};
-use watchkeeper_domain::port::{CheckRepo, ClaimRequest, ManualClaim, Recorded, RepoResult};
+use watchkeeper_domain::port::{CheckRepo, ClaimRequest, ClaimedWork, ManualClaim, Recorded, RepoResult};
 use watchkeeper_domain::time::Timestamp;
 
 use super::cohort::PgArchive;
@@ -12,12 +12,12 @@ use crate::cohort::Claimed;
 use crate::row::Fault;
 
 impl PostgresStore {
-    async fn claim_once(&self, request: &ClaimRequest) -> Result<Vec<Claim>, Fault> {
+    async fn claim_once(&self, request: &ClaimRequest) -> Result<ClaimedWork, Fault> {
         let mut transaction = self.begin().await?;
-        let Claimed { claims, known } = claim::claim(&mut transaction, &self.cohorts, request).await?;
+        let Claimed { work, known } = claim::claim(&mut transaction, &self.cohorts, request).await?;
         commit(transaction).await?;
         self.cohorts.keep_all(known);
-        Ok(claims)
+        Ok(work)
     }
 
     async fn record_once(&self, now: Timestamp, batch: &[Settled]) -> Result<Vec<Recorded>, Fault> {
@@ -39,7 +39,7 @@ impl PostgresStore {
 
 #[async_trait]
 impl CheckRepo for PostgresStore {
-    async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>> {
+    async fn claim(&self, request: &ClaimRequest) -> RepoResult<ClaimedWork> {
         Ok(self.done_again(|| self.claim_once(request)).await?)
     }
 

@@ -8,7 +8,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 use watchkeeper_domain::check::{Claim, Origin, lease_end};
 use watchkeeper_domain::id::MonitorId;
-use watchkeeper_domain::port::{ClaimRequest, ManualClaim};
+use watchkeeper_domain::port::{ClaimRequest, ClaimedWork, ManualClaim};
 use watchkeeper_domain::schedule::Plan;
 use watchkeeper_domain::settle::{confirmation_deadline, instants_between_slots, is_slot};
 use watchkeeper_domain::time::Timestamp;
@@ -42,8 +42,9 @@ pub(super) async fn claim(
         region: request.region.clone(),
         gap: Gap { run, outcome: GapOutcome::Missed },
     }));
+    let missed = silent.iter().map(|silent| silent.gap.run.count).sum();
     fall_silent(connection, silent).await?;
-    Ok(Claimed { claims, known: taken.known })
+    Ok(Claimed { work: ClaimedWork { claims, missed }, known: taken.known })
 }
 
 /// Takes open work that nobody holds, and monitors that are due by themselves.

@@ -72,6 +72,7 @@ impl Tables for PgTables<'_> {
     }
 
     async fn let_go(&mut self, cohort: i64, surplus: &[(MonitorId, Timestamp)]) -> Result<i64, Fault> {
+        lease::take_out(self.0, cohort, surplus.iter().map(|(monitor, _)| *monitor)).await?;
         let rows: Vec<(Uuid, i64, i64)> = sqlx::query_as(
             "UPDATE schedule AS s
              SET cohort_id = NULL, changed = NULL, next_due_at = w.slot

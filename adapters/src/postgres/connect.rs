@@ -1,10 +1,11 @@
 //! Connecting, and bringing the schema up to date.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use watchkeeper_domain::port::{IdGenerator, RepoError, RepoResult};
 
@@ -15,10 +16,6 @@ use crate::row::Fault;
 /// The schema, embedded.
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
 
-/// How many connections are opened at the most.
-const MAX_CONNECTIONS: u32 = 10;
-/// One connection in so many is for questions: what people look at.
-const SHARE_OF_QUESTIONS: u32 = 3;
 /// How long to wait for a connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// What the server is told of every session, so that whoever dies or hangs holds up nobody else for good: durations in
@@ -55,18 +52,25 @@ const MIGRATION_WAITS: Duration = Duration::from_secs(1);
 /// and how often it tries: for ten minutes, since another node may be changing it meanwhile.
 const MIGRATION_ATTEMPTS: u32 = 300;
 
-/// How connections are pooled.
+/// How connections are pooled. They are opened when they are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolSettings {
-    /// The most connections of this process, at least two. A part of them is for questions: what people look at.
-    pub max_connections: u32,
+    /// The most connections for work: short transactions, and for as long as somebody listens to the database's own
+    /// notifications one for that.
+    pub for_work: NonZeroU32,
+    /// The most connections for questions, which may take long: nobody who works waits for them.
+    pub for_questions: NonZeroU32,
     /// How long a caller waits for one before the store is unavailable.
     pub acquire_timeout: Duration,
 }
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { max_connections: MAX_CONNECTIONS, acquire_timeout: ACQUIRE_TIMEOUT }
+        Self {
+            for_work: NonZeroU32::new(7).unwrap(),
+            for_questions: NonZeroU32::new(3).unwrap(),
+            acquire_timeout: ACQUIRE_TIMEOUT,
+        }
     }
 }
 
@@ -120,14 +124,16 @@ impl PostgresStore {
         }
         // Closing is a courtesy to the server.
         let _ = connection.close().await;
-        let for_questions = (pool.max_connections / SHARE_OF_QUESTIONS).max(1);
-        let for_work = pool.max_connections.saturating_sub(for_questions).max(1);
-        let connections = |most: u32| {
-            let options = options.clone();
-            PgPoolOptions::new().max_connections(most).acquire_timeout(pool.acquire_timeout).connect_lazy_with(options)
-        };
-        let (work, questions) = (connections(for_work), connections(for_questions));
-        Ok(Self { pool: work, questions, ids, cohorts: Arc::default() })
+        let (pool, questions) = pools(&options, pool);
+        Ok(Self { pool, questions, ids, cohorts: Arc::default() })
+    }
+
+    /// The same store with connections of its own. A connection is driven by the threads of whoever opens it, so those who
+    /// are to have nothing to do with each other have a store each.
+    #[must_use]
+    pub fn apart(&self, pool: PoolSettings) -> Self {
+        let (pool, questions) = pools(&self.pool.connect_options(), pool);
+        Self { pool, questions, ids: Arc::clone(&self.ids), cohorts: Arc::clone(&self.cohorts) }
     }
 
     /// Brings the schema up to date. Any number of nodes may do so at once: they wait for each other. A schema that a newer
@@ -153,6 +159,15 @@ impl PostgresStore {
         let mut connection = self.pool.acquire().await.map_err(Fault::from)?;
         Ok(newer::obstacle(&mut connection).await.map_err(Fault::from)?)
     }
+}
+
+/// Connections for work, and connections for questions.
+fn pools(options: &PgConnectOptions, pool: PoolSettings) -> (PgPool, PgPool) {
+    let connections = |most: NonZeroU32| {
+        let pool = PgPoolOptions::new().max_connections(most.get()).acquire_timeout(pool.acquire_timeout);
+        pool.connect_lazy_with(options.clone())
+    };
+    (connections(pool.for_work), connections(pool.for_questions))
 }
 
 async fn migrate(connection: &mut PgConnection) -> RepoResult<()> {

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
-use watchkeeper_domain::check::{Origin, Region, Settled};
+use watchkeeper_domain::check::{Origin, Settled};
 use watchkeeper_domain::cohort::Lease;
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::port::ClaimRequest;
@@ -202,22 +202,23 @@ pub(super) async fn take_apart_ended(connection: &mut PgConnection, request: &Cl
     Ok(())
 }
 
-/// Makes open work of its own of the slots of one monitor, whose cohort's row is locked.
+/// Makes open work of its own of the slots of monitors, whose cohort's row is locked.
 pub(super) async fn take_out(
     connection: &mut PgConnection,
     cohort: i64,
-    monitor: MonitorId,
-    region: &Region,
+    monitors: impl IntoIterator<Item = MonitorId>,
 ) -> Result<(), Fault> {
+    let monitors: HashSet<Uuid> = monitors.into_iter().map(MonitorId::uuid).collect();
+    let asked: Vec<Uuid> = monitors.iter().copied().collect();
     let rows: Vec<LeaseRow> = sqlx::query_as(
         "SELECT token, number, cohort_id, region, monitor_ids, slots
          FROM leases
-         WHERE cohort_id = $1 AND $2 = ANY (monitor_ids)
+         WHERE cohort_id = $1 AND monitor_ids && $2
          ORDER BY token, number
          FOR UPDATE",
     )
     .bind(cohort)
-    .bind(monitor.uuid())
+    .bind(&asked)
     .fetch_all(&mut *connection)
     .await?;
     if rows.is_empty() {
@@ -225,22 +226,21 @@ pub(super) async fn take_out(
     }
     sqlx::query(
         "INSERT INTO claims (monitor_id, region, slot, origin, start_before, token, free_at)
-         SELECT s.monitor_id, s.region, u.slot, $5, u.slot + s.interval_ms * interval '1 millisecond', l.token, l.lease_until
-         FROM unnest($3::uuid[], $4::integer[]) AS w (token, number)
+         SELECT s.monitor_id, s.region, u.slot, $4, u.slot + s.interval_ms * interval '1 millisecond', l.token, l.lease_until
+         FROM unnest($2::uuid[], $3::integer[]) AS w (token, number)
          JOIN leases AS l USING (token, number)
          CROSS JOIN LATERAL unnest(l.monitor_ids, l.slots) AS u (monitor_id, slot)
          JOIN schedule AS s ON s.monitor_id = u.monitor_id AND s.region = l.region
-         WHERE u.monitor_id = $1 AND l.region = $2",
+         WHERE u.monitor_id = ANY ($1)",
     )
-    .bind(monitor.uuid())
-    .bind(region.as_str())
+    .bind(&asked)
     .bind(rows.iter().map(|row| row.token).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.number).collect::<Vec<_>>())
     .bind(Origin::Scheduled.code())
     .execute(&mut *connection)
     .await?;
     let without = |row: LeaseRow| {
-        let rest = row.entries().filter(|(of, _)| *of != monitor.uuid()).collect();
+        let rest = row.entries().filter(|(of, _)| !monitors.contains(of)).collect();
         (row, rest)
     };
     shrink(connection, &rows.into_iter().map(without).collect::<Vec<_>>()).await

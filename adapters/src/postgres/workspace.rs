@@ -9,17 +9,26 @@ use super::PostgresStore;
 use super::instant::Instant;
 use crate::row::{Fault, KeepingRow, LeftRow, MonitorKeepingRow, OwnRetentionRow};
 
+/// What a workspace `w` keeps, and what is left of it after all that was let go of (`p`).
+macro_rules! kept {
+    () => {
+        "w.raw_days, w.packed_days, w.rollup_days,
+                    unix_us(greatest(w.raw_from, p.raw_from)) AS raw_from,
+                    unix_us(greatest(w.packed_from, p.packed_from)) AS packed_from,
+                    unix_us(greatest(w.rollups_from, p.rollups_from)) AS rollups_from"
+    };
+}
+
 #[async_trait]
 impl WorkspaceRepo for PostgresStore {
     async fn keeping(&self, workspace: WorkspaceId) -> RepoResult<Option<Keeping>> {
-        let row: Option<KeepingRow> = sqlx::query_as(
-            "SELECT w.raw_days, w.packed_days, w.rollup_days,
-                    unix_us(greatest(w.raw_from, p.raw_from)) AS raw_from,
-                    unix_us(greatest(w.packed_from, p.packed_from)) AS packed_from,
-                    unix_us(greatest(w.rollups_from, p.rollups_from)) AS rollups_from
+        let row: Option<KeepingRow> = sqlx::query_as(concat!(
+            "SELECT ",
+            kept!(),
+            "
              FROM workspaces AS w CROSS JOIN history_progress AS p
-             WHERE w.id = $1",
-        )
+             WHERE w.id = $1"
+        ))
         .bind(workspace.uuid())
         .fetch_optional(&self.questions)
         .await
@@ -28,16 +37,15 @@ impl WorkspaceRepo for PostgresStore {
     }
 
     async fn keeping_of(&self, workspace: WorkspaceId, monitor: MonitorId) -> RepoResult<Option<MonitorKeeping>> {
-        let row: Option<MonitorKeepingRow> = sqlx::query_as(
-            "SELECT unix_us(m.created_at) AS created_at, w.raw_days, w.packed_days, w.rollup_days,
-                    unix_us(greatest(w.raw_from, p.raw_from)) AS raw_from,
-                    unix_us(greatest(w.packed_from, p.packed_from)) AS packed_from,
-                    unix_us(greatest(w.rollups_from, p.rollups_from)) AS rollups_from
+        let row: Option<MonitorKeepingRow> = sqlx::query_as(concat!(
+            "SELECT unix_us(m.created_at) AS created_at, ",
+            kept!(),
+            "
              FROM monitors AS m
              JOIN workspaces AS w ON w.id = m.workspace_id
              CROSS JOIN history_progress AS p
-             WHERE m.id = $1 AND m.workspace_id = $2 AND m.deleted_at IS NULL",
-        )
+             WHERE m.id = $1 AND m.workspace_id = $2 AND m.deleted_at IS NULL"
+        ))
         .bind(monitor.uuid())
         .bind(workspace.uuid())
         .fetch_optional(&self.questions)

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use watchkeeper_domain::check::{Claim, Region, Settled};
-use watchkeeper_domain::port::{CheckRepo, ClaimRequest, ManualClaim, Recorded, RepoResult};
+use watchkeeper_domain::port::{CheckRepo, ClaimRequest, ClaimedWork, ManualClaim, Recorded, RepoResult};
 use watchkeeper_domain::time::Timestamp;
 
 use super::cohort::SqliteArchive;
@@ -12,12 +12,12 @@ use crate::row::Fault;
 
 #[async_trait]
 impl CheckRepo for SqliteStore {
-    async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>> {
+    async fn claim(&self, request: &ClaimRequest) -> RepoResult<ClaimedWork> {
         let mut step = self.write().await?;
-        let Claimed { claims, known } = claim::claim(&mut step, &self.cohorts, request).await?;
+        let Claimed { work, known } = claim::claim(&mut step, &self.cohorts, request).await?;
         step.commit().await.map_err(Fault::from)?;
         self.cohorts.keep_all(known);
-        Ok(claims)
+        Ok(work)
     }
 
     async fn read_ahead(&self, region: &Region, horizon: Timestamp) -> RepoResult<()> {

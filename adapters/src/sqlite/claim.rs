@@ -7,7 +7,7 @@ use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
 use watchkeeper_domain::check::{Claim, Origin, Region, lease_end};
 use watchkeeper_domain::id::MonitorId;
-use watchkeeper_domain::port::{ClaimRequest, ManualClaim};
+use watchkeeper_domain::port::{ClaimRequest, ClaimedWork, ManualClaim};
 use watchkeeper_domain::schedule::{Schedule, SlotRun};
 use watchkeeper_domain::settle::{confirmation_deadline, instants_between_slots, is_slot};
 use watchkeeper_domain::time::Timestamp;
@@ -27,18 +27,19 @@ pub(super) async fn claim(
     request: &ClaimRequest,
 ) -> Result<Claimed, Fault> {
     lease::take_apart_ended(step, request).await?;
-    let mut claims = claim_one_by_one(step, request).await?;
+    let ClaimedWork { mut claims, mut missed } = claim_one_by_one(step, request).await?;
     seat_newcomers(step, request).await?;
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
     let room = limit.saturating_sub(claims.len());
     let taken = cohort::claim(&mut SqliteTables(&mut *step), memory, request, room).await?;
     for (monitor, run) in taken.missed {
+        missed += run.count;
         let key = key_of(step, monitor).await?;
         gap::leave(step, key, &request.region, run, GapOutcome::Missed).await?;
         fall_silent(step, key, run).await?;
     }
     claims.extend(taken.claims);
-    Ok(Claimed { claims, known: taken.known })
+    Ok(Claimed { work: ClaimedWork { claims, missed }, known: taken.known })
 }
 
 async fn key_of(step: &mut SqliteConnection, monitor: MonitorId) -> Result<i64, Fault> {
@@ -47,7 +48,8 @@ async fn key_of(step: &mut SqliteConnection, monitor: MonitorId) -> Result<i64, 
 }
 
 /// Takes open work that nobody holds, and monitors that are due by themselves, the longest due first.
-async fn claim_one_by_one(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<Vec<Claim>, Fault> {
+async fn claim_one_by_one(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<ClaimedWork, Fault> {
+    let mut missed = 0;
     let mut due = BTreeMap::new();
     for open in free_work(step, request).await? {
         let origin = Origin::of_code(open.origin)?;
@@ -55,7 +57,7 @@ async fn claim_one_by_one(step: &mut SqliteConnection, request: &ClaimRequest) -
         if may_start {
             due.insert((open.slot, open.monitor_key), Due::Open(open, origin));
         } else {
-            drop_lost(step, &request.region, &open, origin).await?;
+            missed += drop_lost(step, &request.region, &open, origin).await?;
         }
     }
     for row in due_rows(step, request).await? {
@@ -75,13 +77,14 @@ async fn claim_one_by_one(step: &mut SqliteConnection, request: &ClaimRequest) -
     }
     let claims = taken.write(step, &request.region).await?;
     for (key, run) in &taken.missed {
+        missed += run.count;
         gap::leave(step, *key, &request.region, *run, GapOutcome::Missed).await?;
         fall_silent(step, *key, *run).await?;
     }
     for (key, claim) in &retaken {
         take_over(step, *key, claim).await?;
     }
-    Ok(retaken.into_iter().chain(claims).map(|(_, claim)| claim).collect())
+    Ok(ClaimedWork { claims: retaken.into_iter().chain(claims).map(|(_, claim)| claim).collect(), missed })
 }
 
 /// Something that can be taken.
@@ -142,21 +145,22 @@ async fn free_work(step: &mut SqliteConnection, request: &ClaimRequest) -> Resul
     Ok(rows)
 }
 
-/// Drops open work that may not start again; what was a slot is missed.
-async fn drop_lost(step: &mut SqliteConnection, region: &Region, open: &OpenRow, origin: Origin) -> Result<(), Fault> {
+/// Drops open work that may not start again; what was a slot is missed. Answers how many slots that was.
+async fn drop_lost(step: &mut SqliteConnection, region: &Region, open: &OpenRow, origin: Origin) -> Result<u64, Fault> {
     sqlx::query("DELETE FROM claims WHERE monitor_key = ? AND region = ? AND slot = ?")
         .bind(open.monitor_key)
         .bind(region.as_str())
         .bind(open.slot)
         .execute(&mut *step)
         .await?;
-    if is_slot(origin) {
-        let slot = Timestamp::from_micros(open.slot);
-        let run = SlotRun { first: slot, last: slot, count: 1 };
-        gap::leave(step, open.monitor_key, region, run, GapOutcome::Missed).await?;
-        fall_silent(step, open.monitor_key, run).await?;
+    if !is_slot(origin) {
+        return Ok(0);
     }
-    Ok(())
+    let slot = Timestamp::from_micros(open.slot);
+    let run = SlotRun { first: slot, last: slot, count: 1 };
+    gap::leave(step, open.monitor_key, region, run, GapOutcome::Missed).await?;
+    fall_silent(step, open.monitor_key, run).await?;
+    Ok(run.count)
 }
 
 async fn take_over(step: &mut SqliteConnection, key: i64, claim: &Claim) -> Result<(), Fault> {

@@ -86,6 +86,7 @@ impl Tables for SqliteTables<'_> {
     }
 
     async fn let_go(&mut self, cohort: i64, surplus: &[(MonitorId, Timestamp)]) -> Result<i64, Fault> {
+        lease::take_out(self.0, cohort, surplus.iter().map(|(monitor, _)| *monitor)).await?;
         let mut departed = Vec::with_capacity(surplus.len());
         for (monitor, slot) in surplus {
             let grid: Option<(i64, i64)> = sqlx::query_as(

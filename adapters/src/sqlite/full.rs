@@ -26,7 +26,7 @@ async fn a_full_disk_is_unavailable_changes_nothing_and_passes() {
     assert_eq!(store.create_monitor(&monitor, 10).await.unwrap(), Created::Created);
     let (region, token) = (Region::default(), LeaseToken::new(Uuid::from_u128(1)));
     let request = ClaimRequest { region: region.clone(), now: T0, horizon: T0, limit: 10, token };
-    let claim = store.claim(&request).await.unwrap().remove(0);
+    let claim = store.claim(&request).await.unwrap().claims.remove(0);
     let Settled { outcome: Outcome::Checked(check), .. } = fixture::down(&claim) else { panic!("it was checked") };
     let detail = "more than there is room for ".repeat(10_000);
     let check = Check { reason: Some(Reason { kind: ReasonKind::Body, detail }), ..*check };

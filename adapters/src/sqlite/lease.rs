@@ -179,11 +179,16 @@ pub(super) async fn take_apart_ended(step: &mut SqliteConnection, request: &Clai
     Ok(())
 }
 
-/// Makes open work of its own of the slots of one monitor.
-pub(super) async fn take_out(step: &mut SqliteConnection, cohort: i64, monitor: MonitorId) -> Result<(), Fault> {
+/// Makes open work of its own of the slots of monitors.
+pub(super) async fn take_out(
+    step: &mut SqliteConnection,
+    cohort: i64,
+    monitors: impl IntoIterator<Item = MonitorId>,
+) -> Result<(), Fault> {
+    let monitors: HashSet<Uuid> = monitors.into_iter().map(MonitorId::uuid).collect();
     for row in of_cohort(step, cohort).await? {
         let (its, rest): (Vec<Entry>, Vec<Entry>) =
-            row.entries().into_iter().partition(|(of, _)| *of == monitor.uuid());
+            row.entries().into_iter().partition(|(of, _)| monitors.contains(of));
         if !its.is_empty() {
             make_claims(step, &row, &its).await?;
             shrink(step, &row, rest).await?;

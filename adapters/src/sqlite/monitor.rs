@@ -142,7 +142,7 @@ async fn begin_change(
     let at = epoch.instant_of_change(at, newest_recorded(step, key, &epoch).await?);
     let cohort = cohort_of(step, key).await?;
     if let Some(cohort) = cohort {
-        lease::take_out(step, cohort, id).await?;
+        lease::take_out(step, cohort, [id]).await?;
     }
     Ok(Some(Changing { key, before, epoch, at, cohort }))
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use sqlx::Connection;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::runtime::Handle;
 use watchkeeper_domain::port::IdGenerator;
 
 use super::SqliteStore;
@@ -101,8 +102,10 @@ impl SqliteStore {
             }
             source => OpenError::Migration { path: path.to_owned(), source },
         })?;
-        let readers = pool(MAX_READERS).connect_with(options(path).read_only(true)).await.map_err(sql)?;
-        Ok(Self { ids, writer, readers, cohorts: CohortMemory::default(), _lock: lock })
+        // All of them at once, so that none is opened by whoever asks first.
+        let readers = pool(MAX_READERS).min_connections(MAX_READERS);
+        let readers = readers.connect_with(options(path).read_only(true)).await.map_err(sql)?;
+        Ok(Self { ids, home: Handle::current(), writer, readers, cohorts: CohortMemory::default(), _lock: lock })
     }
 }
 

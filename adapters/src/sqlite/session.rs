@@ -33,11 +33,13 @@ impl SessionRepo for SqliteStore {
     }
 
     async fn end_session(&self, shown: RefreshTokenHash) -> RepoResult<()> {
+        let mut step = self.write().await?;
         sqlx::query("UPDATE sessions SET ended = 1 WHERE id = (SELECT session_id FROM session_tokens WHERE hash = ?)")
             .bind(&shown.0[..])
-            .execute(&self.writer)
+            .execute(&mut *step)
             .await
             .map_err(Fault::from)?;
+        step.commit().await.map_err(Fault::from)?;
         Ok(())
     }
 }

@@ -19,7 +19,10 @@ impl Upkeep for SqliteStore {
         let adopted = sqlx::query_scalar(
             "UPDATE instance SET fingerprint = coalesce(fingerprint, ?) WHERE key = 1 RETURNING fingerprint",
         );
-        Ok(adopted.bind(fingerprint).fetch_one(&self.writer).await.map_err(Fault::from)?)
+        let mut step = self.write().await?;
+        let adopted = adopted.bind(fingerprint).fetch_one(&mut *step).await.map_err(Fault::from)?;
+        step.commit().await.map_err(Fault::from)?;
+        Ok(adopted)
     }
 
     /// The file grows by itself.

@@ -330,7 +330,7 @@ async fn work_goes_on(store: &dyn Store) {
     for (now, token) in [(at(3, 0), 0xea), (at(4, 0), 0xeb)] {
         let token = LeaseToken::new(id(token));
         let request = ClaimRequest { region: Region::default(), now, horizon: now, limit: 10, token };
-        given.extend(store.claim(&request).await.unwrap());
+        given.extend(store.claim(&request).await.unwrap().claims);
     }
     given.sort_by_key(|claim| (claim.slot, claim.monitor.uuid()));
     let slots: Vec<_> = given.iter().map(|claim| (claim.slot, claim.monitor.uuid())).collect();

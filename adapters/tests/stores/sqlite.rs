@@ -63,7 +63,7 @@ async fn claim(store: &SqliteStore, now: Timestamp, limit: u32, token: u128) -> 
         limit,
         token: LeaseToken::new(Uuid::from_u128(token)),
     };
-    store.claim(&request).await.unwrap()
+    store.claim(&request).await.unwrap().claims
 }
 
 fn everything(monitor: MonitorId) -> CheckQuery {

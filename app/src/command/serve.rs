@@ -24,6 +24,7 @@ use super::schema::unless_outgrown;
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::http;
+use crate::threads::Threads;
 use crate::wiring::{self, Patience, Wiring};
 use connection::{Bounded, Bounds};
 
@@ -48,10 +49,11 @@ const MAX_STREAMS: u32 = 128;
 pub(super) async fn serve(
     settings: &Settings,
     with_engine: bool,
-    serving: &Handle,
+    threads: &Threads,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    let listener = listen(settings.listen, serving)
+    let serving = threads.serve(with_engine)?;
+    let listener = listen(settings.listen, &serving)
         .with_context(|| format!("WATCHKEEPER_LISTEN (--listen): nobody can listen on {}", settings.listen))?;
     let address = listener.local_addr()?;
     let operator = Operator::start(settings)?;
@@ -59,7 +61,7 @@ pub(super) async fn serve(
     let stop_serving = stop.child_token();
     // Whatever else ends this function ends the server as well.
     let _stop_serving = stop_serving.clone().drop_guard();
-    let server = start(listener, Site::new(Arc::clone(&site), settings), settings, serving, stop_serving.clone())?;
+    let server = start(listener, Site::new(Arc::clone(&site), settings), settings, &serving, stop_serving.clone())?;
     print(&format!("Watchkeeper listens on http://{address}\n"))?;
 
     let Some(wiring) = Wiring::open(settings, Patience::UntilItAnswers, &stop).await? else {
@@ -67,7 +69,7 @@ pub(super) async fn serve(
     };
     let mut registry = Registry::default();
     let engine = wiring.engine(&mut registry);
-    let (parts, site_settings) = wiring.site(registry, stop.clone()).await?;
+    let (parts, site_settings) = wiring.site(registry, threads.watching().clone(), stop.clone()).await?;
     if let Some(operator) = &operator {
         operator.serve(http::for_operators(&parts, &site_settings));
     }

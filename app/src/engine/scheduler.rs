@@ -11,7 +11,7 @@ use tracing::{Instrument, info_span};
 use watchkeeper_domain::check::LEASE_MARGIN;
 use watchkeeper_domain::port::Upkeep;
 use watchkeeper_domain::time::Timestamp;
-use watchkeeper_domain::usecase::Watch;
+use watchkeeper_domain::usecase::{AssignedWork, Watch};
 
 use super::metrics::{Metrics, millis};
 use super::outage::{Outage, STORE_BACKOFF, patiently, timed};
@@ -104,13 +104,14 @@ impl Scheduler {
         let claim = timed(&self.metrics.calls.claim, patiently(self.watch.claim(most, LOOK_AHEAD)));
         let answer = claim.instrument(span.clone()).await;
         match &answer {
-            Ok(assignments) => span.record("claims", assignments.len()),
+            Ok(work) => span.record("claims", work.assignments.len()),
             Err(_) => span.record("otel.status_code", "ERROR"),
         };
         drop(span);
         match self.outage.note(answer) {
-            Ok(assignments) => {
+            Ok(AssignedWork { assignments, missed }) => {
                 self.claimed_at = Instant::now();
+                self.metrics.slots_missed.inc_by(missed);
                 self.metrics.claims_made.inc_by(assignments.len() as u64);
                 // What falls due at one instant is given whole or not at all, so that a claim may stop short of its limit.
                 let is_work_left = assignments.len() >= limit - limit / 10;

@@ -94,7 +94,8 @@ impl HistoryApi {
 
     /// Uptime of the usual windows
     ///
-    /// How the time of the last day, week, month, quarter and year was spent, all as of one moment.
+    /// How the time of the last 1, 7, 30, 90 and 365 days (of 24 hours) was spent, all as of one moment, each clipped to the
+    /// monitor's life.
     #[oai(path = "/monitors/:id/uptimes", method = "get", operation_id = "listUptimes")]
     async fn uptimes(
         &self,
@@ -146,7 +147,7 @@ impl HistoryApi {
         from: Query<Option<Time>>,
         /// Until when; now by default, and never later.
         to: Query<Option<Time>>,
-        /// How long a stretch is, in seconds, counted from the window's beginning; by default so that there are about 96. At most 2000 stretches.
+        /// How long a stretch is, in seconds, counted from `from`; by default so that there are about 96. At most 2000 stretches.
         #[oai(example = "example_step")]
         step: Query<Option<Step>>,
     ) -> Result<Json<LatencyList>, Refusal<Read>> {

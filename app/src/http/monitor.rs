@@ -195,7 +195,7 @@ impl MonitorApi {
         api.monitors.get(caller.workspace(), id).await?;
         let _place = api.checks_on_request.take(caller.user()).ok_or_else(too_many_under_way)?;
         api.limits.admit_manual_check(id)?;
-        match api.watch.check_now(caller.workspace(), id).await? {
+        match api.on_request.check(caller.workspace(), id).await? {
             Some(Outcome::Checked(check)) => Ok(Json(check::Check::from(&*check))),
             Some(Outcome::Unknown) => Err(cut_off().into()),
             None => Err(Problem::new(Kind::NotFound).into()),

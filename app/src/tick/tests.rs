@@ -157,7 +157,7 @@ fn a_summary_is_a_line_a_fact() {
         Summary { up: 10, down: 2, confirmations: 1, flips: 1, took: Duration::from_millis(132), ..Summary::default() };
     assert_eq!(
         summary.to_string(),
-        "checked: 12 (10 up, 0 degraded, 2 down; 1 to confirm)\nunknown: 0\nlost: 0\nstatus changes: 1\n\
+        "checked: 12 (10 up, 0 degraded, 2 down; 1 to confirm)\nunknown: 0\nmissed: 0\nlost: 0\nstatus changes: 1\n\
          notices: 0 delivered, 0 failed\ntidied: 0 hours rolled up, 0 days folded, 0 rows removed\ntook: 0.132 s"
     );
 }

@@ -1,7 +1,9 @@
 //! Opening a store of either kind, and why there may be none.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use secrecy::{ExposeSecret, SecretString};
@@ -10,6 +12,23 @@ use watchkeeper_adapters::sqlite::{OpenError, SqliteStore};
 use watchkeeper_domain::port::{IdGenerator, RepoError};
 
 use crate::failure::Failure;
+
+/// The connections of those who watch. All that they read at length is what a start reads ahead.
+const FOR_WATCHING: PoolSettings = pool(6, 1);
+
+/// The connections of those who serve people: changes are few and short, questions are many.
+pub(super) const FOR_PEOPLE: PoolSettings = pool(2, 3);
+
+/// How long a caller waits for a connection before the store counts as unavailable.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+
+const fn pool(for_work: u32, for_questions: u32) -> PoolSettings {
+    PoolSettings {
+        for_work: NonZeroU32::new(for_work).unwrap(),
+        for_questions: NonZeroU32::new(for_questions).unwrap(),
+        acquire_timeout: LONGEST_WAIT,
+    }
+}
 
 /// Why there is no store.
 pub(super) enum Unopened {
@@ -45,9 +64,9 @@ pub(super) async fn sqlite(file: &Path, ids: Arc<dyn IdGenerator>) -> Result<Sql
     })
 }
 
-/// Connects to the server. The schema stays as it is.
+/// Connects to the server, for those who watch. The schema stays as it is.
 pub(super) async fn postgres(url: &SecretString, ids: Arc<dyn IdGenerator>) -> Result<PostgresStore, Unopened> {
-    let connected = PostgresStore::connect(url.expose_secret(), PoolSettings::default(), ids).await;
+    let connected = PostgresStore::connect(url.expose_secret(), FOR_WATCHING, ids).await;
     connected.map_err(|error| match error {
         ConnectError::Unreachable(_) => Unopened::Away(error.into()),
         _ => Unopened::Unusable(Failure::configuration(anyhow!(error).context("DATABASE_URL"))),

@@ -181,7 +181,7 @@ async fn check_newest(server: &Server, token: String) -> Answer {
 
 #[tokio::test(start_paused = true)]
 async fn a_user_has_a_bounded_number_of_checks_on_request_under_way_and_so_has_the_server() {
-    let server = Server::with(Settings::default(), |parts| parts.watch.prober = Arc::new(Stuck));
+    let server = Server::with(Settings::default(), |parts| parts.on_request.watch.prober = Arc::new(Stuck));
     let (token, mut checks) = eight_checks(&server, "ada@example.org").await;
     assert_eq!(refused(&check_newest(&server, token.clone()).await), Some(5));
     checks.pop();

@@ -75,8 +75,8 @@ fn without_store(parts: &mut Parts, monitors: Option<Arc<dyn MonitorRepo>>) {
     parts.history.workspaces = workspaces;
     parts.history.repo = Arc::new(history);
     parts.history.incidents = Arc::new(incidents);
-    parts.watch.monitors = monitors;
-    parts.watch.checks = Arc::new(checks);
+    parts.on_request.watch.monitors = monitors;
+    parts.on_request.watch.checks = Arc::new(checks);
 }
 
 /// A request for an operation of the document that has all it needs: a token, a cookie, and its example for a body.

@@ -8,8 +8,9 @@ use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Body, Request, Response};
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use watchkeeper::http::{self, Metrics, Parts, Settings};
+use watchkeeper::http::{self, Metrics, OnRequest, Parts, Settings};
 use watchkeeper_adapters::token::{JwtIssuer, JwtSecret};
 use watchkeeper_domain::account::{Email, Password, PasswordHash, SignUpPolicy};
 use watchkeeper_domain::address::AddressGuard;
@@ -60,6 +61,17 @@ impl Server {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
         let tokens = Arc::new(JwtIssuer::new(&JwtSecret::new(vec![7; 32]).unwrap()));
+        let watch = Watch {
+            checks: store.clone(),
+            monitors: store.clone(),
+            prober: prober.clone(),
+            connectivity: None,
+            feed: feed.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+            region: Region::default(),
+            memory: Arc::new(Memory::default()),
+        };
         let mut parts = Parts {
             accounts: Accounts {
                 users: store.clone(),
@@ -87,17 +99,7 @@ impl Server {
                 retention: Retention::DEFAULT,
                 region: Region::default(),
             },
-            watch: Watch {
-                checks: store.clone(),
-                monitors: store.clone(),
-                prober: prober.clone(),
-                connectivity: None,
-                feed: feed.clone(),
-                clock: clock.clone(),
-                ids: ids.clone(),
-                region: Region::default(),
-                memory: Arc::new(Memory::default()),
-            },
+            on_request: OnRequest { watch, watching: Handle::current() },
             feed: feed.clone(),
             upkeep: store.clone(),
             clock: clock.clone(),
@@ -162,7 +164,7 @@ impl Server {
         let now = self.clock.now();
         let token = LeaseToken::new(self.ids.uuid());
         let request = ClaimRequest { region: Region::default(), now, horizon: now, limit: 100, token };
-        let claims = self.store.claim(&request).await.unwrap();
+        let claims = self.store.claim(&request).await.unwrap().claims;
         let settled: Vec<_> = claims.iter().map(settle).collect();
         self.store.record(now, &settled).await.unwrap();
         self.clock.advance(std::time::Duration::from_secs(60));

@@ -6,6 +6,15 @@ use crate::id::{LeaseToken, MonitorId, WorkspaceId};
 use crate::status::Flip;
 use crate::time::Timestamp;
 
+/// What a claim gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimedWork {
+    /// What was taken.
+    pub claims: Vec<Claim>,
+    /// How many slots it came too late for: they are in the record as missed.
+    pub missed: u64,
+}
+
 /// A wish for work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimRequest {
@@ -83,7 +92,9 @@ pub trait CheckRepo: Send + Sync {
     ///   is the next slot.
     ///
     /// At most `limit` claims MUST be given; every claim MUST carry the version of the monitor's settings.
-    async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>>;
+    ///
+    /// The slots that it records as missed MUST be counted, each by the one call that does it.
+    async fn claim(&self, request: &ClaimRequest) -> RepoResult<ClaimedWork>;
 
     /// Takes a manual check of a monitor, paused or not: a claim for the present instant, moved on by a microsecond
     /// while that is taken by a claim or check of the monitor, is an instant of its grid or its next slot (which may

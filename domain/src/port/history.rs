@@ -67,7 +67,8 @@ pub trait HistoryRepo: Send + Sync {
 
     /// Each of the monitors (at most 500) at a glance, in the order asked for, all in one snapshot: what is known of its
     /// time from an instant up to and with `now`, as [`HistoryRepo::time_facts`] gives it, and its `limit` (at most 100)
-    /// newest checks of all origins, however old, the newest first. No monitor is asked for twice.
+    /// newest checks of all origins, however old, the newest first; none whose slot is after `now` MUST be given. No monitor
+    /// is asked for twice.
     async fn glances(
         &self,
         asked: &[(MonitorId, Timestamp)],

@@ -29,6 +29,7 @@
 //! | A lease lasts for timeout and margin | [`leases::a_lease_lasts_from_its_slot_for_the_timeout_and_a_margin`] |
 //! | A lease that ended but was not taken over holds | [`leases::a_result_is_kept_after_its_lease_until_somebody_takes_over`] |
 //! | A lost slot that may no longer start is missed | [`leases::a_lost_slot_that_may_no_longer_start_is_missed`] |
+//! | What is due at one instant may be given in parts; what is under way stays with its monitor | [`leases::a_slot_under_way_stays_with_its_monitor_when_there_is_not_room_for_all`] |
 //! | At the start of the one holder leases are void | [`leases::voided_leases_are_given_anew_at_once`], [`leases::voided_leases_that_may_no_longer_start_are_missed`] |
 //! | Only `scheduled` checks are slots | [`audit::confirmations_and_manual_checks_are_no_slots`] |
 //! | A surprise is confirmed soon | [`confirmation::a_failure_is_confirmed_soon`] |
@@ -144,6 +145,7 @@ macro_rules! store_contract {
                 a_result_is_kept_after_its_lease_until_somebody_takes_over
                 a_lost_slot_that_may_no_longer_start_is_missed
                 a_long_lease_does_not_hold_up_the_next_slot
+                a_slot_under_way_stays_with_its_monitor_when_there_is_not_room_for_all
                 voided_leases_are_given_anew_at_once
                 voided_leases_that_may_no_longer_start_are_missed
             }

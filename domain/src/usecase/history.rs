@@ -238,9 +238,9 @@ impl History {
         Ok(())
     }
 
-    /// The latencies of a window in stretches of `step`, counted from its beginning. By default there are about
-    /// [`LATENCY_BUCKETS_BY_DEFAULT`] of them; in a long window they are whole hours or days of UTC, and the first of them
-    /// may begin before it.
+    /// The latencies of a window in stretches of `step`, counted from the beginning that was asked for, also where the
+    /// monitor was made later. By default there are about [`LATENCY_BUCKETS_BY_DEFAULT`] of them; in a long window they are
+    /// whole hours or days of UTC, and the first of them may begin before it.
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `Repo`.
@@ -252,16 +252,17 @@ impl History {
         step: Option<Duration>,
     ) -> Result<Vec<LatencyBucket>, HistoryError> {
         let (window, left) = self.window(workspace, monitor, request, self.clock.now().next()).await?;
-        let (window, step) = step.map_or_else(|| in_usual_stretches(window), |step| (window, step));
+        let (window, step) = match step {
+            Some(step) => (request.in_stretches(window, step), step),
+            None => in_usual_stretches(window),
+        };
         let buckets = window.length().as_micros().div_ceil(step.as_micros().max(1));
         if step < Duration::from_secs(1) || buckets > u128::from(MAX_LATENCY_BUCKETS) {
             let message =
                 format!("A step has at least 1 second and cuts the window into at most {MAX_LATENCY_BUCKETS} parts.");
             return Err(HistoryError::Invalid(vec![Invalid::new("step", "step_out_of_bounds", message)]));
         }
-        let mut buckets = self.repo.latencies(monitor, &self.region, window, step).await?;
-        buckets.retain(|bucket| bucket.at >= left.rollups_from);
-        Ok(buckets)
+        Ok(self.repo.latencies(monitor, &self.region, window.not_before(left.rollups_from), step).await?)
     }
 
     /// The account of slots in a window, as far as something is left of it ([`Left::known_part`]).

@@ -14,8 +14,8 @@ use crate::event::{Event, Happening};
 use crate::id::{LeaseToken, MonitorId, WorkspaceId};
 use crate::monitor::Monitor;
 use crate::port::{
-    CheckRepo, ClaimRequest, Clock, Connectivity, EventFeed, IdGenerator, ManualClaim, MonitorRepo, ProbeRequest,
-    Prober, Recorded, RepoError, RepoResult,
+    CheckRepo, ClaimRequest, ClaimedWork, Clock, Connectivity, EventFeed, IdGenerator, ManualClaim, MonitorRepo,
+    ProbeRequest, Prober, Recorded, RepoError, RepoResult,
 };
 use crate::report::{Ending, Lack, Reason, ReasonKind, Report};
 use crate::status::Flip;
@@ -29,6 +29,15 @@ pub struct Assignment {
     pub claim: Claim,
     /// What to probe.
     pub monitor: Arc<Monitor>,
+}
+
+/// What claiming came to.
+#[derive(Clone, Debug, Default)]
+pub struct AssignedWork {
+    /// What is to be probed.
+    pub assignments: Vec<Assignment>,
+    /// How many slots nobody came to in time: they are in the record as missed.
+    pub missed: u64,
 }
 
 /// What recording a batch came to.
@@ -124,12 +133,12 @@ impl Watch {
     ///
     /// # Errors
     /// Where the store could not do it.
-    pub async fn claim(&self, limit: u32, ahead: Duration) -> RepoResult<Vec<Assignment>> {
+    pub async fn claim(&self, limit: u32, ahead: Duration) -> RepoResult<AssignedWork> {
         let now = self.clock.now();
         let token = LeaseToken::new(self.ids.uuid());
         let request = ClaimRequest { region: self.region.clone(), now, horizon: now.plus(ahead), limit, token };
-        let claims = self.checks.claim(&request).await?;
-        self.assign(claims).await
+        let ClaimedWork { claims, missed } = self.checks.claim(&request).await?;
+        Ok(AssignedWork { assignments: self.assign(claims).await?, missed })
     }
 
     /// Probes and judges. `None` where nothing may be said: it is too late to start, the probe could outlast its lease

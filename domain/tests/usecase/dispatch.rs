@@ -36,7 +36,7 @@ impl Scene {
         store.create_monitor(&monitor, 10).await.unwrap();
         let token = LeaseToken::new(ids.uuid());
         let request = ClaimRequest { region: Region::default(), now: T0, horizon: T0, limit: 1, token };
-        let claims = store.claim(&request).await.unwrap();
+        let claims = store.claim(&request).await.unwrap().claims;
         store.record(T0, &[fixture::down(&claims[0])]).await.unwrap();
         let dispatch = Dispatch::new(store, means(notifier.clone()), clock.clone(), ids);
         Self { dispatch, notifier, clock }

@@ -42,7 +42,7 @@ impl Fickle {
             let token = LeaseToken::new(ids.uuid());
             let request = ClaimRequest { region: Region::default(), now, horizon: now, limit: 10, token };
             let judge: fn(&Claim) -> Settled = if number % 2 == 0 { fixture::up } else { fixture::down };
-            let batch: Vec<_> = store.claim(&request).await.unwrap().iter().map(judge).collect();
+            let batch: Vec<_> = store.claim(&request).await.unwrap().claims.iter().map(judge).collect();
             store.record(now, &batch).await.unwrap();
         }
         let now = monitor.created_at.plus(MINUTE * changes);

@@ -59,12 +59,12 @@ impl Scene {
     }
 
     async fn claim(&self) -> Assignment {
-        self.watch.claim(1, Duration::ZERO).await.unwrap().pop().expect("something is due")
+        self.watch.claim(1, Duration::ZERO).await.unwrap().assignments.pop().expect("something is due")
     }
 
     /// One round: whatever is due now is probed and recorded.
     async fn round(&self) {
-        for assignment in self.watch.claim(10, Duration::ZERO).await.unwrap() {
+        for assignment in self.watch.claim(10, Duration::ZERO).await.unwrap().assignments {
             let settled = self.watch.probe(&assignment).await.expect("in time");
             self.watch.record(&[settled]).await.unwrap();
         }

@@ -36,7 +36,7 @@ impl Scene {
             let now = T0.plus(HOUR * number);
             let token = LeaseToken::new(ids.uuid());
             let request = ClaimRequest { region: Region::default(), now, horizon: now, limit: 10, token };
-            let batch: Vec<_> = store.claim(&request).await.unwrap().iter().map(fixture::down).collect();
+            let batch: Vec<_> = store.claim(&request).await.unwrap().claims.iter().map(fixture::down).collect();
             store.record(now, &batch).await.unwrap();
         }
         let now = T0.plus(HOUR * 96);

@@ -1,14 +1,19 @@
 import { useSyncExternalStore } from 'react';
 import { serverNow } from '@/clock/server';
 import { duration } from '@/format/duration';
-import { calendarDay, exactInstant, instant, secondsBetween } from '@/format/instant';
+import { calendarDay, exactInstant, instant, secondsBetween, utcDay } from '@/format/instant';
 
-/** An instant, short to read (where it is of a long time, by its day alone), exact for machines and on hovering. */
-export function Instant({ at, byDay, className }: { at: string; byDay?: boolean; className?: string }) {
+/** How an instant is told: by its time, by its day alone where it is of a long time, or by its day of UTC. */
+type By = 'time' | 'day' | 'utc-day';
+
+const TOLD: Record<By, (at: Date) => string> = { time: instant, day: calendarDay, 'utc-day': utcDay };
+
+/** An instant, short to read, exact for machines and on hovering. */
+export function Instant({ at, by = 'time', className }: { at: string; by?: By; className?: string }) {
   const date = new Date(at);
   return (
     <time dateTime={at} title={exactInstant(date)} className={className}>
-      {byDay ? calendarDay(date) : instant(date)}
+      {TOLD[by](date)}
     </time>
   );
 }

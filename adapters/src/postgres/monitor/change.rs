@@ -5,7 +5,6 @@
 
 use sqlx::PgConnection;
 use uuid::Uuid;
-use watchkeeper_domain::check::Region;
 use watchkeeper_domain::id::{MonitorId, WorkspaceId};
 use watchkeeper_domain::incident::Ending;
 use watchkeeper_domain::monitor::Settings;
@@ -119,7 +118,7 @@ async fn hold(connection: &mut PgConnection, workspace: WorkspaceId, id: Monitor
     .fetch_optional(&mut *connection)
     .await?;
     if let Some(cohort) = cohort {
-        lease::take_out(connection, cohort, id, &Region::default()).await?;
+        lease::take_out(connection, cohort, [id]).await?;
     }
     sqlx::query("SELECT FROM claims WHERE monitor_id = $1 ORDER BY slot FOR UPDATE")
         .bind(id.uuid())

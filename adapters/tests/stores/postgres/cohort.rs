@@ -58,9 +58,9 @@ async fn a_cohort_that_another_node_is_at_is_left_to_it() {
     let now = opened.plus(seconds(60));
     let mut claiming = nodes.one.pool().begin().await.unwrap();
     sqlx::query("SELECT FROM cohorts FOR NO KEY UPDATE").execute(&mut *claiming).await.unwrap();
-    assert_eq!(nodes.other.claim(&request(now, 10, nodes.stage.token())).await.unwrap(), []);
+    assert_eq!(nodes.other.claim(&request(now, 10, nodes.stage.token())).await.unwrap().claims, []);
     claiming.rollback().await.unwrap();
-    let claims = nodes.other.claim(&request(now, 10, nodes.stage.token())).await.unwrap();
+    let claims = nodes.other.claim(&request(now, 10, nodes.stage.token())).await.unwrap().claims;
     assert!(claims.len() >= specimens.len());
 }
 
@@ -73,7 +73,7 @@ async fn nodes_in_turns_give_every_slot_once_whatever_changes_in_between() {
         let now = opened.plus(seconds(round * 7));
         let (claimer, changer) = if round % 2 == 0 { (&nodes.one, &nodes.other) } else { (&nodes.other, &nodes.one) };
         let limit = if round % 5 == 0 { 3 } else { 100 };
-        let claims = claimer.claim(&request(now, limit, nodes.stage.token())).await.unwrap();
+        let claims = claimer.claim(&request(now, limit, nodes.stage.token())).await.unwrap().claims;
         for claim in &claims {
             assert!(given.insert((claim.monitor, claim.slot)), "given twice: {claim:?}");
         }
@@ -109,7 +109,7 @@ async fn a_node_that_has_read_ahead_follows_what_others_changed_since() {
     let (joined, now) = seated(&nodes, 1, 60).await;
     // By then each of them has had a slot on its grid.
     let now = now.plus(seconds(90));
-    let given = later.claim(&request(now, 100, nodes.stage.token())).await.unwrap();
+    let given = later.claim(&request(now, 100, nodes.stage.token())).await.unwrap().claims;
     let given: BTreeSet<_> = given.iter().map(|claim| claim.monitor).collect();
     assert_eq!(given, rest.iter().chain(&joined).map(Specimen::id).collect());
 }
@@ -132,16 +132,16 @@ async fn what_a_claim_changes_is_remembered_only_if_it_is_committed() {
     let nodes = Nodes::start().await;
     let (mut specimens, opened) = seated(&nodes, 3, 60).await;
     let now = opened.plus(seconds(60));
-    record(&nodes, now, &nodes.one.claim(&request(now, 100, nodes.stage.token())).await.unwrap()).await;
+    record(&nodes, now, &nodes.one.claim(&request(now, 100, nodes.stage.token())).await.unwrap().claims).await;
     specimens.push(nodes.stage.monitor_every(60).await);
     commits_fail(&nodes, true).await;
     let now = now.plus(seconds(60));
     nodes.one.claim(&request(now, 100, nodes.stage.token())).await.unwrap_err();
     commits_fail(&nodes, false).await;
     specimens.push(nodes.stage.monitor_every(60).await);
-    record(&nodes, now, &nodes.other.claim(&request(now, 100, nodes.stage.token())).await.unwrap()).await;
+    record(&nodes, now, &nodes.other.claim(&request(now, 100, nodes.stage.token())).await.unwrap().claims).await;
     let now = now.plus(seconds(60));
-    let given = nodes.one.claim(&request(now, 100, nodes.stage.token())).await.unwrap();
+    let given = nodes.one.claim(&request(now, 100, nodes.stage.token())).await.unwrap().claims;
     let given: BTreeSet<_> = given.iter().map(|claim| claim.monitor).collect();
     assert_eq!(given, specimens.iter().map(Specimen::id).collect());
 }
@@ -151,10 +151,10 @@ async fn a_lease_of_a_dead_node_is_taken_over_slot_by_slot() {
     let nodes = Nodes::start().await;
     let (specimens, opened) = seated(&nodes, 5, 60).await;
     let now = opened.plus(seconds(60));
-    let lost = nodes.one.claim(&request(now, 100, nodes.stage.token())).await.unwrap();
+    let lost = nodes.one.claim(&request(now, 100, nodes.stage.token())).await.unwrap().claims;
     record(&nodes, now, &lost[..2]).await;
     let later = lost.iter().map(|claim| claim.lease_until).max().unwrap();
-    let again = nodes.other.claim(&request(later, 100, nodes.stage.token())).await.unwrap();
+    let again = nodes.other.claim(&request(later, 100, nodes.stage.token())).await.unwrap().claims;
     let slots = |claims: &[Claim]| claims.iter().map(|claim| (claim.monitor, claim.slot)).collect::<BTreeSet<_>>();
     let startable: Vec<Claim> = lost[2..].iter().filter(|claim| claim.start_before > later).cloned().collect();
     assert!(slots(&again).is_superset(&slots(&startable)), "what may still start is given anew");

@@ -21,7 +21,7 @@ fn is_recorded(answer: &Recorded) -> bool {
 async fn claim_all(node: Arc<PostgresStore>, requests: Vec<ClaimRequest>) -> Vec<Claim> {
     let mut claims = Vec::new();
     for request in requests {
-        claims.extend(node.claim(&request).await.unwrap());
+        claims.extend(node.claim(&request).await.unwrap().claims);
     }
     claims
 }
@@ -55,7 +55,7 @@ async fn a_claimer_does_not_wait_for_another() {
         .await
         .unwrap();
     let now = held.slot(0).max(free.slot(0));
-    let claims = nodes.other.claim(&request(now, 10, nodes.stage.token())).await.unwrap();
+    let claims = nodes.other.claim(&request(now, 10, nodes.stage.token())).await.unwrap().claims;
     assert_eq!(claims.iter().map(|claim| claim.monitor).collect::<Vec<_>>(), [free.id()]);
     claiming.rollback().await.unwrap();
     assert_eq!(nodes.stage.claim_one(now).await.monitor, held.id());
@@ -72,14 +72,14 @@ async fn a_result_of_the_former_holder_and_of_the_new_one_at_once_count_once() {
         latest = latest.max(specimen.monitor.created_at);
         monitors.push(specimen.id());
     }
-    let first = nodes.one.claim(&request(latest, 100, nodes.stage.token())).await.unwrap();
+    let first = nodes.one.claim(&request(latest, 100, nodes.stage.token())).await.unwrap().claims;
     batches.0.extend(first.iter().map(fixture::up));
     let later = latest.plus(seconds(60));
     let takeover = request(later, 100, nodes.stage.token());
     let (recorded, taken) = tokio::join!(nodes.one.record(later, &batches.0), nodes.other.claim(&takeover));
     // Some monitors have a further slot due by now, which is not what is raced for.
     let raced_for = |claim: &&Claim| first.iter().any(|f| (f.monitor, f.slot) == (claim.monitor, claim.slot));
-    batches.1.extend(taken.unwrap().iter().filter(raced_for).map(fixture::down));
+    batches.1.extend(taken.unwrap().claims.iter().filter(raced_for).map(fixture::down));
     let recorded_by_one = recorded.unwrap().iter().filter(|answer| is_recorded(answer)).count();
     let recorded_by_other = nodes.other.record(later, &batches.1).await.unwrap();
     let recorded_by_other = recorded_by_other.iter().filter(|answer| is_recorded(answer)).count();
@@ -96,7 +96,7 @@ async fn a_batch_that_is_recorded_twice_at_once_counts_once() {
     for _ in 0..40 {
         latest = latest.max(nodes.stage.monitor_every(300).await.monitor.created_at);
     }
-    let claims = nodes.one.claim(&request(latest, 100, nodes.stage.token())).await.unwrap();
+    let claims = nodes.one.claim(&request(latest, 100, nodes.stage.token())).await.unwrap().claims;
     let batch: Vec<Settled> = claims.iter().map(fixture::down).collect();
     let (one, other) = tokio::join!(nodes.one.record(latest, &batch), nodes.other.record(latest, &batch));
     let answers: Vec<_> = one.unwrap().into_iter().zip(other.unwrap()).collect();
@@ -152,7 +152,7 @@ async fn a_pause_during_a_claim_leaves_every_slot_accounted_for() {
             nodes.other.claim(&request)
         );
         paused.unwrap().unwrap();
-        let results: Vec<Settled> = claims.unwrap().iter().map(fixture::up).collect();
+        let results: Vec<Settled> = claims.unwrap().claims.iter().map(fixture::up).collect();
         let recorded = nodes.other.record(now, &results).await.unwrap();
         assert!(recorded.iter().all(is_recorded), "what was claimed before the pause is kept: {recorded:?}");
         let account = nodes.stage.account(monitor.id, now.plus(seconds(60))).await;

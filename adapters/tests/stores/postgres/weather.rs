@@ -68,11 +68,11 @@ async fn a_transaction_that_is_left_open_does_not_stop_claiming_for_good() {
     sqlx::query(lock).execute(&mut *stuck).await.unwrap();
     let horizon = now;
     let request = ClaimRequest { region: Region::default(), now, horizon, limit: 10, token: nodes.stage.token() };
-    assert_eq!(nodes.one.claim(&request).await.unwrap(), [], "the other holds it");
+    assert_eq!(nodes.one.claim(&request).await.unwrap().claims, [], "the other holds it");
     // Another session waits for the lock, which it is given once the server has ended the one that does nothing.
     let mut waiting = sqlx::PgConnection::connect(nodes.database.url()).await.unwrap();
     tokio::time::timeout(SOON, sqlx::query(lock).execute(&mut waiting)).await.unwrap().unwrap();
-    assert_eq!(nodes.one.claim(&request).await.unwrap().len(), 1);
+    assert_eq!(nodes.one.claim(&request).await.unwrap().claims.len(), 1);
     assert!(stuck.commit().await.is_err(), "it was ended");
 }
 

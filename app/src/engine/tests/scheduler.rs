@@ -85,6 +85,20 @@ async fn a_claim_whose_probe_could_outlast_its_lease_is_let_go() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn slots_that_nobody_came_to_in_time_are_counted_once() {
+    let stage = Stage::open().await;
+    let monitor = stage.monitor(60).await;
+    let mut scheduler = scheduler(&stage, 4);
+    scheduler.step().await;
+    assert_eq!(stage.metrics.slots_missed.get(), 0);
+    sleep(Duration::from_secs(600)).await;
+    scheduler.step().await;
+    scheduler.step().await;
+    let missed = stage.account(&monitor).await.missed;
+    assert_eq!((stage.metrics.slots_missed.get(), missed > 5), (missed, true));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_clock_that_falls_back_waits_until_it_has_caught_up() {
     let stage = Stage::open().await;
     let clock = Arc::new(SteppingClock::at(T0.plus(Duration::from_secs(100))));

@@ -17,9 +17,9 @@ use watchkeeper_domain::monitor;
 use watchkeeper_domain::monitor::Monitor;
 use watchkeeper_domain::notice::{ChannelKind, Delivery, NotDelivered, Notice, NoticeClaim};
 use watchkeeper_domain::port::{
-    Arrears, CheckPage, CheckQuery, CheckRepo, ClaimRequest, Clock, Folded, HistoryRepo, IdGenerator, ManualClaim,
-    MonitorRepo, NoticeRepo, Notifier, ProbeRequest, Prober, Purged, Recorded, RepoError, RepoResult, Retired, Upkeep,
-    UserRepo,
+    Arrears, CheckPage, CheckQuery, CheckRepo, ClaimRequest, ClaimedWork, Clock, Folded, HistoryRepo, IdGenerator,
+    ManualClaim, MonitorRepo, NoticeRepo, Notifier, ProbeRequest, Prober, Purged, Recorded, RepoError, RepoResult,
+    Retired, Upkeep, UserRepo,
 };
 use watchkeeper_domain::report::Report;
 use watchkeeper_domain::retention::Retention;
@@ -121,8 +121,8 @@ impl Stage {
 
     /// Claims everything that is due now.
     pub(crate) async fn claim(&self) -> Vec<Claim> {
-        let assignments = self.watch().claim(u32::MAX, Duration::ZERO).await.unwrap();
-        assignments.into_iter().map(|assignment| assignment.claim).collect()
+        let work = self.watch().claim(u32::MAX, Duration::ZERO).await.unwrap();
+        work.assignments.into_iter().map(|assignment| assignment.claim).collect()
     }
 
     /// The log of a monitor, the newest first.
@@ -227,7 +227,7 @@ impl CheckRepo for SwitchedStore {
         self.inner.read_ahead(region, horizon).await
     }
 
-    async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>> {
+    async fn claim(&self, request: &ClaimRequest) -> RepoResult<ClaimedWork> {
         self.answer().await?;
         self.claims.fetch_add(1, Ordering::SeqCst);
         self.inner.claim(request).await

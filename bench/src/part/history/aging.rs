@@ -148,7 +148,7 @@ async fn watch(store: &dyn Store, ids: &CountingIds, midnight: Timestamp, extent
         loop {
             let token = LeaseToken::new(ids.uuid());
             let region = Region::default();
-            let claims = store.claim(&ClaimRequest { region, now, horizon: now, limit: BATCH, token }).await?;
+            let claims = store.claim(&ClaimRequest { region, now, horizon: now, limit: BATCH, token }).await?.claims;
             let batch: Vec<Settled> = claims.into_iter().map(|claim| observed(claim, &mut chance)).collect();
             let is_last = batch.len() < BATCH as usize;
             store.record(now, &batch).await?;

@@ -1,7 +1,10 @@
 //! Leases: what becomes of work whose holder is not heard of again.
 
+use std::collections::BTreeSet;
+
 use super::Stage;
-use crate::check::Region;
+use crate::check::{Claim, Region};
+use crate::monitor::Timeout;
 use crate::port::Recorded;
 use crate::schedule::SlotRun;
 use crate::testkit::fixture::{down, seconds, up};
@@ -47,8 +50,9 @@ pub async fn a_lost_slot_that_may_no_longer_start_is_missed(stage: &Stage) {
     let m = stage.monitor_every(60).await;
     stage.check_up(m.slot(0)).await;
     let lost = stage.claim_one(m.slot(1)).await;
-    let next = stage.claim_one(m.slot(2)).await;
-    assert_eq!(next.slot, m.slot(2));
+    let next = stage.claim_work(m.slot(2)).await;
+    let given: Vec<_> = next.claims.iter().map(|claim| claim.slot).collect();
+    assert_eq!((given, next.missed), (vec![m.slot(2)], 1));
     let run = SlotRun { first: m.slot(1), last: m.slot(1), count: 1 };
     assert_eq!(stage.gaps(m.id()).await, [Gap { run, outcome: GapOutcome::Missed }]);
     assert_eq!(stage.view(&m.monitor).await.state.silence.map(|silence| silence.count), Some(1));
@@ -58,13 +62,41 @@ pub async fn a_lost_slot_that_may_no_longer_start_is_missed(stage: &Stage) {
 
 /// With a timeout as long as the interval, a slot is due while the one before is still being probed.
 pub async fn a_long_lease_does_not_hold_up_the_next_slot(stage: &Stage) {
-    let m = stage.monitor_with(|settings| settings.timeout = crate::monitor::Timeout::from_secs(60)).await;
+    let m = stage.monitor_with(|settings| settings.timeout = Timeout::from_secs(60)).await;
     let slow = stage.claim_one(m.slot(0)).await;
     let next = stage.claim_one(m.slot(1)).await;
     assert_eq!(next.slot, m.slot(1));
     assert_ne!(stage.settle_at(m.slot(1), up(&slow)).await, Recorded::Stale);
     assert_ne!(stage.settle(up(&next)).await, Recorded::Stale);
     assert_eq!(stage.account(m.id(), m.slot(1)).await.up, 2);
+}
+
+/// Two monitors are due at the same instants, and a claim has room for one of them while slots of both are under way.
+/// Whatever a store does with the other, its slot goes on being accounted for, also when it is paused meanwhile.
+pub async fn a_slot_under_way_stays_with_its_monitor_when_there_is_not_room_for_all(stage: &Stage) {
+    let m = stage.monitor_with(|settings| settings.timeout = Timeout::from_secs(60)).await;
+    let twin = stage.twin_of(&m).await;
+    for opening in stage.claim(m.slot(0)).await {
+        stage.settle(up(&opening)).await;
+    }
+    let under_way = stage.claim(m.slot(1)).await;
+    let claimed = [stage.claim_some(m.slot(2), 1).await, stage.claim_some(m.slot(2), 1).await].concat();
+    let of = |claims: &[Claim]| claims.iter().map(|claim| (claim.monitor, claim.slot)).collect::<BTreeSet<_>>();
+    assert_eq!(of(&under_way), [(m.id(), m.slot(1)), (twin.id(), m.slot(1))].into());
+    assert_eq!(of(&claimed), [(m.id(), m.slot(2)), (twin.id(), m.slot(2))].into());
+    for each in [&m, &twin] {
+        let account = stage.account(each.id(), m.slot(2)).await;
+        assert_eq!((account.due, account.up, account.in_flight, account.unaccounted), (1, 1, 2, 0));
+        stage.pause(&each.monitor, m.slot(2).plus(seconds(1))).await;
+    }
+    let now = m.slot(2).plus(seconds(1));
+    for claim in under_way.iter().chain(&claimed) {
+        assert_ne!(stage.settle_at(now, up(claim)).await, Recorded::Stale);
+    }
+    for each in [&m, &twin] {
+        let account = stage.account(each.id(), m.slot(5)).await;
+        assert_eq!((account.due, account.up, account.in_flight, account.unaccounted), (3, 3, 0, 0));
+    }
 }
 
 /// The one holder of a store knows at its start that nobody else holds anything.

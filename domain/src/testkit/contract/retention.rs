@@ -193,6 +193,10 @@ pub async fn packed_checks_read_as_what_is_left_of_them(stage: &Stage) {
         let newest = stage.recent(&[m.id()], limit, now).await.remove(0);
         assert_eq!(newest, left.iter().take(limit as usize).cloned().collect::<Vec<_>>());
     }
+    for from in [m.slot(0), retention.left(now).raw_from, now.next()] {
+        stage.assert_glances(&m, from, now).await;
+        stage.assert_glances(&m, from.min(m.slot(41)), m.slot(41)).await;
+    }
     let part = Window::new(m.slot(3).plus(seconds(1)), m.slot(41)).unwrap();
     let query = CheckQuery { monitor: m.id(), region, window: part, verdict: None, limit: 4 };
     let wanted: Vec<_> = left.into_iter().filter(|check| part.contains(check.slot)).collect();

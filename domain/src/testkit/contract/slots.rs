@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Stage;
 use super::stage::{Step, at_once};
 use crate::check::{Claim, Origin, Region};
-use crate::port::ClaimRequest;
+use crate::port::{ClaimRequest, ClaimedWork};
 use crate::schedule::{Schedule, SlotRun};
 use crate::testkit::fixture::{self, T0, seconds, up};
 use crate::time::Timestamp;
@@ -77,8 +77,9 @@ pub async fn a_late_claim_does_not_shift_the_next_slot(stage: &Stage) {
 pub async fn slots_that_can_no_longer_start_are_missed(stage: &Stage) {
     let m = stage.monitor_every(60).await;
     stage.check_up(m.slot(0)).await;
-    let claim = stage.claim_one(m.slot(4).plus(seconds(10))).await;
-    assert_eq!((claim.slot, claim.start_before), (m.slot(4), m.slot(5)));
+    let ClaimedWork { claims, missed } = stage.claim_work(m.slot(4).plus(seconds(10))).await;
+    let given: Vec<_> = claims.iter().map(|claim| (claim.slot, claim.start_before)).collect();
+    assert_eq!((given, missed), (vec![(m.slot(4), m.slot(5))], 3));
     let run = SlotRun { first: m.slot(1), last: m.slot(3), count: 3 };
     assert_eq!(stage.gaps(m.id()).await, [Gap { run, outcome: GapOutcome::Missed }]);
     assert_eq!(stage.view(&m.monitor).await.state.silence.map(|silence| silence.count), Some(3));
@@ -152,10 +153,10 @@ pub async fn another_region_gets_nothing(stage: &Stage) {
     let m = stage.monitor_every(60).await;
     let region = Region::parse("elsewhere").unwrap();
     let request = ClaimRequest { region, now: m.slot(0), horizon: m.slot(0), limit: 10, token: stage.token() };
-    assert!(stage.store().claim(&request).await.unwrap().is_empty());
+    assert!(stage.store().claim(&request).await.unwrap().claims.is_empty());
     stage.claim_one(m.slot(0)).await;
     let later = ClaimRequest { now: m.slot(0).plus(seconds(30)), token: stage.token(), ..request };
-    assert!(stage.store().claim(&later).await.unwrap().is_empty(), "nor is it taken over from there");
+    assert!(stage.store().claim(&later).await.unwrap().claims.is_empty(), "nor is it taken over from there");
 }
 
 /// Those who keep settings see from the claim whether theirs are the newest.

@@ -15,7 +15,8 @@ use crate::incident::Incident;
 use crate::monitor::{Monitor, Settings};
 use crate::notice::{Delivery, DeliveryOutcome, NoticeClaim};
 use crate::port::{
-    Change, CheckQuery, ClaimRequest, Created, IdGenerator, IncidentQuery, ManualClaim, MonitorView, Recorded, Store,
+    Change, CheckQuery, ClaimRequest, ClaimedWork, Created, Glance, IdGenerator, IncidentQuery, ManualClaim,
+    MonitorView, Recorded, Store,
 };
 use crate::schedule::Schedule;
 use crate::status::{Flip, Status};
@@ -125,6 +126,16 @@ impl Stage {
         Specimen { monitor }
     }
 
+    /// Another monitor like this one, whose slots are at the same instants.
+    pub async fn twin_of(&self, specimen: &Specimen) -> Specimen {
+        let Monitor { settings, .. } = &specimen.monitor;
+        let ids = std::iter::repeat_with(|| self.monitor_id());
+        let has_its_grid = |id: &MonitorId| Schedule::of(*id, settings.interval) == specimen.schedule();
+        let monitor = Monitor { id: ids.take(10_000_000).find(has_its_grid).unwrap(), ..specimen.monitor.clone() };
+        self.create(&monitor).await;
+        Specimen { monitor }
+    }
+
     /// Puts a monitor into the store.
     pub async fn create(&self, monitor: &Monitor) {
         assert_eq!(self.store.create_monitor(monitor, u32::MAX >> 1).await.unwrap(), Created::Created);
@@ -142,8 +153,16 @@ impl Stage {
 
     /// Takes what is due by a horizon, up to a limit.
     pub async fn claim_ahead(&self, now: Timestamp, horizon: Timestamp, limit: u32) -> Vec<Claim> {
-        let request = ClaimRequest { region: Region::default(), now, horizon, limit, token: self.token() };
-        self.store.claim(&request).await.unwrap()
+        self.store.claim(&self.request(now, horizon, limit)).await.unwrap().claims
+    }
+
+    /// Takes what is due, and how many slots it came too late for.
+    pub async fn claim_work(&self, now: Timestamp) -> ClaimedWork {
+        self.store.claim(&self.request(now, now, 100)).await.unwrap()
+    }
+
+    fn request(&self, now: Timestamp, horizon: Timestamp, limit: u32) -> ClaimRequest {
+        ClaimRequest { region: Region::default(), now, horizon, limit, token: self.token() }
     }
 
     /// Takes what is due, which is one thing.
@@ -314,6 +333,20 @@ impl Stage {
         let asked: Vec<_> = monitors.iter().map(|monitor| (*monitor, now.minus(Duration::from_secs(600)))).collect();
         let glances = self.store.glances(&asked, &Region::default(), 1_000, limit, now).await.unwrap();
         glances.into_iter().map(|glance| glance.recent).collect()
+    }
+
+    /// Asserts that a monitor's glances from an instant on show what all other questions do, as of a moment.
+    pub async fn assert_glances(&self, specimen: &Specimen, from: Timestamp, now: Timestamp) {
+        let (id, region) = (specimen.id(), Region::default());
+        let window = Window::new(from, now.next()).unwrap();
+        let log: Vec<Check> = self.log(id).await.into_iter().filter(|check| check.slot <= now).collect();
+        for (most, limit) in [(1_000, 100), (1, 3)] {
+            let glances = self.store.glances(&[(id, from)], &region, most, limit, now).await.unwrap();
+            let facts = self.store.time_facts(&[(id, window)], &region, most).await.unwrap();
+            let recent = log.iter().take(limit as usize).cloned().collect();
+            let glance = Glance { facts: facts[0].clone(), recent };
+            assert_eq!(glances, [glance], "from {from:?} as of {now:?}, {most} of each");
+        }
     }
 
     /// What is known of a monitor's time in a window.

@@ -10,7 +10,7 @@ use super::{MemoryStore, World};
 use crate::check::{Check, Claim, Origin, Outcome, Region, Settled, lease_end};
 use crate::id::MonitorId;
 use crate::incident::{Ending, Incident};
-use crate::port::{CheckRepo, ClaimRequest, IdGenerator, ManualClaim, Recorded, RepoResult};
+use crate::port::{CheckRepo, ClaimRequest, ClaimedWork, IdGenerator, ManualClaim, Recorded, RepoResult};
 use crate::schedule::SlotRun;
 use crate::settle::{self, Standing, confirmation_deadline, is_slot};
 use crate::status::{Flip, State};
@@ -20,8 +20,9 @@ use crate::verdict::Verdict;
 
 #[async_trait]
 impl CheckRepo for MemoryStore {
-    async fn claim(&self, request: &ClaimRequest) -> RepoResult<Vec<Claim>> {
+    async fn claim(&self, request: &ClaimRequest) -> RepoResult<ClaimedWork> {
         let mut world = self.world();
+        let missed_before = world.missed();
         let mut due: BinaryHeap<Reverse<(Timestamp, MonitorId)>> = BinaryHeap::new();
         let here = |watched: &&mut Watched| !watched.is_deleted && watched.epoch.region == request.region;
         for watched in world.monitors.values_mut().filter(here) {
@@ -37,7 +38,7 @@ impl CheckRepo for MemoryStore {
             // A monitor may have open work and a slot: it takes its turn again.
             due.extend(watched.due_since(request).map(|since| Reverse((since, id))));
         }
-        Ok(claims)
+        Ok(ClaimedWork { claims, missed: world.missed() - missed_before })
     }
 
     async fn claim_manual(&self, request: &ManualClaim) -> RepoResult<Option<Claim>> {
@@ -168,6 +169,12 @@ impl Watched {
 }
 
 impl World {
+    /// How many slots were missed, of all monitors.
+    fn missed(&self) -> u64 {
+        let gaps = self.monitors.values().flat_map(|watched| watched.gaps.values());
+        gaps.filter(|gap| gap.outcome == GapOutcome::Missed).map(|gap| gap.run.count).sum()
+    }
+
     fn record(&mut self, settled: &Settled, now: Timestamp, ids: &dyn IdGenerator) -> Recorded {
         let Settled { claim, outcome } = settled;
         let watched = self.monitors.get_mut(&claim.monitor).filter(|watched| !watched.is_deleted);

@@ -41,7 +41,8 @@ impl HistoryRepo for MemoryStore {
         let glance = |(id, from): &(MonitorId, Timestamp)| {
             let Some(watched) = world.watched_from(*id, region) else { return Glance::default() };
             let window = Window::new(*from, now.next()).unwrap_or(Window::last(Duration::ZERO, *from));
-            let recent = watched.checks.values().rev().take(limit as usize).cloned().collect();
+            let past = watched.checks.values().rev().filter(|check| check.slot <= now);
+            let recent = past.take(limit as usize).cloned().collect();
             Glance { facts: watched.time_facts(window, most), recent }
         };
         Ok(asked.iter().map(glance).collect())

@@ -39,6 +39,16 @@ impl WindowRequest {
             .ok_or_else(|| Invalid::new("from", "window_backwards", "A window begins before it ends."))?;
         Ok(Window::new(born, now).map_or(asked, |life| asked.clip(life)))
     }
+
+    /// A part of it that was cut out by [`WindowRequest::within`], from the stretch on in which that begins: stretches of
+    /// `step` are counted from the beginning that was asked for.
+    pub(super) fn in_stretches(self, part: Window, step: Duration) -> Window {
+        let micros = i64::try_from(step.as_micros()).unwrap_or(i64::MAX).max(1);
+        let Some(asked) = self.from.filter(|from| *from < part.from()) else { return part };
+        let into = part.from().as_micros().saturating_sub(asked.as_micros()).rem_euclid(micros);
+        let from = Timestamp::from_micros(part.from().as_micros().saturating_sub(into));
+        Window::new(from, part.to()).unwrap_or(part)
+    }
 }
 
 #[cfg(test)]
@@ -63,6 +73,21 @@ mod tests {
     fn a_window_does_not_reach_into_the_future() {
         let request = WindowRequest { from: Some(at(0)), to: Some(at(500)) };
         assert_eq!(request.within(at(0), at(100)).unwrap().to(), at(100));
+    }
+
+    #[test]
+    fn stretches_are_counted_from_the_beginning_that_was_asked_for() {
+        let request = WindowRequest { from: Some(at(0)), to: None };
+        let from = |born, step| {
+            let part = request.within(at(born), at(100 * HOUR)).unwrap();
+            request.in_stretches(part, Duration::from_secs(step)).from()
+        };
+        assert_eq!(from(50 * HOUR + 7, 24 * 3600), at(48 * HOUR));
+        assert_eq!(from(48 * HOUR, 24 * 3600), at(48 * HOUR));
+        assert_eq!(from(-7, 24 * 3600), at(0), "older than the window");
+        let whole = WindowRequest::default();
+        let part = whole.within(at(99 * HOUR + 7), at(100 * HOUR)).unwrap();
+        assert_eq!(whole.in_stretches(part, Duration::from_secs(3600)), part, "where none was named it is its own");
     }
 
     #[test]

@@ -92,11 +92,11 @@ function Spans({ spans }: { spans: readonly StatusSpan[] }) {
 }
 
 function Ends({ from, to }: { from: string; to: string }) {
-  const byDay = secondsBetween(from, to) >= BY_DAY_SECONDS;
+  const by = secondsBetween(from, to) >= BY_DAY_SECONDS ? 'day' : 'time';
   return (
     <p className="mt-1.5 flex justify-between text-soft text-xs">
-      <Instant at={from} byDay={byDay} />
-      <Instant at={to} byDay={byDay} />
+      <Instant at={from} by={by} />
+      <Instant at={to} by={by} />
     </p>
   );
 }

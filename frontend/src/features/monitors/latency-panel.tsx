@@ -68,7 +68,7 @@ function Legend({ latest, step }: { latest: LatencyBucket | undefined; step: num
       </dl>
       {byDay && latest && (
         <p className="text-soft text-xs">
-          since <Instant at={latest.at} byDay />
+          since <Instant at={latest.at} by="utc-day" />
         </p>
       )}
     </div>
@@ -108,7 +108,7 @@ function LatencyTable({ buckets, byDay, caption }: TableProps) {
             {[...buckets].reverse().map((bucket) => (
               <tr key={bucket.at} className="border-line border-t">
                 <th scope="row" className="px-3 py-1.5 text-left font-normal">
-                  <Instant at={bucket.at} byDay={byDay} />
+                  <Instant at={bucket.at} by={byDay ? 'utc-day' : 'time'} />
                 </th>
                 <td className="px-3 py-1.5 text-right">{count(bucket.count)}</td>
                 {COLUMNS.map(([key]) => (

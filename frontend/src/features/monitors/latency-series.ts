@@ -1,7 +1,7 @@
 /** The lines of the latency graph: which percentiles, how they are drawn, and their points. */
 
 import type { LatencyBucket } from '@/api/types';
-import { calendarDay, instant } from '@/format/instant';
+import { instant, utcDay } from '@/format/instant';
 import { DAY_SECONDS } from './windows';
 
 /** Each line has a dash of its own, so that it is known without its colour. */
@@ -25,11 +25,12 @@ export function latestOf(
 /** Whether a stretch of the graph is so long that it is named by days: no time of day says anything about it. */
 export const isOfDays = (step: number): boolean => step >= DAY_SECONDS;
 
-/** When a stretch of the graph was: from which day to which where it is of days, else when it began. */
+/** When a stretch of the graph was: its days of UTC where it is made of such, else when it began. */
 export function stretchName(from: Date, step: number, now: Date = new Date()): string {
   if (!isOfDays(step)) return instant(from, now);
-  const to = new Date(Math.min(from.getTime() + step * 1000, now.getTime()));
-  return `${calendarDay(from, now)} to ${calendarDay(to, now)}`;
+  const last = new Date(Math.min(from.getTime() + step * 1000 - 1, now.getTime()));
+  const days = [utcDay(from, now), utcDay(last, now)];
+  return [...new Set(days)].join(' to ');
 }
 
 type Points = (number | null)[];

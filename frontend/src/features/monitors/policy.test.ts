@@ -118,6 +118,8 @@ test('a graph of long stretches has whole hours or days, so that each is named b
   const steps = (['1h', '7d', '30d', '90d', '1y'] as const).map((name) => graphSpan(name, old, at).step);
   expect(steps).toEqual([60, 2 * hour, 8 * hour, day, 4 * day]);
   expect(graphSpan('1y', old, at).from).toBe('2025-11-22T00:00:00.000Z');
+  const younger = { ...old, created_at: '2026-11-09T11:50:00.000Z' };
+  expect(graphSpan('90d', younger, at)).toMatchObject({ from: '2026-11-09T11:00:00.000Z', step: 4 * hour });
 });
 
 test('uptime is told of windows up to the first that holds the whole life of a monitor', () => {
@@ -149,8 +151,9 @@ test('the ticks of a graph are times, dates or months, and a new day or year is 
 test('a stretch of days is named by its days, any other by its beginning', () => {
   const now = new Date(2026, 10, 22, 14, 3, 27);
   const day = 86_400;
-  expect(stretchName(new Date(2025, 11, 30, 14, 3, 27), 4 * day, now)).toBe('30 Dec 2025 to 3 Jan');
-  expect(stretchName(new Date(2026, 10, 20, 14, 3, 27), 4 * day, now)).toBe('20 Nov to today');
+  expect(stretchName(new Date('2025-12-30T00:00:00Z'), 4 * day, now)).toBe('30 Dec 2025 to 2 Jan');
+  expect(stretchName(new Date('2026-11-20T00:00:00Z'), day, now)).toBe('20 Nov');
+  expect(stretchName(new Date('2026-11-21T00:00:00Z'), 4 * day, now)).toBe('21 Nov to 22 Nov');
   expect(stretchName(new Date(2026, 10, 21, 14, 0, 0), 900, now)).toBe('21 Nov, 14:00:00');
 });
 

@@ -79,7 +79,11 @@ function UptimeOf({ uptime }: { uptime: UptimeOfDays }) {
           </h3>
           {isOfWholeLife(uptime) && (
             <p className="whitespace-nowrap">
-              since <Instant at={uptime.from} byDay={secondsBetween(uptime.from, uptime.to) >= DAY_SECONDS} />
+              since{' '}
+              <Instant
+                at={uptime.from}
+                by={secondsBetween(uptime.from, uptime.to) >= DAY_SECONDS ? 'day' : 'time'}
+              />
             </p>
           )}
         </div>

@@ -64,16 +64,19 @@ const MAX_POINTS = 96;
 const unitOf = (seconds: number): number =>
   [DAY_SECONDS, HOUR_SECONDS].find((each) => seconds > each / 2) ?? 1;
 
-/** The part of a window in which a monitor was alive, and how long a stretch of its graph is: at least one check long. */
+/**
+ * The part of a window in which a monitor was alive, and how long a stretch of its graph is: at least one check long. It
+ * begins where a whole unit of its stretches does.
+ */
 export function graphSpan(
   window: WindowName,
   monitor: Pick<Monitor, 'created_at' | 'interval_seconds'>,
   now: number = serverNow(),
 ): { from: string; to: string; step: number } {
-  const [begun, born] = [beginning(window, monitor, now), Date.parse(monitor.created_at)];
+  const begun = beginning(window, monitor, now);
   const shortest = (now - begun) / 1000 / MAX_POINTS;
   const unit = unitOf(shortest);
   const step = Math.max(monitor.interval_seconds, Math.ceil(shortest / unit) * unit);
-  const from = Math.max(born, Math.floor(begun / 1000 / unit) * unit * 1000);
+  const from = unit === 1 ? begun : Math.floor(begun / 1000 / unit) * unit * 1000;
   return { from: new Date(from).toISOString(), to: new Date(now).toISOString(), step };
 }
