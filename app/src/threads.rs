@@ -78,25 +78,24 @@ mod tests {
     use super::*;
 
     /// What those who watch have, and those who serve.
-    fn niceness(others_watch: bool) -> (i32, i32) {
-        let threads = Threads::start().unwrap();
-        let serving = threads.serve(others_watch).unwrap();
-        let of = |threads: &Handle| threads.spawn_blocking(|| getpriority_process(None).unwrap());
-        let both = [of(threads.watching()), of(&serving)];
-        let [watching, serving] = both.map(|asked| threads.watching().block_on(asked).unwrap());
+    fn niceness(others_watch: bool) -> anyhow::Result<(i32, i32)> {
+        let threads = Threads::start()?;
+        let serving = threads.serve(others_watch)?;
+        let of = |asked: &Handle| threads.watching().block_on(asked.spawn_blocking(|| getpriority_process(None)));
+        let both = (of(threads.watching())??, of(&serving)??);
         threads.end(Duration::from_secs(1));
-        (watching, serving)
+        Ok(both)
     }
 
     #[test]
     fn who_serves_gives_way_to_who_watches() {
-        let (watching, serving) = niceness(true);
+        let (watching, serving) = niceness(true).unwrap();
         assert_eq!(serving, (watching + NICENESS).min(19));
     }
 
     #[test]
     fn where_nobody_watches_nobody_gives_way() {
-        let (watching, serving) = niceness(false);
+        let (watching, serving) = niceness(false).unwrap();
         assert_eq!(serving, watching);
     }
 }

@@ -34,7 +34,10 @@ export async function expectWellMade(page: Page, name: string): Promise<void> {
     await page.setViewportSize(size);
     // A drawing takes on a new size in the frame after that of everything else.
     await expect
-      .poll(() => page.evaluate(() => document.documentElement.scrollWidth), `${name} at ${size.width} pixels`)
+      .poll(
+        () => page.evaluate(() => document.documentElement.scrollWidth),
+        `${name} at ${size.width} pixels`,
+      )
       .toBeLessThanOrEqual(size.width);
   }
   expect(await barriers(page), `${name}, on a phone`).toEqual([]);

@@ -16,12 +16,17 @@ use crate::row::Fault;
 /// The schema, embedded.
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
 
+/// How many connections there are for work, and for questions, where nothing is said.
+const FOR_WORK: NonZeroU32 = NonZeroU32::new(7).unwrap();
+const FOR_QUESTIONS: NonZeroU32 = NonZeroU32::new(3).unwrap();
 /// How long to wait for a connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// What the server is told of every session, so that whoever dies or hangs holds up nobody else for good: durations in
 /// milliseconds, but for the keepalives, which are in seconds.
-const SESSION: [(&str, &str); 8] = [
+const SESSION: [(&str, &str); 9] = [
     ("TimeZone", "UTC"),
+    // Each statement is short. One over the partitions of a year is reckoned dear, and would be compiled for longer than it runs.
+    ("jit", "off"),
     ("statement_timeout", STATEMENT_TIMEOUT),
     ("lock_timeout", LOCK_TIMEOUT),
     ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
@@ -66,11 +71,7 @@ pub struct PoolSettings {
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self {
-            for_work: NonZeroU32::new(7).unwrap(),
-            for_questions: NonZeroU32::new(3).unwrap(),
-            acquire_timeout: ACQUIRE_TIMEOUT,
-        }
+        Self { for_work: FOR_WORK, for_questions: FOR_QUESTIONS, acquire_timeout: ACQUIRE_TIMEOUT }
     }
 }
 

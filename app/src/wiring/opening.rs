@@ -14,21 +14,21 @@ use watchkeeper_domain::port::{IdGenerator, RepoError};
 use crate::failure::Failure;
 
 /// The connections of those who watch. All that they read at length is what a start reads ahead.
-const FOR_WATCHING: PoolSettings = pool(6, 1);
+const FOR_WATCHING: PoolSettings = PoolSettings {
+    for_work: NonZeroU32::new(6).unwrap(),
+    for_questions: NonZeroU32::MIN,
+    acquire_timeout: LONGEST_WAIT,
+};
 
 /// The connections of those who serve people: changes are few and short, questions are many.
-pub(super) const FOR_PEOPLE: PoolSettings = pool(2, 3);
+pub(super) const FOR_PEOPLE: PoolSettings = PoolSettings {
+    for_work: NonZeroU32::new(2).unwrap(),
+    for_questions: NonZeroU32::new(3).unwrap(),
+    acquire_timeout: LONGEST_WAIT,
+};
 
 /// How long a caller waits for a connection before the store counts as unavailable.
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
-
-const fn pool(for_work: u32, for_questions: u32) -> PoolSettings {
-    PoolSettings {
-        for_work: NonZeroU32::new(for_work).unwrap(),
-        for_questions: NonZeroU32::new(for_questions).unwrap(),
-        acquire_timeout: LONGEST_WAIT,
-    }
-}
 
 /// Why there is no store.
 pub(super) enum Unopened {

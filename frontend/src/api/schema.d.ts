@@ -388,7 +388,8 @@ export interface paths {
         };
         /**
          * Uptime of the usual windows
-         * @description How the time of the last day, week, month, quarter and year was spent, all as of one moment.
+         * @description How the time of the last 1, 7, 30, 90 and 365 days (of 24 hours) was spent, all as of one moment, each clipped to the
+         *     monitor's life.
          */
         get: operations["listUptimes"];
         put?: never;
@@ -3284,7 +3285,7 @@ export interface operations {
             query?: {
                 /** @description From when; 24 hours before the end by default. */
                 from?: string;
-                /** @description How long a stretch is, in seconds, counted from the window's beginning; by default so that there are about 96. At most 2000 stretches. */
+                /** @description How long a stretch is, in seconds, counted from `from`; by default so that there are about 96. At most 2000 stretches. */
                 step?: number;
                 /** @description Until when; now by default, and never later. */
                 to?: string;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::Stage;
-use super::stage::era;
-use crate::check::{Origin, Region};
+use super::stage::{Specimen, era};
+use crate::check::{Check, Origin, Region};
 use crate::id::MonitorId;
-use crate::port::CheckQuery;
+use crate::port::{CheckQuery, Glance};
 use crate::status::Confirmation;
 use crate::testkit::fixture::{cut_off, degraded, down, seconds, up};
 use crate::time::{Timestamp, Window};
@@ -22,7 +22,7 @@ fn query(monitor: MonitorId, window: Window, verdict: Option<Verdict>, limit: u3
 
 /// A monitor with scheduled, manual and confirming checks over more than one epoch, and all their instants, the oldest
 /// first.
-async fn lively(stage: &Stage) -> (crate::testkit::contract::Specimen, Vec<Timestamp>) {
+async fn lively(stage: &Stage) -> (Specimen, Vec<Timestamp>) {
     let m = stage.monitor_every(60).await;
     let mut instants = Vec::new();
     for number in 0..4 {
@@ -131,8 +131,22 @@ pub async fn a_glance_shows_what_is_known_and_what_was_found(stage: &Stage) {
     assert_eq!(stage.log(m.id()).await[0].slot, instants[11], "the newest check is of this very instant");
     for now in [instants[11], instants[7]] {
         for from in [instants[0].minus(seconds(1)), instants[5], instants[5].next(), now, now.next()] {
-            stage.assert_glances(&m, from, now).await;
+            assert_glances(stage, &m, from, now).await;
         }
+    }
+}
+
+/// Asserts that a monitor's glances from an instant on show what all other questions do, as of a moment.
+pub(super) async fn assert_glances(stage: &Stage, specimen: &Specimen, from: Timestamp, now: Timestamp) {
+    let (id, region) = (specimen.id(), Region::default());
+    let window = Window::new(from, now.next()).unwrap();
+    let log: Vec<Check> = stage.log(id).await.into_iter().filter(|check| check.slot <= now).collect();
+    for (most, limit) in [(1_000, 100), (1, 3)] {
+        let glances = stage.store().glances(&[(id, from)], &region, most, limit, now).await.unwrap();
+        let facts = stage.store().time_facts(&[(id, window)], &region, most).await.unwrap();
+        let recent = log.iter().take(limit as usize).cloned().collect();
+        let glance = Glance { facts: facts[0].clone(), recent };
+        assert_eq!(glances, [glance], "from {from:?} as of {now:?}, {most} of each");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::history::assert_glances;
 use super::stage::{Specimen, Stage, era};
 use crate::audit::SlotAccount;
 use crate::check::{Check, Outcome, Region, Settled};
@@ -194,8 +195,8 @@ pub async fn packed_checks_read_as_what_is_left_of_them(stage: &Stage) {
         assert_eq!(newest, left.iter().take(limit as usize).cloned().collect::<Vec<_>>());
     }
     for from in [m.slot(0), retention.left(now).raw_from, now.next()] {
-        stage.assert_glances(&m, from, now).await;
-        stage.assert_glances(&m, from.min(m.slot(41)), m.slot(41)).await;
+        assert_glances(stage, &m, from, now).await;
+        assert_glances(stage, &m, from.min(m.slot(41)), m.slot(41)).await;
     }
     let part = Window::new(m.slot(3).plus(seconds(1)), m.slot(41)).unwrap();
     let query = CheckQuery { monitor: m.id(), region, window: part, verdict: None, limit: 4 };

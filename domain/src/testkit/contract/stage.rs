@@ -15,8 +15,8 @@ use crate::incident::Incident;
 use crate::monitor::{Monitor, Settings};
 use crate::notice::{Delivery, DeliveryOutcome, NoticeClaim};
 use crate::port::{
-    Change, CheckQuery, ClaimRequest, ClaimedWork, Created, Glance, IdGenerator, IncidentQuery, ManualClaim,
-    MonitorView, Recorded, Store,
+    Change, CheckQuery, ClaimRequest, ClaimedWork, Created, IdGenerator, IncidentQuery, ManualClaim, MonitorView,
+    Recorded, Store,
 };
 use crate::schedule::Schedule;
 use crate::status::{Flip, Status};
@@ -333,20 +333,6 @@ impl Stage {
         let asked: Vec<_> = monitors.iter().map(|monitor| (*monitor, now.minus(Duration::from_secs(600)))).collect();
         let glances = self.store.glances(&asked, &Region::default(), 1_000, limit, now).await.unwrap();
         glances.into_iter().map(|glance| glance.recent).collect()
-    }
-
-    /// Asserts that a monitor's glances from an instant on show what all other questions do, as of a moment.
-    pub async fn assert_glances(&self, specimen: &Specimen, from: Timestamp, now: Timestamp) {
-        let (id, region) = (specimen.id(), Region::default());
-        let window = Window::new(from, now.next()).unwrap();
-        let log: Vec<Check> = self.log(id).await.into_iter().filter(|check| check.slot <= now).collect();
-        for (most, limit) in [(1_000, 100), (1, 3)] {
-            let glances = self.store.glances(&[(id, from)], &region, most, limit, now).await.unwrap();
-            let facts = self.store.time_facts(&[(id, window)], &region, most).await.unwrap();
-            let recent = log.iter().take(limit as usize).cloned().collect();
-            let glance = Glance { facts: facts[0].clone(), recent };
-            assert_eq!(glances, [glance], "from {from:?} as of {now:?}, {most} of each");
-        }
     }
 
     /// What is known of a monitor's time in a window.
