@@ -6,9 +6,9 @@ use watchkeeper_rig::statistics::{percentile, theil_sen_slope};
 const FLAT_MB_AN_HOUR: f64 = 8.0;
 /// By so much the memory may still move in the half that is looked at without it being growth: caches that fill, threads
 /// that are started for the first time, pages that the allocator has not given back yet.
-const SETTLING_MB: f64 = 24.0;
+const SETTLING_MB: f64 = 48.0;
 /// So long it takes until that becomes less. A short run can tell a fast leak only, a long one a slow leak as well.
-const SETTLING_HOURS: f64 = 5.0 / 60.0;
+const SETTLING_HOURS: f64 = 2.5 / 60.0;
 /// The curve is looked at in so many points, each the median of its stretch: the slope looks at every pair of them.
 const POINTS: usize = 600;
 
@@ -107,7 +107,7 @@ mod tests {
     fn a_leak_is_told_the_sooner_the_faster_it_is() {
         let leaking =
             |mb_an_hour: f64| move |second: f64| 80_000.0 + mb_an_hour * KB_IN_MB * second / SECONDS_IN_AN_HOUR;
-        assert!(!curve(60, leaking(4_000.0)).growth().is_flat());
+        assert!(!curve(60, leaking(7_000.0)).growth().is_flat());
         assert!(curve(60, leaking(1_000.0)).growth().is_flat(), "a minute cannot tell it from what settles");
         assert!(!curve(600, leaking(1_000.0)).growth().is_flat());
         assert!(curve(600, leaking(20.0)).growth().is_flat(), "nor ten minutes this");

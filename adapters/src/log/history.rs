@@ -19,8 +19,6 @@ const MAX_PAGE: usize = 1_000;
 pub(super) const MAX_STRETCHES: usize = 8;
 /// How many checks that are not healthy scheduled ones are read at least to find those of one verdict among them.
 const NOTABLE_AT_ONCE: usize = 100;
-/// How many slots of a monitor are looked up beyond what is wanted at first, since the newest is often under way.
-const UNDER_WAY: usize = 1;
 /// How many epochs and gaps of each of many monitors are read at first, and by how much more each time that it was not
 /// enough.
 const FEW_FACTS: usize = 4;
@@ -124,7 +122,9 @@ pub(crate) async fn glances(
         let (whole, _) = facts.whole_part(*window, many(most));
         let whole = whole.not_before(life.from());
         let before = Window::new(life.from(), whole.from()).filter(|before| !before.is_empty());
-        Some((*monitor, Search { rest: life, walk: Some((Walk::over(facts, whole), before)) }))
+        // What is under way is in no log yet.
+        let open = facts.open.iter().map(|open| (open.slot, open.slot));
+        Some((*monitor, Search { rest: life, walk: Some((Walk::past(facts, whole, open), before)) }))
     };
     let searches = asked.iter().filter_map(begun).collect();
     let limit = usize::try_from(limit).unwrap_or(MAX_PAGE).min(MAX_PAGE);
@@ -154,7 +154,7 @@ async fn newest(
         known.extend(searches.keys().copied());
         most = most.saturating_mul(MORE_FACTS).min(MAX_FACTS);
         let next = |(monitor, search): (&MonitorId, &mut Search)| {
-            Some((*monitor, search.walk.as_mut()?.0.next(limit + UNDER_WAY)))
+            Some((*monitor, search.walk.as_mut()?.0.next(limit)))
         };
         let stretches: Vec<(MonitorId, Stretch)> = searches.iter_mut().filter_map(next).collect();
         for check in reader.checks_in(&stretches, limit).await? {
