@@ -153,9 +153,7 @@ async fn newest(
         begin_walks(reader, &mut searches, most).await?;
         known.extend(searches.keys().copied());
         most = most.saturating_mul(MORE_FACTS).min(MAX_FACTS);
-        let next = |(monitor, search): (&MonitorId, &mut Search)| {
-            Some((*monitor, search.walk.as_mut()?.0.next(limit)))
-        };
+        let next = |(monitor, search): (&MonitorId, &mut Search)| Some((*monitor, search.walk.as_mut()?.0.next(limit)));
         let stretches: Vec<(MonitorId, Stretch)> = searches.iter_mut().filter_map(next).collect();
         for check in reader.checks_in(&stretches, limit).await? {
             found.entry(check.monitor).or_default().push(check);

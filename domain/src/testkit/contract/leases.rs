@@ -76,26 +76,34 @@ pub async fn a_long_lease_does_not_hold_up_the_next_slot(stage: &Stage) {
 pub async fn a_slot_under_way_stays_with_its_monitor_when_there_is_not_room_for_all(stage: &Stage) {
     let m = stage.monitor_with(|settings| settings.timeout = Timeout::from_secs(60)).await;
     let twin = stage.twin_of(&m).await;
-    for opening in stage.claim(m.slot(0)).await {
-        stage.settle(up(&opening)).await;
+    for slot in [m.slot(0), m.slot(1)] {
+        for claim in stage.claim(slot).await {
+            stage.settle(up(&claim)).await;
+        }
     }
-    let under_way = stage.claim(m.slot(1)).await;
-    let claimed = [stage.claim_some(m.slot(2), 1).await, stage.claim_some(m.slot(2), 1).await].concat();
+    let under_way = stage.claim(m.slot(2)).await;
+    let mut claimed = Vec::new();
+    for given in 0..=2 {
+        for each in [&m, &twin] {
+            let account = stage.account(each.id(), m.slot(3)).await;
+            let told = (account.due, account.up, account.in_flight, account.unaccounted);
+            assert_eq!(told, (2, 2, 2, 0), "{given} of two are claimed");
+        }
+        claimed.extend(stage.claim_some(m.slot(3), 1).await);
+    }
     let of = |claims: &[Claim]| claims.iter().map(|claim| (claim.monitor, claim.slot)).collect::<BTreeSet<_>>();
-    assert_eq!(of(&under_way), [(m.id(), m.slot(1)), (twin.id(), m.slot(1))].into());
-    assert_eq!(of(&claimed), [(m.id(), m.slot(2)), (twin.id(), m.slot(2))].into());
+    assert_eq!(of(&under_way), [(m.id(), m.slot(2)), (twin.id(), m.slot(2))].into());
+    assert_eq!(of(&claimed), [(m.id(), m.slot(3)), (twin.id(), m.slot(3))].into());
     for each in [&m, &twin] {
-        let account = stage.account(each.id(), m.slot(2)).await;
-        assert_eq!((account.due, account.up, account.in_flight, account.unaccounted), (1, 1, 2, 0));
-        stage.pause(&each.monitor, m.slot(2).plus(seconds(1))).await;
+        stage.pause(&each.monitor, m.slot(3).plus(seconds(1))).await;
     }
-    let now = m.slot(2).plus(seconds(1));
+    let now = m.slot(3).plus(seconds(1));
     for claim in under_way.iter().chain(&claimed) {
         assert_ne!(stage.settle_at(now, up(claim)).await, Recorded::Stale);
     }
     for each in [&m, &twin] {
-        let account = stage.account(each.id(), m.slot(5)).await;
-        assert_eq!((account.due, account.up, account.in_flight, account.unaccounted), (3, 3, 0, 0));
+        let account = stage.account(each.id(), m.slot(6)).await;
+        assert_eq!((account.due, account.up, account.in_flight, account.unaccounted), (4, 4, 0, 0));
     }
 }
 
