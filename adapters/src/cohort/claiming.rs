@@ -29,8 +29,8 @@ pub(crate) trait Tables: Send {
     async fn departed(&mut self, cohort: i64, after: i64) -> Result<Vec<MonitorId>, Fault>;
 
     /// Lets members go that are due by themselves from now on, each at its slot, with what is under way of them, and answers
-    /// the cohort's new version.
-    async fn let_go(&mut self, cohort: i64, surplus: &[(MonitorId, Timestamp)]) -> Result<i64, Fault>;
+    /// the cohort's new version. `None`, with nothing changed, where somebody holds what is under way: nobody waits.
+    async fn let_go(&mut self, cohort: i64, surplus: &[(MonitorId, Timestamp)]) -> Result<Option<i64>, Fault>;
 
     /// Writes where cohorts are claimed to and due next.
     async fn move_on(&mut self, moved: &[(i64, Sweep)]) -> Result<(), Fault>;
@@ -70,7 +70,6 @@ pub(crate) async fn claim(
         let rows = tables.lock_due(request).await?;
         let are_all = rows.len() < MAX_COHORTS as usize;
         held.extend(take(tables, memory, request, rows, limit, &mut taken).await?);
-        // Where a cohort holds more at one instant than there is room for, it is left for the next claim.
         if are_all || taken.claims.len() == before {
             break;
         }
@@ -96,10 +95,17 @@ async fn take(
         if room == 0 {
             break;
         }
+        let is_met_again = taken.known.iter().any(|(id, _)| *id == row.id);
         let mut known = known(tables, memory, &row, &mut taken.known).await?;
         let sweep = known.cohort.sweep(row.claimed_to(), request.now, request.horizon, room);
         if !sweep.surplus.is_empty() {
-            known.version = tables.let_go(row.id, &sweep.surplus).await?;
+            // What it gave a moment ago is not written yet, and could not be found: it is left for the next claim, and is
+            // not remembered, since what is known has moved on.
+            if is_met_again {
+                continue;
+            }
+            let Some(version) = tables.let_go(row.id, &sweep.surplus).await? else { continue };
+            known.version = version;
             sweep.surplus.iter().for_each(|(monitor, _)| known.cohort.leave(*monitor));
         }
         taken.known.push((row.id, known));

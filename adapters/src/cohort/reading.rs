@@ -13,7 +13,7 @@ use watchkeeper_domain::time::Timestamp;
 use super::{CohortMemory, CohortRow, Known};
 use crate::row::Fault;
 
-/// How many cohorts are read at once: less than a store has connections for reading, so that questions get through.
+/// How many cohorts are read at once: no more than a store has connections for questions.
 const READ_AT_ONCE: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 
 /// What is read ahead, on connections of its own.

@@ -71,8 +71,10 @@ impl Tables for PgTables<'_> {
         Ok(ids.into_iter().map(MonitorId::new).collect())
     }
 
-    async fn let_go(&mut self, cohort: i64, surplus: &[(MonitorId, Timestamp)]) -> Result<i64, Fault> {
-        lease::take_out(self.0, cohort, surplus.iter().map(|(monitor, _)| *monitor)).await?;
+    async fn let_go(&mut self, cohort: i64, surplus: &[(MonitorId, Timestamp)]) -> Result<Option<i64>, Fault> {
+        if !lease::take_out_unless_held(self.0, cohort, surplus.iter().map(|(monitor, _)| *monitor)).await? {
+            return Ok(None);
+        }
         let rows: Vec<(Uuid, i64, i64)> = sqlx::query_as(
             "UPDATE schedule AS s
              SET cohort_id = NULL, changed = NULL, next_due_at = w.slot
@@ -88,7 +90,7 @@ impl Tables for PgTables<'_> {
         let departed = rows
             .into_iter()
             .map(|(monitor, interval_ms, phase_ms)| (MonitorId::new(monitor), schedule(interval_ms, phase_ms)));
-        depart(self.0, cohort, &departed.collect::<Vec<_>>()).await
+        Ok(Some(depart(self.0, cohort, &departed.collect::<Vec<_>>()).await?))
     }
 
     async fn move_on(&mut self, moved: &[(i64, Sweep)]) -> Result<(), Fault> {

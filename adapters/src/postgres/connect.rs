@@ -25,7 +25,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// milliseconds, but for the keepalives, which are in seconds.
 const SESSION: [(&str, &str); 9] = [
     ("TimeZone", "UTC"),
-    // Each statement is short. One over the partitions of a year is reckoned dear, and would be compiled for longer than it runs.
+    // One over the partitions of a year is reckoned dear, and would be compiled for longer than it runs.
     ("jit", "off"),
     ("statement_timeout", STATEMENT_TIMEOUT),
     ("lock_timeout", LOCK_TIMEOUT),

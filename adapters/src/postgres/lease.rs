@@ -209,7 +209,6 @@ pub(super) async fn take_out(
     monitors: impl IntoIterator<Item = MonitorId>,
 ) -> Result<(), Fault> {
     let monitors: HashSet<Uuid> = monitors.into_iter().map(MonitorId::uuid).collect();
-    let asked: Vec<Uuid> = monitors.iter().copied().collect();
     let rows: Vec<LeaseRow> = sqlx::query_as(
         "SELECT token, number, cohort_id, region, monitor_ids, slots
          FROM leases
@@ -218,10 +217,51 @@ pub(super) async fn take_out(
          FOR UPDATE",
     )
     .bind(cohort)
+    .bind(monitors.iter().copied().collect::<Vec<_>>())
+    .fetch_all(&mut *connection)
+    .await?;
+    take_out_of(connection, rows, &monitors).await
+}
+
+/// The same, without waiting for anybody: `false`, with nothing changed, where somebody else holds one of the leases.
+pub(super) async fn take_out_unless_held(
+    connection: &mut PgConnection,
+    cohort: i64,
+    monitors: impl IntoIterator<Item = MonitorId>,
+) -> Result<bool, Fault> {
+    let monitors: HashSet<Uuid> = monitors.into_iter().map(MonitorId::uuid).collect();
+    let asked: Vec<Uuid> = monitors.iter().copied().collect();
+    // Nobody makes leases of a cohort whose row is locked, so that they become fewer at the most.
+    let there: i64 = sqlx::query_scalar("SELECT count(*) FROM leases WHERE cohort_id = $1 AND monitor_ids && $2")
+        .bind(cohort)
+        .bind(&asked)
+        .fetch_one(&mut *connection)
+        .await?;
+    let rows: Vec<LeaseRow> = sqlx::query_as(
+        "SELECT token, number, cohort_id, region, monitor_ids, slots
+         FROM leases
+         WHERE cohort_id = $1 AND monitor_ids && $2
+         ORDER BY token, number
+         FOR UPDATE SKIP LOCKED",
+    )
+    .bind(cohort)
     .bind(&asked)
     .fetch_all(&mut *connection)
     .await?;
-    if rows.is_empty() {
+    if i64::try_from(rows.len()).is_ok_and(|held| held < there) {
+        return Ok(false);
+    }
+    take_out_of(connection, rows, &monitors).await?;
+    Ok(true)
+}
+
+/// Makes open work of its own of the slots of monitors in leases that are locked.
+async fn take_out_of(
+    connection: &mut PgConnection,
+    leases: Vec<LeaseRow>,
+    monitors: &HashSet<Uuid>,
+) -> Result<(), Fault> {
+    if leases.is_empty() {
         return Ok(());
     }
     sqlx::query(
@@ -233,9 +273,9 @@ pub(super) async fn take_out(
          JOIN schedule AS s ON s.monitor_id = u.monitor_id AND s.region = l.region
          WHERE u.monitor_id = ANY ($1)",
     )
-    .bind(&asked)
-    .bind(rows.iter().map(|row| row.token).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.number).collect::<Vec<_>>())
+    .bind(monitors.iter().copied().collect::<Vec<_>>())
+    .bind(leases.iter().map(|row| row.token).collect::<Vec<_>>())
+    .bind(leases.iter().map(|row| row.number).collect::<Vec<_>>())
     .bind(Origin::Scheduled.code())
     .execute(&mut *connection)
     .await?;
@@ -243,5 +283,5 @@ pub(super) async fn take_out(
         let rest = row.entries().filter(|(of, _)| !monitors.contains(of)).collect();
         (row, rest)
     };
-    shrink(connection, &rows.into_iter().map(without).collect::<Vec<_>>()).await
+    shrink(connection, &leases.into_iter().map(without).collect::<Vec<_>>()).await
 }

@@ -85,7 +85,7 @@ impl Tables for SqliteTables<'_> {
         Ok(ids.into_iter().map(MonitorId::new).collect())
     }
 
-    async fn let_go(&mut self, cohort: i64, surplus: &[(MonitorId, Timestamp)]) -> Result<i64, Fault> {
+    async fn let_go(&mut self, cohort: i64, surplus: &[(MonitorId, Timestamp)]) -> Result<Option<i64>, Fault> {
         lease::take_out(self.0, cohort, surplus.iter().map(|(monitor, _)| *monitor)).await?;
         let mut departed = Vec::with_capacity(surplus.len());
         for (monitor, slot) in surplus {
@@ -101,7 +101,7 @@ impl Tables for SqliteTables<'_> {
             .await?;
             departed.extend(grid.map(|(interval, phase)| (*monitor, crate::row::schedule(interval, phase))));
         }
-        depart(self.0, cohort, &departed).await
+        Ok(Some(depart(self.0, cohort, &departed).await?))
     }
 
     async fn move_on(&mut self, moved: &[(i64, Sweep)]) -> Result<(), Fault> {

@@ -83,7 +83,8 @@ pub enum OpenError {
 
 impl SqliteStore {
     /// Opens a database file, making it and its directory where they are not there (readable by their owner alone), and
-    /// applies the migrations that it lacks.
+    /// applies the migrations that it lacks. The runtime on which this is called has to be driven for as long as the store is
+    /// used: what is written begins there.
     ///
     /// # Errors
     /// [`OpenError`], also where another process holds the file.

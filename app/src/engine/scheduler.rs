@@ -113,7 +113,7 @@ impl Scheduler {
                 self.claimed_at = Instant::now();
                 self.metrics.slots_missed.inc_by(missed);
                 self.metrics.claims_made.inc_by(assignments.len() as u64);
-                // What falls due at one instant is given whole or not at all, so that a claim may stop short of its limit.
+                // Where what falls due at one instant does not fit, a claim may stop short of its limit.
                 let is_work_left = assignments.len() >= limit - limit / 10;
                 self.pool.start(assignments);
                 if is_work_left { BUSY_PAUSE } else { POLL_INTERVAL }

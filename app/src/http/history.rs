@@ -147,7 +147,7 @@ impl HistoryApi {
         from: Query<Option<Time>>,
         /// Until when; now by default, and never later.
         to: Query<Option<Time>>,
-        /// How long a stretch is, in seconds, counted from `from`; by default so that there are about 96. At most 2000 stretches.
+        /// How long a stretch is, in seconds, counted from `from` where that is named; by default so that there are about 96. At most 2000 stretches.
         #[oai(example = "example_step")]
         step: Query<Option<Step>>,
     ) -> Result<Json<LatencyList>, Refusal<Read>> {

@@ -16,13 +16,13 @@ use crate::failure::Failure;
 /// The connections of those who watch. All that they read at length is what a start reads ahead.
 const FOR_WATCHING: PoolSettings = PoolSettings {
     for_work: NonZeroU32::new(6).unwrap(),
-    for_questions: NonZeroU32::MIN,
+    for_questions: NonZeroU32::new(2).unwrap(),
     acquire_timeout: LONGEST_WAIT,
 };
 
-/// The connections of those who serve people: changes are few and short, questions are many.
+/// The connections of those who serve people: changes and sign-ins are few and short, questions are many.
 pub(super) const FOR_PEOPLE: PoolSettings = PoolSettings {
-    for_work: NonZeroU32::new(2).unwrap(),
+    for_work: NonZeroU32::new(3).unwrap(),
     for_questions: NonZeroU32::new(3).unwrap(),
     acquire_timeout: LONGEST_WAIT,
 };

@@ -239,7 +239,7 @@ impl History {
     }
 
     /// The latencies of a window in stretches of `step`, counted from the beginning that was asked for, also where the
-    /// monitor was made later. By default there are about [`LATENCY_BUCKETS_BY_DEFAULT`] of them; in a long window they are
+    /// monitor was made later, and one that lies partly in history that is gone is left out. By default there are about [`LATENCY_BUCKETS_BY_DEFAULT`] of them; in a long window they are
     /// whole hours or days of UTC, and the first of them may begin before it.
     ///
     /// # Errors
@@ -254,7 +254,7 @@ impl History {
         let (window, left) = self.window(workspace, monitor, request, self.clock.now().next()).await?;
         let (window, step) = match step {
             Some(step) => (request.in_stretches(window, step), step),
-            None => in_usual_stretches(window),
+            None => in_usual_stretches(window.not_before(left.rollups_from)),
         };
         let buckets = window.length().as_micros().div_ceil(step.as_micros().max(1));
         if step < Duration::from_secs(1) || buckets > u128::from(MAX_LATENCY_BUCKETS) {
@@ -262,7 +262,9 @@ impl History {
                 format!("A step has at least 1 second and cuts the window into at most {MAX_LATENCY_BUCKETS} parts.");
             return Err(HistoryError::Invalid(vec![Invalid::new("step", "step_out_of_bounds", message)]));
         }
-        Ok(self.repo.latencies(monitor, &self.region, window.not_before(left.rollups_from), step).await?)
+        let mut buckets = self.repo.latencies(monitor, &self.region, window, step).await?;
+        buckets.retain(|bucket| bucket.at >= left.rollups_from);
+        Ok(buckets)
     }
 
     /// The account of slots in a window, as far as something is left of it ([`Left::known_part`]).

@@ -3285,7 +3285,7 @@ export interface operations {
             query?: {
                 /** @description From when; 24 hours before the end by default. */
                 from?: string;
-                /** @description How long a stretch is, in seconds, counted from `from`; by default so that there are about 96. At most 2000 stretches. */
+                /** @description How long a stretch is, in seconds, counted from `from` where that is named; by default so that there are about 96. At most 2000 stretches. */
                 step?: number;
                 /** @description Until when; now by default, and never later. */
                 to?: string;
