@@ -9,8 +9,8 @@ use watchkeeper_domain::time::Timestamp;
 use super::SqliteStore;
 use crate::row::{Fault, KeepingRow, LeftRow, MonitorKeepingRow, OwnRetentionRow};
 
-/// What a workspace `w` keeps, and what is left of it after all that was let go of (`p`): of two instants the later one, or the one
-/// that there is.
+/// What a workspace `w` keeps, and what is left of it after all that was let go of (`p`): of two instants the later one, or
+/// the one that there is.
 macro_rules! kept {
     () => {
         "w.raw_days, w.packed_days, w.rollup_days,
