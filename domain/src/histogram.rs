@@ -196,6 +196,15 @@ mod tests {
         assert_eq!(with(0), None, "the same bucket again");
     }
 
+    #[test]
+    fn a_day_of_a_check_a_second_never_takes_more_than_an_entry_of_an_index_may() {
+        // As many buckets as there are below an hour, and in each as many as there are seconds of a day for it.
+        let buckets = usize::from(bucket(3_600_000_000));
+        let day: Vec<u64> = (0..86_400).map(|second| middle((second % buckets) as u16)).collect();
+        let bytes = of(&day).to_bytes().len();
+        assert!((1_300..1_500).contains(&bytes), "{bytes} bytes of the 2,704 that PostgreSQL has for key and sums");
+    }
+
     proptest! {
         #[test]
         fn percentiles_are_within_their_error(mut micros in prop::collection::vec(0_u64..100_000_000, 1..300), percent in 0_u32..=100) {

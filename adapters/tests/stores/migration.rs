@@ -5,7 +5,8 @@
 //! 5 January 2026 (UTC), and Ada has four monitors. *Shop* is checked every hour since the day before: it was down from
 //! noon to one, two slots were missed in the evening, and it was slow at one in the night. *Docs* is checked every other hour
 //! since midnight, and its slot of two o'clock is being checked. *Blog* was paused and *Gone* was deleted on the first day.
-//! Of the two notices of the outage one was delivered at the second attempt, and one is still owed.
+//! Of the two notices of the outage one was delivered at the second attempt, and one is still owed. The newest version is in
+//! here as well, so that a migration after it finds its sample.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use watchkeeper_domain::check::{Claim, Origin, Region};
 use watchkeeper_domain::id::{IncidentId, LeaseToken, MonitorId, NoticeId, WorkspaceId};
 use watchkeeper_domain::incident::{Ending, TimelineEvent};
 use watchkeeper_domain::port::{CheckQuery, ClaimRequest, IncidentQuery, Recorded, Store};
+use watchkeeper_domain::retention::{Left, OwnRetention};
 use watchkeeper_domain::rollup::DAY;
 use watchkeeper_domain::session::{RefreshTokenHash, Rotation};
 use watchkeeper_domain::status::Status;
@@ -37,17 +39,18 @@ struct Schema {
     directory: &'static str,
     migrations: Migrator,
     /// Those of them that nobody changes any more: the number of each, and the SHA-256 of its file.
-    released: [(i64, &'static str); 3],
+    released: &'static [(i64, &'static str)],
 }
 
 fn sqlite() -> Schema {
     Schema {
         directory: "sqlite",
         migrations: sqlx::migrate!("../migrations/sqlite"),
-        released: [
+        released: &[
             (1, "0799a751717b8f75e04cc56deb134ef09c511617a6748d650f25487d9cea5b83"),
             (2, "480364507020b101fdd6958ffcb2e3de6c30f177942b04840d0e1a091bd3f251"),
             (3, "d93e8a3be2ab9a0fb3551fa0480d2a3f7c9617bf76b260a8d99bf20b3b26f0bf"),
+            (4, "9d2f86985bfa4fd50e4606e6191a7a7f48434839a75df7e6677f05575f0d2b75"),
         ],
     }
 }
@@ -56,10 +59,13 @@ fn postgres() -> Schema {
     Schema {
         directory: "postgres",
         migrations: sqlx::migrate!("../migrations/postgres"),
-        released: [
+        released: &[
             (1, "66c53482f6364d3244ea7ee8bd06b8c180e4114f65796525da94f758a7c9aaa3"),
             (2, "bfa7721165d0c22800d7aa8d10658cb2908c2c2cc5f83c8644021d06165244ed"),
             (3, "be31a04c197bcdc95a0d9ae1d9d8738122291d742fea93aa72c6c6bfbeb460e5"),
+            (4, "9ba81c5a214103f72d225b82df2541e2b0fc1983799fff011ecf12c9242baa84"),
+            (5, "d9b4058c7667e71f481e2ca6b17ee610ea6d3247e440e4c0e6188fcbeb0bfaa9"),
+            (6, "2fced6e45770dec8d8ae68b2c33c7754878c4419c6c5f1f35cf901379493d71f"),
         ],
     }
 }
@@ -88,7 +94,7 @@ impl Schema {
     }
 
     fn released_are_as_they_were(&self) {
-        for (version, expected) in self.released {
+        for &(version, expected) in self.released {
             let hash = hex::encode(digest(&SHA256, self.text(version).as_bytes()));
             assert_eq!(hash, expected, "migration {version} of {} was released: write another one", self.directory);
         }
@@ -123,7 +129,7 @@ fn a_released_migration_is_never_changed() {
 #[tokio::test]
 async fn what_sqlite_held_at_any_released_version_is_there_and_read_as_before() {
     let schema = sqlite();
-    for (version, _) in schema.released {
+    for &(version, _) in schema.released {
         let directory = TempDir::new().unwrap();
         let file = directory.path().join("watchkeeper.db");
         let pool = SqlitePool::connect(&format!("sqlite://{}?mode=rwc", file.display())).await.unwrap();
@@ -135,14 +141,14 @@ async fn what_sqlite_held_at_any_released_version_is_there_and_read_as_before() 
         let pool = SqlitePool::connect(&format!("sqlite://{}", file.display())).await.unwrap();
         schema.kept(version, &before, &rows_of_sqlite(&pool).await);
         pool.close().await;
-        answers_as_before(Arc::new(store)).await;
+        answers_as_before(Arc::new(store), version).await;
     }
 }
 
 #[tokio::test]
 async fn what_postgres_held_at_any_released_version_is_there_and_read_as_before() {
     let schema = postgres();
-    for (version, _) in schema.released {
+    for &(version, _) in schema.released {
         let database = Database::fresh().await;
         let pool = PgPool::connect(database.url()).await.unwrap();
         schema.migrations.run_to(version, &pool).await.unwrap();
@@ -152,7 +158,7 @@ async fn what_postgres_held_at_any_released_version_is_there_and_read_as_before(
         store.migrate().await.unwrap();
         schema.kept(version, &before, &rows_of_postgres(&pool).await);
         pool.close().await;
-        answers_as_before(Arc::new(store)).await;
+        answers_as_before(Arc::new(store), version).await;
     }
 }
 
@@ -197,12 +203,13 @@ fn both_days() -> Window {
 
 /// What the store says about what is in every sample. It begins with what the program does at its start and its janitor
 /// does soon after.
-async fn answers_as_before(store: Arc<dyn Store>) {
+async fn answers_as_before(store: Arc<dyn Store>, version: i64) {
     let now = at(2, 30);
     store.prepare(now).await.unwrap();
     while store.roll_up(now).await.unwrap().is_some() {}
     while store.fold(100).await.unwrap().has_more {}
     people(store.as_ref()).await;
+    retention(store.as_ref(), version).await;
     monitors(store.as_ref()).await;
     history(store.as_ref()).await;
     incidents_and_notices(store.as_ref()).await;
@@ -221,6 +228,17 @@ async fn people(store: &dyn Store) {
     assert_eq!(rotated(1).await.unwrap(), Rotation::Reused);
     let channels = store.channels(ada.user.workspace).await.unwrap();
     assert_eq!(channels.iter().map(|channel| channel.name.as_str()).collect::<Vec<_>>(), ["Console"]);
+}
+
+/// From version 4 on a workspace may keep its history for less; the one of the samples keeps packed checks for 300 days.
+async fn retention(store: &dyn Store, version: i64) {
+    let keeping = store.keeping(WorkspaceId::new(id(0xb1))).await.unwrap().unwrap();
+    let gone_before = at(-24, 0).minus(DAY * 300);
+    let expected = match version {
+        ..4 => (OwnRetention::default(), Left::ALL.packed_from),
+        _ => (OwnRetention::new(None, Some(300), None).unwrap(), gone_before),
+    };
+    assert_eq!((keeping.own, keeping.left.packed_from), expected);
 }
 
 async fn monitors(store: &dyn Store) {

@@ -86,11 +86,17 @@ impl Reader for LogReader<'_> {
         window: Window,
         with_hours: &[Timestamp],
     ) -> Result<Vec<DayRow>, Fault> {
+        // Whole days are read from the index alone; those of which the hours are wanted, one by one from their rows.
         let rows = sqlx::query_as(
-            "SELECT unix_us(began_at) AS began_at, up, degraded, down, latencies,
-                    CASE WHEN began_at = ANY ($5) THEN hours END AS hours
+            "SELECT unix_us(began_at) AS began_at, up, degraded, down, latencies, NULL AS hours
              FROM day_rollups
-             WHERE monitor_id = $1 AND region = $2 AND began_at >= $3 AND began_at < $4",
+             WHERE monitor_id = $1 AND region = $2 AND began_at >= $3 AND began_at < $4 AND began_at <> ALL ($5)
+             UNION ALL
+             SELECT unix_us(r.began_at), r.up, r.degraded, r.down, r.latencies, r.hours
+             FROM unnest($5) AS w (began_at)
+             CROSS JOIN LATERAL (
+                 SELECT * FROM day_rollups WHERE monitor_id = $1 AND region = $2 AND began_at = w.began_at LIMIT 1
+             ) AS r",
         )
         .bind(monitor.uuid())
         .bind(self.region.as_str())

@@ -11,7 +11,7 @@ use watchkeeper_domain::testkit::fixture::T0;
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::verdict::Verdict;
 
-use super::look_up::reads;
+use super::look_up::{all_is_counted, reads};
 use super::{Nodes, node};
 
 /// Checks whole for a day, packed for as long as anything.
@@ -181,4 +181,49 @@ async fn reading_and_retiring_what_is_packed_never_searches() {
     // Seven rounds of questions about 150 checks, of which the older ones are in a handful of days.
     let fetched = after.1 - before.1;
     assert!(fetched <= 7 * 1_000, "{fetched} rows were fetched");
+}
+
+/// A year of days of some hundred monitors before the oldest day that there is, written as they come: one day after the other.
+/// They are on disk at its end, since a vacuum does not vouch for what is not.
+const YEAR_BEFORE: &str = "
+    SET synchronous_commit = on;
+    INSERT INTO day_rollups (monitor_id, region, began_at, up, degraded, down, latencies, hours)
+    SELECT CASE n WHEN 0 THEN d.monitor_id ELSE md5(n::text)::uuid END, d.region,
+           d.began_at - before * interval '1 day', d.up, d.degraded, d.down, d.latencies, d.hours
+    FROM generate_series(365, 1, -1) AS before, generate_series(0, 299) AS n,
+         (SELECT * FROM day_rollups ORDER BY began_at LIMIT 1) AS d
+    ORDER BY before DESC, 1";
+
+/// How many pages of the rows and of the key of days were looked at.
+async fn pages_of_days(connection: &mut PgConnection) -> (i64, i64) {
+    all_is_counted(connection).await;
+    let pages = "SELECT heap_blks_read + heap_blks_hit, idx_blks_read + idx_blks_hit
+                 FROM pg_statio_user_tables WHERE relname = 'day_rollups'";
+    sqlx::query_as(pages).fetch_one(connection).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_year_of_one_among_many_lies_in_a_few_pages() {
+    let nodes = Nodes::start().await;
+    let (m, now) = nodes.stage.live_for_days().await;
+    nodes.stage.fold_all(now).await;
+    let mut connection = PgConnection::connect(nodes.database.url()).await.unwrap();
+    sqlx::raw_sql(YEAR_BEFORE).execute(&mut connection).await.unwrap();
+    nodes.one.close().await;
+    nodes.other.close().await;
+    sqlx::raw_sql("VACUUM ANALYZE day_rollups").execute(&mut connection).await.unwrap();
+    let before = pages_of_days(&mut connection).await;
+
+    let reader = node(nodes.database.url(), 3).await;
+    let first = day_of(m.slot(0)).minus(DAY * 365);
+    let year = Window::new(first.plus(Duration::from_secs(3_600)), first.plus(DAY * 365)).unwrap();
+    let account = reader.account(m.id(), &Region::default(), year, now).await.unwrap();
+    assert!(account.up > 365, "{account:?}");
+    reader.close().await;
+    let after = pages_of_days(&mut connection).await;
+    // One row of a day that lies in the window in part; what tells that the others need not be looked at; and what the
+    // planner looks up.
+    let (of_rows, of_key) = (after.0 - before.0, after.1 - before.1);
+    assert!((1..=10).contains(&of_rows), "{of_rows} pages of rows for a year");
+    assert!(of_key < 365 / 10, "{of_key} pages of the key for a year");
 }

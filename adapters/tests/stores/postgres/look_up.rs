@@ -30,6 +30,13 @@ const READS: &str = "
 
 /// Counts them, once all nodes have let go of their connections.
 pub(super) async fn reads(connection: &mut PgConnection) -> (i64, i64) {
+    all_is_counted(connection).await;
+    let row = sqlx::query(READS).fetch_one(connection).await.unwrap();
+    (row.get("scanned"), row.get("fetched"))
+}
+
+/// Waits for what all nodes did to be counted; they have to let go of their connections.
+pub(super) async fn all_is_counted(connection: &mut PgConnection) {
     // What other sessions did is told when they end; that is waited for.
     let others = "SELECT count(*) FROM pg_stat_activity
                   WHERE datname = current_database() AND application_name = 'watchkeeper'";
@@ -40,9 +47,7 @@ pub(super) async fn reads(connection: &mut PgConnection) -> (i64, i64) {
     };
     timeout(PATIENCE, all_have_ended).await.unwrap();
     // What this session did itself is told at once, too.
-    sqlx::query("SELECT pg_stat_force_next_flush()").execute(&mut *connection).await.unwrap();
-    let row = sqlx::query(READS).fetch_one(connection).await.unwrap();
-    (row.get("scanned"), row.get("fetched"))
+    sqlx::query("SELECT pg_stat_force_next_flush()").execute(connection).await.unwrap();
 }
 
 #[tokio::test]
