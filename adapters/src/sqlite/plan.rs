@@ -129,3 +129,12 @@ async fn a_batch_is_moved_and_recorded_row_by_row_through_keys() {
     let ended = plan(with_rows(record::END, 3, 64)).await;
     assert!(ended.contains("SEARCH claims USING PRIMARY KEY (monitor_key=? AND region=? AND slot=?)"), "{ended}");
 }
+
+#[tokio::test]
+async fn plain_sql_finds_what_is_packed_by_its_monitor() {
+    let of_one =
+        "SELECT slot, verdict FROM check_history WHERE monitor_id = ? AND slot >= ? AND slot < ? ORDER BY slot";
+    let plan = plan(of_one.to_owned()).await;
+    assert!(plan.contains("SEARCH p USING INDEX sqlite_autoindex_packed_checks_1 (monitor_key=?)"), "{plan}");
+    assert!(plan.contains("SEARCH c USING PRIMARY KEY (slot>? AND slot<?)"), "{plan}");
+}

@@ -68,6 +68,47 @@ async fn packed_checks_are_read_in_plain_sql() {
 }
 
 #[tokio::test]
+async fn plain_sql_reads_a_window_of_one_monitor_and_nothing_of_others() {
+    let nodes = Nodes::start().await;
+    let (m, now) = nodes.stage.live_for_days().await;
+    nodes.stage.fold_all(now).await;
+    nodes.stage.retire_all(now, &packed()).await;
+    let mut connection = PgConnection::connect(nodes.database.url()).await.unwrap();
+    sqlx::raw_sql(OTHERS).execute(&mut connection).await.unwrap();
+    nodes.one.close().await;
+    nodes.other.close().await;
+    let raw_from = packed().left(now).raw_from.as_micros() / 1_000_000;
+    let (mut asked, mut met) = (0, 0);
+    for (since, until) in [
+        ("'-infinity'".to_owned(), "'infinity'".to_owned()),
+        (
+            format!("to_timestamp({raw_from}) - interval '7 hours'"),
+            format!("to_timestamp({raw_from}) + interval '7 hours'"),
+        ),
+        (format!("to_timestamp({raw_from}) - interval '7 hours'"), format!("to_timestamp({raw_from})")),
+        (format!("to_timestamp({raw_from})"), format!("to_timestamp({raw_from}) + interval '30 minutes'")),
+    ] {
+        let all = "SELECT * FROM check_history WHERE monitor_id = $1";
+        let of_one = format!("SELECT * FROM history_of($1, {since}, {until})");
+        let both = format!(
+            "SELECT (SELECT count(*) FROM ({of_one} EXCEPT {all}) AS more),
+                    (SELECT count(*) FROM ({all} AND slot >= {since} AND slot < {until} EXCEPT {of_one}) AS less)"
+        );
+        let differing: (i64, i64) =
+            sqlx::query_as(sqlx::AssertSqlSafe(both)).bind(m.id().uuid()).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(differing, (0, 0), "from {since} to {until}");
+        let before = reads(&mut connection).await;
+        let shown =
+            sqlx::query(sqlx::AssertSqlSafe(of_one)).bind(m.id().uuid()).fetch_all(&mut connection).await.unwrap();
+        let after = reads(&mut connection).await;
+        assert_eq!(after.0 - before.0, 0, "rows read by scanning history, from {since} to {until}");
+        (asked, met) = (asked + after.1 - before.1, met + shown.len());
+    }
+    assert!(met > 100, "{met} checks were shown");
+    assert!(asked <= i64::try_from(2 * met).unwrap(), "{asked} rows were fetched for {met} checks");
+}
+
+#[tokio::test]
 async fn whole_checks_go_with_their_partitions() {
     let nodes = Nodes::start().await;
     let (_, now) = nodes.stage.live_for_days().await;
