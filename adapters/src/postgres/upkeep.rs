@@ -27,6 +27,13 @@ impl Upkeep for PostgresStore {
         }
     }
 
+    /// Read-only servers refuse the statement, whether or not there is a row yet.
+    async fn can_write(&self) -> RepoResult<()> {
+        let unchanged = "UPDATE instance SET secret_fingerprint = secret_fingerprint";
+        sqlx::query(unchanged).execute(&self.pool).await.map_err(Fault::from)?;
+        Ok(())
+    }
+
     async fn adopt_fingerprint(&self, fingerprint: &str) -> RepoResult<String> {
         sqlx::query(
             "INSERT INTO instance (secret_fingerprint) VALUES ($1)

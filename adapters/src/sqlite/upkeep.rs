@@ -15,6 +15,13 @@ impl Upkeep for SqliteStore {
         Ok(ping(self).await?)
     }
 
+    async fn can_write(&self) -> RepoResult<()> {
+        let unchanged = sqlx::query("UPDATE instance SET fingerprint = fingerprint");
+        let mut step = self.write().await?;
+        unchanged.execute(&mut *step).await.map_err(Fault::from)?;
+        Ok(step.commit().await.map_err(Fault::from)?)
+    }
+
     async fn adopt_fingerprint(&self, fingerprint: &str) -> RepoResult<String> {
         let adopted = sqlx::query_scalar(
             "UPDATE instance SET fingerprint = coalesce(fingerprint, ?) WHERE key = 1 RETURNING fingerprint",

@@ -56,7 +56,8 @@ impl Outage {
         }
     }
 
-    fn failed(&mut self, error: &RepoError) -> Duration {
+    /// Takes note of a call that failed, and answers how long to wait before the next one.
+    pub(super) fn failed(&mut self, error: &RepoError) -> Duration {
         self.errors.inc();
         self.attempts = self.attempts.saturating_add(1);
         if self.attempts == 1 {

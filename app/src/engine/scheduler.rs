@@ -48,6 +48,8 @@ pub struct Scheduler {
     pool: Pool,
     backlog: Arc<Backlog>,
     outage: Outage,
+    /// Whether the store has taken a write since it failed, so that the next claim may end the outage.
+    has_come_back: bool,
     claimed_at: Instant,
     newest: Timestamp,
     has_read_ahead: bool,
@@ -60,8 +62,19 @@ impl Scheduler {
     pub fn new(watch: Watch, upkeep: Arc<dyn Upkeep>, pool: Pool, backlog: Arc<Backlog>, metrics: Metrics) -> Self {
         let outage = Outage::new("scheduler", &metrics, Arc::clone(&watch.ids));
         let (claimed_at, newest) = (Instant::now(), Timestamp::from_micros(i64::MIN));
-        let (has_read_ahead, is_clock_behind) = (false, false);
-        Self { watch, upkeep, pool, backlog, outage, claimed_at, newest, has_read_ahead, is_clock_behind, metrics }
+        Self {
+            watch,
+            upkeep,
+            pool,
+            backlog,
+            outage,
+            has_come_back: false,
+            claimed_at,
+            newest,
+            has_read_ahead: false,
+            is_clock_behind: false,
+            metrics,
+        }
     }
 
     /// Claims until told to stop, the first time after a head start for others, then waits until what was claimed is
@@ -86,11 +99,13 @@ impl Scheduler {
         if self.backlog.is_held_up() {
             return POLL_INTERVAL;
         }
-        if self.outage.lasts() {
+        if self.outage.lasts() && !self.has_come_back {
             return self.ask_for_the_store().await;
         }
         if !self.has_read_ahead {
-            match self.outage.note(patiently(self.watch.read_ahead(LOOK_AHEAD)).await) {
+            let answer = patiently(self.watch.read_ahead(LOOK_AHEAD)).await;
+            self.has_come_back = false;
+            match self.outage.note(answer) {
                 Ok(()) => self.has_read_ahead = true,
                 Err(pause) => return pause,
             }
@@ -108,6 +123,7 @@ impl Scheduler {
             Err(_) => span.record("otel.status_code", "ERROR"),
         };
         drop(span);
+        self.has_come_back = false;
         match self.outage.note(answer) {
             Ok(AssignedWork { assignments, missed }) => {
                 self.claimed_at = Instant::now();
@@ -122,14 +138,16 @@ impl Scheduler {
         }
     }
 
-    /// Asks whether the store is back, and answers when to claim or ask again. After an outage that leases may have ended
-    /// in, other nodes are let record first what they found: this one may have nothing to record, and would take it over.
+    /// Asks whether the store takes writes again, and answers when to claim or ask again. After an outage that leases may
+    /// have ended in, other nodes are let record first what they found: this one may have nothing to record, and would take
+    /// it over. The outage is over when a claim has gone well.
     async fn ask_for_the_store(&mut self) -> Duration {
-        let answer = patiently(self.upkeep.ping()).await;
-        match self.outage.note(answer) {
-            Ok(()) if self.claimed_at.elapsed() >= LEASE_MARGIN => HEAD_START,
-            Ok(()) => Duration::ZERO,
-            Err(pause) => pause,
+        match patiently(self.upkeep.can_write()).await {
+            Ok(()) => {
+                self.has_come_back = true;
+                if self.claimed_at.elapsed() >= LEASE_MARGIN { HEAD_START } else { Duration::ZERO }
+            }
+            Err(error) => self.outage.failed(&error),
         }
     }
 

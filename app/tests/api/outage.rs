@@ -213,6 +213,10 @@ impl Upkeep for Hanging {
         pending().await
     }
 
+    async fn can_write(&self) -> RepoResult<()> {
+        pending().await
+    }
+
     async fn adopt_fingerprint(&self, _fingerprint: &str) -> RepoResult<String> {
         pending().await
     }

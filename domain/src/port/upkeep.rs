@@ -62,6 +62,10 @@ pub trait Upkeep: Send + Sync {
     /// Whether the store answers and has all its migrations.
     async fn ping(&self) -> RepoResult<()>;
 
+    /// Whether the store takes writes: one that changes nothing is made, and is kept. A store that answers and takes none
+    /// MUST be an error.
+    async fn can_write(&self) -> RepoResult<()>;
+
     /// Leaves the fingerprint of the token secret, if none is there yet, and answers the one that is.
     async fn adopt_fingerprint(&self, fingerprint: &str) -> RepoResult<String>;
 

@@ -290,6 +290,7 @@ macro_rules! store_contract {
             }
             upkeep {
                 the_store_answers
+                a_write_that_changes_nothing_is_taken
                 preparing_twice_is_harmless
                 the_first_fingerprint_stays
                 expired_refresh_tokens_are_purged

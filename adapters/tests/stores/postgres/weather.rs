@@ -96,3 +96,30 @@ async fn the_database_tells_its_time() {
     let (first, second) = (store.database_time().await.unwrap(), store.database_time().await.unwrap());
     assert!(first < second);
 }
+
+#[tokio::test]
+async fn a_server_that_takes_no_writes_answers_and_says_so_when_asked() {
+    let database = Database::fresh().await;
+    let store = node(database.url(), 1).await;
+    store.migrate().await.unwrap();
+    let mut owner = sqlx::PgConnection::connect(database.url()).await.unwrap();
+    for (setting, fingerprint) in [("on", None), ("off", Some("first")), ("on", None)] {
+        let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(&mut owner).await.unwrap();
+        let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = {setting}");
+        let mut transaction = owner.begin().await.unwrap();
+        sqlx::raw_sql("SET TRANSACTION READ WRITE").execute(&mut *transaction).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(set)).execute(&mut *transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        database.end_connections().await;
+        owner = sqlx::PgConnection::connect(database.url()).await.unwrap();
+        store.ping().await.unwrap();
+        let answer = store.can_write().await;
+        match fingerprint {
+            None => assert!(answer.is_err(), "{answer:?}"),
+            Some(fingerprint) => {
+                answer.unwrap();
+                assert_eq!(store.adopt_fingerprint(fingerprint).await.unwrap(), fingerprint);
+            }
+        }
+    }
+}

@@ -52,6 +52,10 @@ impl Upkeep for Untidy {
         Ok(())
     }
 
+    async fn can_write(&self) -> RepoResult<()> {
+        Ok(())
+    }
+
     async fn adopt_fingerprint(&self, fingerprint: &str) -> RepoResult<String> {
         Ok(fingerprint.to_owned())
     }

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::sleep;
-use watchkeeper_domain::port::{Clock, MonitorRepo};
+use tokio::time::{Instant, sleep};
+use watchkeeper_domain::port::{Clock, MonitorRepo, Upkeep};
 use watchkeeper_domain::testkit::SteppingClock;
 use watchkeeper_domain::testkit::fixture::T0;
 
@@ -140,6 +140,24 @@ async fn after_an_outage_in_which_leases_ended_others_may_record_before_anything
     sleep(Duration::from_secs(60)).await;
     stage.switched.set_away(false);
     assert_eq!(scheduler.step().await, HEAD_START);
+    assert_eq!(stage.switched.claims.load(Ordering::SeqCst), 1);
+    scheduler.step().await;
+    assert_eq!(stage.switched.claims.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_answers_and_takes_no_writes_is_not_back() {
+    let stage = Stage::open().await;
+    let mut scheduler = scheduler(&stage, 4);
+    scheduler.step().await;
+    stage.switched.set_read_only(true);
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(60) {
+        sleep(scheduler.step().await).await;
+        stage.switched.ping().await.unwrap();
+    }
+    stage.switched.set_read_only(false);
+    assert_eq!(scheduler.step().await, HEAD_START, "counted from when it takes writes");
     assert_eq!(stage.switched.claims.load(Ordering::SeqCst), 1);
     scheduler.step().await;
     assert_eq!(stage.switched.claims.load(Ordering::SeqCst), 2);

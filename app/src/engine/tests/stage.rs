@@ -160,11 +160,12 @@ impl Clock for TokioClock {
     }
 }
 
-/// The store behind a switch, as far as the engine writes to it: it can be away, it can be slow or silent, and it can
-/// refuse results of one monitor.
+/// The store behind a switch, as far as the engine writes to it: it can be away, it can take no writes, it can be slow or
+/// silent, and it can refuse results of one monitor.
 pub(crate) struct SwitchedStore {
     inner: Arc<MemoryStore>,
     is_away: AtomicBool,
+    is_read_only: AtomicBool,
     is_silent: AtomicBool,
     time: Mutex<Duration>,
     pub(crate) refused: Mutex<Option<MonitorId>>,
@@ -180,6 +181,7 @@ impl SwitchedStore {
         Self {
             inner,
             is_away: false.into(),
+            is_read_only: false.into(),
             is_silent: false.into(),
             time: Mutex::default(),
             refused: Mutex::default(),
@@ -196,6 +198,11 @@ impl SwitchedStore {
     /// After the next batch of results that it takes it is away.
     pub(crate) fn leave_after_a_batch(&self) {
         self.is_leaving.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on it takes no writes, or takes them again. That it is there it says all the while.
+    pub(crate) fn set_read_only(&self, is_read_only: bool) {
+        self.is_read_only.store(is_read_only, Ordering::SeqCst);
     }
 
     /// From now on no question is answered.
@@ -216,7 +223,10 @@ impl SwitchedStore {
         if self.is_silent.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
-        if self.is_away.load(Ordering::SeqCst) { Err(RepoError::Unavailable("switched off".into())) } else { Ok(()) }
+        if self.is_away.load(Ordering::SeqCst) || self.is_read_only.load(Ordering::SeqCst) {
+            return Err(RepoError::Unavailable("switched off".into()));
+        }
+        Ok(())
     }
 }
 
@@ -272,8 +282,12 @@ impl NoticeRepo for SwitchedStore {
 #[async_trait]
 impl Upkeep for SwitchedStore {
     async fn ping(&self) -> RepoResult<()> {
+        if self.is_read_only.load(Ordering::SeqCst) { Ok(()) } else { self.answer().await }
+    }
+
+    async fn can_write(&self) -> RepoResult<()> {
         self.answer().await?;
-        self.inner.ping().await
+        self.inner.can_write().await
     }
 
     async fn adopt_fingerprint(&self, fingerprint: &str) -> RepoResult<String> {

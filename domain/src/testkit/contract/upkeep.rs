@@ -14,6 +14,15 @@ pub async fn the_store_answers(stage: &Stage) {
     stage.store().ping().await.unwrap();
 }
 
+/// A write that changes nothing is taken, as often as one likes, and changes nothing.
+pub async fn a_write_that_changes_nothing_is_taken(stage: &Stage) {
+    assert_eq!(stage.store().adopt_fingerprint("first").await.unwrap(), "first");
+    for _ in 0..3 {
+        stage.store().can_write().await.unwrap();
+    }
+    assert_eq!(stage.store().adopt_fingerprint("second").await.unwrap(), "first");
+}
+
 /// Making room is no work where there is room.
 pub async fn preparing_twice_is_harmless(stage: &Stage) {
     let m = stage.monitor_every(60).await;

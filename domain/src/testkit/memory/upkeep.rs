@@ -19,6 +19,10 @@ impl Upkeep for MemoryStore {
         Ok(())
     }
 
+    async fn can_write(&self) -> RepoResult<()> {
+        Ok(())
+    }
+
     async fn adopt_fingerprint(&self, fingerprint: &str) -> RepoResult<String> {
         Ok(self.world().fingerprint.get_or_insert_with(|| fingerprint.to_owned()).clone())
     }
