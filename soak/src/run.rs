@@ -25,6 +25,10 @@ use crate::store;
 const SAMPLED_EVERY: Duration = Duration::from_secs(1);
 /// How many passwords the program hashes at once.
 const PASSWORDS_AT_ONCE: usize = 4;
+/// The share of the slots that may be missed or come to nothing on a machine that has much else to do.
+const MOST_LOST: f64 = 0.01;
+/// So much memory is too much, however flat: with so few monitors the program takes less than two thirds of it.
+const MOST_MB: f64 = 512.0;
 /// How long people may take to leave once they are told to: as long as a request may take.
 const LEAVING: Duration = Duration::from_secs(90);
 
@@ -147,12 +151,20 @@ impl Found {
     /// What is not in order.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
-        let Account { up, down, unaccounted, .. } = self.account;
+        let account @ Account { up, down, unaccounted, .. } = self.account;
+        let lost = (account.missed + account.unknown) as f64;
         if up == 0 || down == 0 {
             complaints.push(format!("nothing was put to the test: {up} slots up, {down} down"));
         }
         if unaccounted != 0 {
             complaints.push(format!("{unaccounted} slots are unaccounted for"));
+        }
+        if lost > MOST_LOST * account.due as f64 {
+            complaints.push(format!("{lost} of {} slots were not checked", account.due));
+        }
+        let (_, most_mb) = self.memory.range();
+        if most_mb > MOST_MB {
+            complaints.push(format!("{most_mb:.0} MB of memory are more than {MOST_MB:.0}"));
         }
         if self.slots_twice != 0 {
             complaints.push(format!("{} slots are in the record twice", self.slots_twice));
@@ -199,13 +211,18 @@ mod tests {
     fn each_fault_is_complained_about_by_itself() {
         let mut growing = Curve::default();
         (0..60).for_each(|second| growing.add(f64::from(second), 50_000 + 2_000 * second as u64));
+        let mut large = Curve::default();
+        (0..60).for_each(|second| large.add(f64::from(second), 600_000));
         let account = found().account;
         for (faulty, word) in [
             (Found { account: Account { unaccounted: 1, ..account }, ..found() }, "unaccounted"),
             (Found { account: Account { down: 0, ..account }, ..found() }, "put to the test"),
             (Found { slots_twice: 1, ..found() }, "twice"),
             (Found { said: Said { errors: vec!["gone".to_owned()], ..Said::default() }, ..found() }, "gone"),
+            (Found { account: Account { missed: 1, ..account }, ..found() }, "not checked"),
+            (Found { account: Account { unknown: 1, ..account }, ..found() }, "not checked"),
             (Found { memory: growing, ..found() }, "memory grows"),
+            (Found { memory: large, ..found() }, "586 MB"),
         ] {
             let complaints = faulty.complaints();
             assert_eq!(complaints.len(), 1, "{complaints:?}");

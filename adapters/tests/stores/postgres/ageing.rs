@@ -109,6 +109,25 @@ async fn plain_sql_reads_a_window_of_one_monitor_and_nothing_of_others() {
 }
 
 #[tokio::test]
+async fn what_was_derived_before_is_derived_again_without_a_trace() {
+    let nodes = Nodes::start().await;
+    let (_, now) = nodes.stage.live_for_days().await;
+    nodes.stage.fold_all(now).await;
+    let rows = "SELECT h::text FROM hour_rollups AS h UNION ALL SELECT d::text FROM day_rollups AS d
+                UNION ALL SELECT p::text FROM packed_checks AS p ORDER BY 1";
+    let derived: Vec<String> = sqlx::query_scalar(rows).fetch_all(nodes.one.pool()).await.unwrap();
+    assert!(derived.len() > 50, "{} rows", derived.len());
+    // As after a crash, or a restart from an older copy of the watermark: of all, and of days alone.
+    for forget in ["hours_to = NULL, days_to = NULL", "days_to = NULL"] {
+        let forget = sqlx::AssertSqlSafe(format!("UPDATE history_progress SET {forget}, folded_id = NULL"));
+        sqlx::query(forget).execute(nodes.one.pool()).await.unwrap();
+        nodes.stage.fold_all(now).await;
+        let again: Vec<String> = sqlx::query_scalar(rows).fetch_all(nodes.one.pool()).await.unwrap();
+        assert_eq!(again, derived);
+    }
+}
+
+#[tokio::test]
 async fn whole_checks_go_with_their_partitions() {
     let nodes = Nodes::start().await;
     let (_, now) = nodes.stage.live_for_days().await;

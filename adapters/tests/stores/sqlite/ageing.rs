@@ -53,3 +53,33 @@ async fn packed_checks_are_read_in_plain_sql() {
         .unwrap();
     assert_eq!(left, 0);
 }
+
+#[tokio::test]
+async fn what_was_derived_before_is_derived_again_without_a_trace() {
+    let directory = TempDir::new().unwrap();
+    let store = Arc::new(open(directory.path()).await);
+    let stage = Stage::open(&Subject::new(store.clone())).await;
+    let (_, now) = stage.live_for_days().await;
+    stage.fold_all(now).await;
+    let path = directory.path().join("watchkeeper.db");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    let rows = "SELECT format('%d %d %s %d %d %d %s %s %s', began_at, monitor_key, region, up, degraded, down,
+                              hex(latencies), runs, hex(packed_latencies)) AS row FROM hour_rollups
+                UNION ALL
+                SELECT format('%d %d %s %d %d %d %s %s', began_at, monitor_key, region, up, degraded, down,
+                              hex(latencies), hex(hours)) FROM day_rollups
+                UNION ALL
+                SELECT format('%d %d %s %s %s', began_at, monitor_key, region, runs, hex(packed_latencies))
+                  FROM packed_checks
+                 ORDER BY row";
+    let derived: Vec<String> = sqlx::query_scalar(rows).fetch_all(&pool).await.unwrap();
+    assert!(derived.len() > 50, "{} rows", derived.len());
+    // As after a crash, or a restart from an older copy of the watermark: of all, and of days alone.
+    for forget in ["hours_to = NULL, days_to = NULL", "days_to = NULL"] {
+        let forget = sqlx::AssertSqlSafe(format!("UPDATE history_progress SET {forget}, folded_key = NULL"));
+        sqlx::query(forget).execute(&pool).await.unwrap();
+        stage.fold_all(now).await;
+        let again: Vec<String> = sqlx::query_scalar(rows).fetch_all(&pool).await.unwrap();
+        assert_eq!(again, derived);
+    }
+}

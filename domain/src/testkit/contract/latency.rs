@@ -127,7 +127,7 @@ pub async fn an_hour_that_a_slot_may_still_be_claimed_of_is_not_rolled_up(stage:
     assert_eq!(counts, 1);
 }
 
-/// Whatever the window and the stretches are, and doing it again changes nothing.
+/// Whatever the window and the stretches are, after one more hour as before it.
 pub async fn what_is_rolled_up_reads_as_the_log_does(stage: &Stage) {
     let m = stage.monitor_every(300).await;
     let other = stage.monitor_every(300).await;
