@@ -29,7 +29,18 @@ pub(crate) struct Extent {
     pub(crate) questions: u32,
 }
 
+/// Intervals whose days are packed beside those of the history that is asked.
+const INTERVALS: [u32; 4] = [60, 300, 1_800, 3_600];
+
 impl Extent {
+    /// A few weeks, of which only the room is looked at.
+    const fn of_days(size: Size) -> Self {
+        match size {
+            Size::Tiny => Self { monitors: 5, days: 20, ..Self::of(size) },
+            Size::Small | Size::Full => Self { monitors: 200, days: 60, ..Self::of(size) },
+        }
+    }
+
     const fn of(size: Size) -> Self {
         match size {
             Size::Tiny => Self { monitors: 20, interval_seconds: 3_600, days: 70, questions: 5 },
@@ -53,6 +64,16 @@ impl Extent {
 pub(crate) struct Found {
     pub(crate) extent: Extent,
     pub(crate) stores: Vec<Aged>,
+    /// What a check takes where there are more or fewer of them in a day.
+    pub(crate) by_interval: Vec<Room>,
+}
+
+/// Bytes on disk for each packed check of monitors with an interval, indexes included, on each store.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Room {
+    pub(crate) interval_seconds: u32,
+    pub(crate) packed_bytes: Vec<f64>,
+    pub(crate) sums_bytes: Vec<f64>,
 }
 
 /// What was found on one store.
@@ -83,7 +104,27 @@ pub(crate) async fn measure(size: Size) -> anyhow::Result<Found> {
         tell(&format!("  {kind}: {} checks of {} days", whole(extent.checks() as f64), extent.days));
         stores.push(on_store(kind, extent).await?);
     }
-    Ok(Found { extent, stores })
+    let mut by_interval = Vec::new();
+    for interval_seconds in INTERVALS {
+        by_interval.push(room(Extent { interval_seconds, ..Extent::of_days(size) }).await?);
+    }
+    Ok(Found { extent, stores, by_interval })
+}
+
+/// How much room packed checks take on each store, where all days are alike.
+async fn room(extent: Extent) -> anyhow::Result<Room> {
+    tell(&format!("  room of a check every {} s", extent.interval_seconds));
+    let mut room =
+        Room { interval_seconds: extent.interval_seconds, packed_bytes: Vec::new(), sums_bytes: Vec::new() };
+    for kind in Kind::BOTH {
+        let mut aging = Aging::begin(kind, extent).await?;
+        aging.pack().await?;
+        aging.copy(1, extent.days).await?;
+        let checks = extent.checks() as f64;
+        room.packed_bytes.push(aging.size("packed_checks").await? / checks);
+        room.sums_bytes.push(aging.size("day_rollups").await? / checks);
+    }
+    Ok(room)
 }
 
 async fn on_store(kind: Kind, extent: Extent) -> anyhow::Result<Aged> {

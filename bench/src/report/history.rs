@@ -34,6 +34,13 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
     ] {
         writeln!(text, "| {what} | {on_sqlite:.2} | {on_postgres:.2} |")?;
     }
+    text += "\nA packed day takes some room of its own, so that a check takes more where there are few in a day:\n\n\
+             | a check every | packed, SQLite | PostgreSQL | its share of the sums, SQLite | PostgreSQL |\n|---|---|---|---|---|\n";
+    for room in &found.by_interval {
+        let bytes: Vec<String> =
+            room.packed_bytes.iter().chain(&room.sums_bytes).map(|bytes| format!("{bytes:.2}")).collect();
+        writeln!(text, "| {} s | {} |", whole(room.interval_seconds.into()), bytes.join(" | "))?;
+    }
     writeln!(
         text,
         "\nRolling up takes {:.1} µs a check in SQLite and {:.1} µs in PostgreSQL, folding {:.1} µs and {:.1} µs, by the clock.\n\n\
