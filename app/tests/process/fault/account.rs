@@ -52,7 +52,7 @@ impl Scene {
     /// the transaction that it has left open, and with it the lock of its cohort. What falls due later is the others'.
     pub(crate) fn slots_in_hand(&self, of_a_transaction: Duration) -> usize {
         let lost = LOOK_AHEAD + self.interval + LEASE_MARGIN + of_a_transaction + LATENESS;
-        usize::try_from(lost.as_secs().div_ceil(self.interval.as_secs())).unwrap()
+        usize::try_from(lost.as_millis().div_ceil(self.interval.as_millis())).unwrap()
     }
 
     /// Makes sure that each monitor has missed no more slots than that.

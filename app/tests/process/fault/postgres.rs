@@ -212,8 +212,8 @@ async fn cut_off_one_of_two(cluster: &Cluster, what: &'static str, way: &mut Rel
         Manner::Refused => way.cut().await,
         Manner::Silent => way.fall_silent(),
     }
-    cut_off.program.logs(STORE_FAILS).await;
     scene.is_carried_on_during(&mut failure).await;
+    cut_off.program.logs(STORE_FAILS).await;
     scene.a_target_goes_down();
     scene.sees_the_target_down().await;
     scene.checks_go_on_for(2 * in_hand).await;

@@ -1,7 +1,9 @@
 //! What is watched while something fails.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 use watchkeeper_adapters::rfc3339;
 use watchkeeper_domain::time::Timestamp;
@@ -239,15 +241,23 @@ impl Scene {
 
     /// Waits until every monitor has a check whose slot is not before this.
     pub(super) async fn is_checked_since(&self, since: Timestamp) {
-        for monitor in self.monitors() {
-            let is_checked = async || (self.newest_slot(monitor).await? >= since).then_some(());
-            eventually("the monitor is checked again", is_checked).await;
-        }
+        eventually("every monitor is checked again", async || {
+            let newest = self.newest_slots().await;
+            let is_checked = |monitor: &String| newest.get(monitor).is_some_and(|slot| *slot >= since);
+            self.monitors().all(is_checked).then_some(())
+        })
+        .await;
     }
 
-    async fn newest_slot(&self, monitor: &str) -> Option<Timestamp> {
-        let page = self.user.get(&format!("/monitors/{monitor}/checks?limit=1")).await;
-        page["items"][0]["slot"].as_str().map(|slot| rfc3339::parse(slot).unwrap())
+    /// The newest slot of each monitor that has a check.
+    async fn newest_slots(&self) -> BTreeMap<String, Timestamp> {
+        let page = self.user.get("/monitors?limit=500").await;
+        assert_eq!(page["next_cursor"], Value::Null, "the tests have no more monitors than that");
+        let newest = |monitor: &Value| {
+            let slot = rfc3339::parse(monitor["last_check"]["slot"].as_str()?).unwrap();
+            Some((monitor["id"].as_str().unwrap().to_owned(), slot))
+        };
+        page["items"].as_array().unwrap().iter().filter_map(newest).collect()
     }
 
     /// What the clock that the record goes by says.
