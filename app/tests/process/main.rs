@@ -4,6 +4,7 @@
 
 mod client;
 mod command_line;
+mod console;
 mod database;
 mod fault;
 mod log;

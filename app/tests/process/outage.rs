@@ -1,4 +1,4 @@
-//! PostgreSQL that goes away, and nodes that do.
+//! PostgreSQL that goes away.
 
 use std::time::Duration;
 
@@ -117,38 +117,5 @@ async fn a_database_that_is_not_there_yet_is_waited_for() {
     relay.restore().await;
     program.ready(&url).await;
     User::sign_up(&url).await;
-    assert_eq!(program.terminate().await.code(), Some(0));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_nodes_either_can_be_killed() {
-    let (data, database) = (tempfile::tempdir().unwrap(), Database::fresh().await);
-    let target = Target::start().await;
-    target.take(Duration::from_millis(200));
-    let setup = Setup::on(data.path(), database.url());
-    let (program, url) = setup.serve().await;
-    let worker = setup.start(&["work"]);
-    let user = User::sign_up(&url).await;
-    let mut monitors = Vec::new();
-    for _ in 0..20 {
-        monitors.push(user.watch(target.url(), 1).await);
-    }
-    user.sees_checks(monitors.last().unwrap(), 3).await;
-    worker.kill().await;
-    let seen = user.checks(&monitors[0]).await.len();
-    user.sees_checks(&monitors[0], seen + 6).await;
-    for monitor in &monitors {
-        user.finds_every_slot_accounted_for(monitor).await;
-        user.sees(monitor, "UP").await;
-    }
-    // What the killed node held can no longer start, and shows.
-    let worker = setup.start(&["work"]);
-    program.kill().await;
-    let (program, url) = setup.serve().await;
-    let user = User::log_in(&url).await;
-    for monitor in &monitors {
-        user.finds_every_slot_accounted_for(monitor).await;
-    }
-    assert_eq!(worker.terminate().await.code(), Some(0));
     assert_eq!(program.terminate().await.code(), Some(0));
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::console::Console;
 use crate::eventually;
 
 /// How much a pipe holds that nobody reads (pipe(7)).
@@ -72,9 +73,9 @@ impl Setup {
     /// Starts it with this as its standard output.
     pub(crate) fn start_onto(&self, stdout: Stdio, arguments: &[&str]) -> Program {
         let mut child = self.command(arguments).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
-        let printed = child.stdout.take().map(Lines::of).unwrap_or_default();
-        let logged = Lines::of(child.stderr.take().unwrap());
-        Program { child, printed, logged }
+        let console = child.stdout.take().map(|stdout| Console::of(child.id().unwrap(), stdout));
+        let logged = Gathered::of(child.stderr.take().unwrap());
+        Program { child, console, logged }
     }
 
     /// Starts it and waits until it serves everything.
@@ -119,8 +120,9 @@ pub(crate) struct Ended {
 /// A running program. It is killed when dropped.
 pub(crate) struct Program {
     child: Child,
-    printed: Lines,
-    logged: Lines,
+    /// Where its standard output is read; `None` where it was given another one.
+    console: Option<Console>,
+    logged: Gathered,
 }
 
 impl Program {
@@ -154,7 +156,7 @@ impl Program {
     /// Waits for a line on its standard output.
     pub(crate) async fn printed_where(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
         let look = async || {
-            if let Some(line) = self.printed.all().into_iter().find(|line| is_it(line)) {
+            if let Some(line) = self.printed().into_iter().find(|line| is_it(line)) {
                 return Some(line);
             }
             let ended = self.child.try_wait().unwrap();
@@ -166,7 +168,12 @@ impl Program {
 
     /// All lines of its standard output so far.
     pub(crate) fn printed(&self) -> Vec<String> {
-        self.printed.all()
+        self.console.as_ref().map(Console::printed).unwrap_or_default()
+    }
+
+    /// Where what it prints is read.
+    pub(crate) fn console(&self) -> &Console {
+        self.console.as_ref().unwrap()
     }
 
     /// All lines of its log so far.
@@ -207,24 +214,28 @@ impl Program {
     }
 }
 
-/// The lines of a stream so far.
-#[derive(Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
+/// Lines so far.
+#[derive(Clone, Default)]
+pub(crate) struct Gathered(Arc<Mutex<Vec<String>>>);
 
-impl Lines {
+impl Gathered {
     fn of(stream: impl AsyncRead + Unpin + Send + 'static) -> Self {
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let gathered = Arc::clone(&lines);
+        let gathered = Self::default();
+        let lines = gathered.clone();
         tokio::spawn(async move {
             let mut stream = BufReader::new(stream).lines();
             while let Ok(Some(line)) = stream.next_line().await {
-                gathered.lock().unwrap().push(line);
+                lines.add(line);
             }
         });
-        Self(lines)
+        gathered
     }
 
-    fn all(&self) -> Vec<String> {
+    pub(crate) fn add(&self, line: String) {
+        self.0.lock().unwrap().push(line);
+    }
+
+    pub(crate) fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 }

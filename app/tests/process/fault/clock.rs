@@ -6,8 +6,8 @@ use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 use watchkeeper_testdb::Database;
 
-use super::Scene;
 use super::scene::Failure;
+use super::{Node, Scene, Watched};
 use crate::eventually;
 use crate::program::{Program, Setup};
 
@@ -72,13 +72,14 @@ async fn nodes_whose_clocks_are_hours_apart_and_are_set_while_they_run_miss_no_s
     let (data, database) = (tempfile::tempdir().unwrap(), Database::fresh().await);
     let setup = Setup::on(data.path(), database.url());
     let (fast, slow) = (MachineClock::off_by("+3h"), MachineClock::off_by("-26h"));
-    let (serving, url) = fast.of(&setup).serve().await;
-    let working = slow.of(&setup).start(&["work"]);
-    working.logs("watching").await;
+    let (serving, working) = (Node::serving(&fast.of(&setup)).await, Node::working(&slow.of(&setup)).await);
+    working.program.logs("watching").await;
     let true_hour = hour_of(&database).await;
-    assert_ne!(newest_hour(&serving), newest_hour(&working));
-    assert!(newest_hour(&working) < true_hour && true_hour < newest_hour(&serving));
-    let scene = Scene::open_towards(&url, "127.0.0.1", INTERVAL_SECONDS).await;
+    assert_ne!(newest_hour(&serving.program), newest_hour(&working.program));
+    assert!(newest_hour(&working.program) < true_hour && true_hour < newest_hour(&serving.program));
+    let watched = Watched { interval_seconds: INTERVAL_SECONDS, ..Watched::default() };
+    let mut scene = Scene::open_with(&[&serving, &working], watched).await;
+    scene.is_owed_a_notice(&[&serving, &working]).await;
     let failure = Failure::begins("clocks of two nodes apart by 29 h, and set while they ran");
     scene.a_target_goes_down();
     fast.set("-30h");
@@ -93,8 +94,8 @@ async fn nodes_whose_clocks_are_hours_apart_and_are_set_while_they_run_miss_no_s
                        OR checked_at NOT BETWEEN now() - interval '10 minutes' AND now()";
     let strange: i64 = sqlx::query_scalar(strange).fetch_one(&mut connection).await.unwrap();
     assert_eq!(strange, 0, "every check has the database's time");
-    assert_eq!(working.terminate().await.code(), Some(0));
-    assert_eq!(serving.terminate().await.code(), Some(0));
+    working.ends().await;
+    serving.ends().await;
 }
 
 /// The hour in which the database is.
@@ -107,8 +108,9 @@ async fn hour_of(database: &Database) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_sqlite_a_clock_that_leaps_leaves_missed_slots_and_one_that_falls_back_is_waited_for() {
     let (data, clock) = (tempfile::tempdir().unwrap(), MachineClock::off_by("+0"));
-    let (program, url) = clock.of(&Setup::on_sqlite(data.path())).serve().await;
-    let scene = Scene::open(&url).await;
+    let node = Node::serving(&clock.of(&Setup::on_sqlite(data.path()))).await;
+    let mut scene = Scene::open(&[&node]).await;
+    scene.is_owed_a_notice(&[&node]).await;
     let failure = Failure::begins("the clock of a node on SQLite set by a minute, and back by five seconds");
     scene.a_target_goes_down();
     clock.set("+60");
@@ -118,8 +120,8 @@ async fn on_sqlite_a_clock_that_leaps_leaves_missed_slots_and_one_that_falls_bac
     scene.checks_go_on().await;
     scene.checks_go_on().await;
     clock.set("+55");
-    program.logs("the clock has fallen back; checking waits until it has caught up").await;
-    program.logs("the clock has caught up; checking goes on").await;
+    node.program.logs("the clock has fallen back; checking waits until it has caught up").await;
+    node.program.logs("the clock has caught up; checking goes on").await;
     scene.comes_back_after(failure.ends()).await;
-    assert_eq!(program.terminate().await.code(), Some(0));
+    node.ends().await;
 }

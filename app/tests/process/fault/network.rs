@@ -4,14 +4,14 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::process::Command;
 use watchkeeper_testdb::Cluster;
 
-use super::Scene;
 use super::scene::Failure;
+use super::{Node, Scene, Watched};
 use crate::eventually;
 use crate::program::{Program, Setup};
 use crate::target::Target;
@@ -25,6 +25,9 @@ shift 2
 exec "$@"
 "#;
 
+/// How many networks of four addresses 198.18.0.0/15 has.
+const PARTS: u32 = 1 << 15;
+
 /// A way between this machine and a network namespace that a program is started in. It goes with the namespace, which goes
 /// with the program.
 struct Way {
@@ -35,18 +38,24 @@ struct Way {
 }
 
 impl Way {
-    /// Opens it as far as the namespace, which need not be there yet. Names and addresses are nobody else's: 198.18.0.0/15
-    /// is for tests of networks (RFC 2544).
+    /// Opens it as far as the namespace, which need not be there yet. Its addresses are nobody else's: 198.18.0.0/15 is for
+    /// tests of networks (RFC 2544), and of its parts this takes one whose interface nobody has made, which the kernel lets
+    /// only one do.
     async fn begin() -> Self {
-        static WAYS: AtomicU8 = AtomicU8::new(0);
-        let (process, number) = (std::process::id(), WAYS.fetch_add(1, Ordering::SeqCst));
-        let address = |host| Ipv4Addr::new(198, 18, process.to_le_bytes()[0], number * 4 + host);
-        let (outside, inside) = (format!("wk{process}o{number}"), format!("wk{process}i{number}"));
-        ip(&format!("link add {outside} type veth peer name {inside}")).await;
-        let way = Self { outside, inside, here: address(1), there: address(2) };
-        ip(&format!("address add {}/30 dev {}", way.here, way.outside)).await;
-        ip(&format!("link set {} up", way.outside)).await;
-        way
+        for part in 0..PARTS {
+            let (outside, inside) = (format!("wktest{part}o"), format!("wktest{part}i"));
+            let made = try_ip(&format!("link add {outside} type veth peer name {inside}")).await;
+            if made.as_ref().is_err_and(|said| said.contains("File exists")) {
+                continue;
+            }
+            made.unwrap();
+            let address = |host| Ipv4Addr::from_bits(Ipv4Addr::new(198, 18, 0, 0).to_bits() + part * 4 + host);
+            let way = Self { outside, inside, here: address(1), there: address(2) };
+            ip(&format!("address add {}/30 dev {}", way.here, way.outside)).await;
+            ip(&format!("link set {} up", way.outside)).await;
+            return way;
+        }
+        panic!("every part of 198.18.0.0/15 is taken")
     }
 
     /// Leads it into the namespace of a program.
@@ -94,10 +103,15 @@ impl Drop for Way {
 }
 
 async fn ip(arguments: &str) {
+    try_ip(arguments).await.unwrap();
+}
+
+/// Does it, or answers what was said instead.
+async fn try_ip(arguments: &str) -> Result<(), String> {
     let done = Command::new("ip").args(arguments.split(' ')).output().await;
     let Ok(done) = done else { panic!("ip is not on this machine: install it (Debian: apt-get install iproute2)") };
     let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "ip {arguments}, which takes root: {said}");
+    if done.status.success() { Ok(()) } else { Err(format!("ip {arguments}, which takes root: {said}")) }
 }
 
 /// How the way is lost.
@@ -122,33 +136,37 @@ async fn a_node_whose_network_falls_silent_takes_no_target_for_down_where_it_has
 async fn cut_off_from_targets(what: &'static str, loss: Loss) {
     let (cluster, data, way) = (Cluster::start(&[]).await, TempDir::new().unwrap(), Way::begin().await);
     let setup = Setup::on(data.path(), &cluster.url_of_socket()).with("WATCHKEEPER_ALLOW_TARGETS", "198.18.0.0/15");
-    let mut serving = setup.start(&["serve", "--no-engine"]);
-    let url = serving.url().await;
-    serving.ready(&url).await;
-    let other = setup.start(&["work"]);
+    let (answering, other) = (Node::answering(&setup).await, Node::working(&setup).await);
     let beacon = Target::start_on(&way.here.to_string()).await;
-    let mut inside = way.of(&setup);
+    let mut inside = way.of(&setup).with("WATCHKEEPER_METRICS_LISTEN", &format!("{}:0", way.there));
     if matches!(loss, Loss::Silence) {
         let beacon = beacon.url().trim_start_matches("http://").trim_end_matches('/');
         inside = inside.with("WATCHKEEPER_NETWORK_CHECKS", beacon);
     }
-    let cut_off = inside.start(&["work"]);
-    way.leads_to(&cut_off).await;
-    cut_off.logs("watching").await;
+    let program = inside.start(&["work"]);
+    way.leads_to(&program).await;
+    let cut_off = Node::at_work(program).await;
 
-    let scene = Scene::open_towards(&url, &way.here.to_string(), 1).await;
-    let failure = Failure::begins(what);
-    way.lose(loss, &cut_off).await;
-    cut_off.logs("this node has no network").await;
+    let here = way.here.to_string();
+    let watched = Watched { address: &here, ..Watched::default() };
+    let mut scene = Scene::open_with(&[&answering, &other, &cut_off], watched).await;
+    scene.is_owed_a_notice(&[&other, &cut_off]).await;
+    let in_hand = scene.slots_in_hand(Duration::ZERO);
+    let mut failure = Failure::begins(what);
+    way.lose(loss, &cut_off.program).await;
+    cut_off.program.logs("this node has no network").await;
     scene.a_target_goes_down();
-    scene.checks_go_on().await;
+    scene.is_carried_on_during(&mut failure).await;
     scene.sees_the_target_down().await;
-    way.find_again(loss, &cut_off).await;
+    scene.checks_go_on_for(2 * in_hand).await;
+    way.find_again(loss, &cut_off.program).await;
     let repair = failure.ends();
     // Only the one that was cut off is left.
-    assert_eq!(other.terminate().await.code(), Some(0));
+    scene.reads(&other);
+    other.ends().await;
     scene.comes_back_after(repair).await;
     assert!(scene.slots_that_are("unknown").await > 0, "what could not be known is said to be so");
-    assert_eq!(cut_off.terminate().await.code(), Some(0));
-    assert_eq!(serving.terminate().await.code(), Some(0));
+    scene.misses_at_most(in_hand).await;
+    cut_off.ends().await;
+    answering.ends().await;
 }

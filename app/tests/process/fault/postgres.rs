@@ -1,14 +1,16 @@
 //! PostgreSQL that fails, on a server of the test's own.
 
+use std::time::Duration;
+
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 use watchkeeper_testdb::{Cluster, Relay, Shutdown};
 
 use super::disk::fill;
 use super::scene::Failure;
-use super::{STORE_FAILS, Scene};
+use super::{Node, STORE_FAILS, Scene, TRANSACTION_IS_KEPT};
 use crate::eventually;
-use crate::program::{Program, Setup};
+use crate::program::Setup;
 
 /// How many monitors are made while a standby is behind, and again after it has taken over.
 const OTHERS: usize = 4;
@@ -16,11 +18,11 @@ const OTHERS: usize = 4;
 /// The file system that is filled, in megabytes: what a cluster needs, and some room for its log.
 const SMALL_DISK_MEGABYTES: u32 = 96;
 
-/// Two nodes on one database, and what they watch.
+/// Two nodes on one database, and what they watch: a notice is owed, and under way at one of them.
 struct Nodes {
     setup: Setup,
-    serving: Program,
-    working: Program,
+    serving: Node,
+    working: Node,
     scene: Scene,
     _data: TempDir,
 }
@@ -29,23 +31,23 @@ impl Nodes {
     async fn on(database_url: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
         let setup = Setup::on(data.path(), database_url);
-        let (serving, url) = setup.serve().await;
-        let working = setup.start(&["work"]);
-        let scene = Scene::open(&url).await;
+        let (serving, working) = (Node::serving(&setup).await, Node::working(&setup).await);
+        let mut scene = Scene::open(&[&serving, &working]).await;
+        scene.is_owed_a_notice(&[&serving, &working]).await;
         Self { setup, serving, working, scene, _data: data }
     }
 
     /// Waits until both have noticed that the store is gone.
     async fn notice(&self) {
-        self.serving.logs(STORE_FAILS).await;
-        self.working.logs(STORE_FAILS).await;
+        self.serving.program.logs(STORE_FAILS).await;
+        self.working.program.logs(STORE_FAILS).await;
     }
 
     /// Holds the account, and ends the nodes.
-    async fn come_back_after(self, failure: Failure) {
+    async fn come_back_after(mut self, failure: Failure) {
         self.scene.comes_back_after(failure.ends()).await;
-        assert_eq!(self.working.terminate().await.code(), Some(0));
-        assert_eq!(self.serving.terminate().await.code(), Some(0));
+        self.working.ends().await;
+        self.serving.ends().await;
     }
 }
 
@@ -196,26 +198,34 @@ enum Manner {
 
 async fn cut_off_one_of_two(cluster: &Cluster, what: &'static str, way: &mut Relay, manner: Manner) {
     let data = tempfile::tempdir().unwrap();
-    let (serving, url) = Setup::on(data.path(), &cluster.url()).serve().await;
-    let cut_off = Setup::on(data.path(), way.url()).start(&["work"]);
-    let scene = Scene::open(&url).await;
-    let failure = Failure::begins(what);
+    let serving = Node::serving(&Setup::on(data.path(), &cluster.url())).await;
+    let cut_off = Node::working(&Setup::on(data.path(), way.url())).await;
+    let mut scene = Scene::open(&[&serving, &cut_off]).await;
+    scene.is_owed_a_notice(&[&serving, &cut_off]).await;
+    // Who hears nothing may be in the midst of a transaction; the connections of who is refused are gone.
+    let in_hand = scene.slots_in_hand(match manner {
+        Manner::Refused => Duration::ZERO,
+        Manner::Silent => TRANSACTION_IS_KEPT,
+    });
+    let mut failure = Failure::begins(what);
     match manner {
         Manner::Refused => way.cut().await,
         Manner::Silent => way.fall_silent(),
     }
-    cut_off.logs(STORE_FAILS).await;
-    scene.checks_go_on().await;
+    scene.is_carried_on_during(&mut failure).await;
+    cut_off.program.logs(STORE_FAILS).await;
     scene.a_target_goes_down();
     scene.sees_the_target_down().await;
+    scene.checks_go_on_for(2 * in_hand).await;
     match manner {
         Manner::Refused => way.restore().await,
         Manner::Silent => way.speak_again(),
     }
-    cut_off.logs("the store is back").await;
+    cut_off.program.logs("the store is back").await;
     scene.comes_back_after(failure.ends()).await;
-    assert_eq!(cut_off.terminate().await.code(), Some(0));
-    assert_eq!(serving.terminate().await.code(), Some(0));
+    scene.misses_at_most(in_hand).await;
+    cut_off.ends().await;
+    serving.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,17 +1,18 @@
-//! What is watched while something fails, and the account of it afterwards.
+//! What is watched while something fails.
 
-use std::io::Write;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
+use watchkeeper_adapters::rfc3339;
+use watchkeeper_domain::time::Timestamp;
 
+use super::Node;
 use crate::client::User;
+use crate::console::{Console, Unread};
 use crate::eventually;
 use crate::target::Target;
-
-/// How many monitors are watched, each every second: enough that some check is under way at any moment.
-const MONITORS: usize = 20;
 
 /// How long each check takes.
 const TAKES: Duration = Duration::from_millis(200);
@@ -19,65 +20,107 @@ const TAKES: Duration = Duration::from_millis(200);
 /// How long nothing may be begun before it is taken for the end: every monitor has had slots meanwhile.
 const SEVERAL_SLOTS: Duration = Duration::from_secs(3);
 
-/// A user with monitors that are checked every second, all of which were up when it began.
+/// What is watched, besides two targets that go down.
+#[derive(Clone, Copy)]
+pub(crate) struct Watched<'a> {
+    /// The address of this machine that targets are on.
+    pub(crate) address: &'a str,
+    /// The time between two checks of a monitor, and what its target is given.
+    pub(crate) interval_seconds: u32,
+    /// How many monitors have a target that is up all the while.
+    pub(crate) steady: usize,
+}
+
+impl Default for Watched<'_> {
+    /// Enough that some check is under way at any moment, as often as can be.
+    fn default() -> Self {
+        Self { address: "127.0.0.1", interval_seconds: 1, steady: 20 }
+    }
+}
+
+/// A target of its own, and the monitor that watches it.
+pub(super) struct Shaky {
+    pub(super) target: Target,
+    pub(super) monitor: String,
+}
+
+impl Shaky {
+    async fn watched_by(user: &User, watched: Watched<'_>) -> Self {
+        let target = Target::start_on(watched.address).await;
+        let monitor = user.watch(target.url(), watched.interval_seconds).await;
+        Self { target, monitor }
+    }
+}
+
+/// A user with monitors, all of which were up when it began, and the consoles of the nodes that watch.
 pub(crate) struct Scene {
-    user: User,
-    steady: Vec<String>,
-    shaky: String,
+    pub(super) user: User,
+    pub(super) interval: Duration,
+    pub(super) steady: Vec<String>,
+    /// Goes down before anything fails.
+    pub(super) owed: Shaky,
+    /// Goes down while something fails.
+    pub(super) shaky: Shaky,
+    pub(super) consoles: Vec<Console>,
     target: Target,
-    shaky_target: Target,
+    unread: Vec<(u32, Unread)>,
 }
 
 /// Something that has failed, since when.
 pub(crate) struct Failure {
     what: &'static str,
     began: Instant,
+    carried_on_after: Option<Duration>,
 }
 
 /// Something that works again.
 pub(crate) struct Repair {
-    what: &'static str,
-    lasted: Duration,
-    ended: Instant,
+    pub(super) what: &'static str,
+    pub(super) lasted: Duration,
+    pub(super) carried_on_after: Option<Duration>,
+    pub(super) ended: Instant,
 }
 
 impl Failure {
     /// Notes that something fails from now on.
     pub(crate) fn begins(what: &'static str) -> Self {
-        Self { what, began: Instant::now() }
+        Self { what, began: Instant::now(), carried_on_after: None }
     }
 
     /// Notes that it works again.
     pub(crate) fn ends(self) -> Repair {
-        Repair { what: self.what, lasted: self.began.elapsed(), ended: Instant::now() }
+        let Self { what, began, carried_on_after } = self;
+        Repair { what, lasted: began.elapsed(), carried_on_after, ended: Instant::now() }
     }
 }
 
 impl Scene {
-    /// Signs up at a node and waits until all is well.
-    pub(crate) async fn open(url: &str) -> Self {
-        Self::open_towards(url, "127.0.0.1", 1).await
+    /// Signs up at the first of these nodes and waits until all is well.
+    pub(crate) async fn open(nodes: &[&Node]) -> Self {
+        Self::open_with(nodes, Watched::default()).await
     }
 
-    /// The same, with targets on this address of the machine, and so many seconds between two checks.
-    pub(crate) async fn open_towards(url: &str, address: &str, interval_seconds: u32) -> Self {
-        let (target, shaky_target) = (Target::start_on(address).await, Target::start_on(address).await);
+    /// The same, with so much to watch.
+    pub(crate) async fn open_with(nodes: &[&Node], watched: Watched<'_>) -> Self {
+        let target = Target::start_on(watched.address).await;
         target.take(TAKES);
-        let user = User::sign_up(url).await;
+        let user = User::sign_up(&nodes[0].url).await;
         let mut steady = Vec::new();
-        for _ in 0..MONITORS {
-            steady.push(user.watch(target.url(), interval_seconds).await);
+        for _ in 0..watched.steady {
+            steady.push(user.watch(target.url(), watched.interval_seconds).await);
         }
-        let shaky = user.watch(shaky_target.url(), interval_seconds).await;
-        let scene = Self { user, steady, shaky, target, shaky_target };
+        let (owed, shaky) = (Shaky::watched_by(&user, watched).await, Shaky::watched_by(&user, watched).await);
+        let consoles = nodes.iter().map(|node| node.program.console().clone()).collect();
+        let interval = Duration::from_secs(watched.interval_seconds.into());
+        let scene = Self { user, interval, steady, owed, shaky, consoles, target, unread: Vec::new() };
         for monitor in scene.monitors() {
             scene.user.sees_checks(monitor, 2).await;
         }
         scene
     }
 
-    fn monitors(&self) -> impl Iterator<Item = &String> {
-        self.steady.iter().chain([&self.shaky])
+    pub(super) fn monitors(&self) -> impl Iterator<Item = &String> {
+        self.steady.iter().chain([&self.owed.monitor, &self.shaky.monitor])
     }
 
     /// Whoever watches.
@@ -85,9 +128,15 @@ impl Scene {
         &self.user
     }
 
+    /// Hears what one more node prints.
+    pub(crate) fn hears(&mut self, node: &Node) {
+        self.consoles.push(node.program.console().clone());
+    }
+
     /// Goes on at another node.
-    pub(crate) async fn moves_to(&mut self, url: &str) {
-        self.user.refresh_at(url).await;
+    pub(crate) async fn moves_to(&mut self, node: &Node) {
+        self.hears(node);
+        self.user.refresh_at(&node.url).await;
     }
 
     /// Watches more, until each has a seat in a cohort, and does not count on the record to keep them.
@@ -121,20 +170,54 @@ impl Scene {
         slots
     }
 
+    /// Stops reading what these nodes, who are all that deliver, print, and lets a target go down. Its notice is then owed
+    /// and under way at one of them: in its hands and not through, until it gives that attempt up. Answers which has it.
+    pub(crate) async fn is_owed_a_notice(&mut self, nodes: &[&Node]) -> usize {
+        for node in nodes {
+            self.unread.push((node.program.id(), node.program.console().is_left_unread().await));
+        }
+        self.owed.target.answer(503);
+        self.user.sees(&self.owed.monitor, "DOWN").await;
+        eventually("the notice is under way", async || {
+            for (position, node) in nodes.iter().enumerate() {
+                if node.shows("watchkeeper_deliveries_in_flight").await >= 1.0 {
+                    return Some(position);
+                }
+            }
+            None
+        })
+        .await
+    }
+
+    /// Reads again what a node prints.
+    pub(crate) fn reads(&mut self, node: &Node) {
+        self.unread.retain(|(id, _)| *id != node.program.id());
+    }
+
+    /// Reads again what all nodes print.
+    pub(crate) fn reads_all(&mut self) {
+        self.unread.clear();
+    }
+
     /// Lets one of the targets go down, so that a notice is owed as soon as it can be known.
     pub(crate) fn a_target_goes_down(&self) {
-        self.shaky_target.answer(503);
+        self.shaky.target.answer(503);
     }
 
     /// Waits until that is known.
     pub(crate) async fn sees_the_target_down(&self) {
-        self.user.sees(&self.shaky, "DOWN").await;
+        self.user.sees(&self.shaky.monitor, "DOWN").await;
     }
 
     /// Waits until more checks are begun than were before.
     pub(crate) async fn checks_go_on(&self) {
-        let asked = self.target.asked();
-        eventually("checks are begun", async || (self.target.asked() > asked + MONITORS as u64).then_some(())).await;
+        self.checks_go_on_for(1).await;
+    }
+
+    /// Waits until as many more checks are begun as all monitors make in so many slots.
+    pub(crate) async fn checks_go_on_for(&self, slots: usize) {
+        let enough = self.target.asked() + (slots * self.steady.len()) as u64;
+        eventually("checks are begun", async || (self.target.asked() > enough).then_some(())).await;
     }
 
     /// Waits until no check is begun any more: all that could be claimed is finished, and nothing can be claimed.
@@ -149,66 +232,43 @@ impl Scene {
         .await;
     }
 
-    /// Waits until every monitor has been checked again since a repair, and says how long that took; then holds the account
-    /// against the record: the target that went down is known to be, it comes back, both were told, and every slot of every
-    /// monitor is there once.
-    pub(crate) async fn comes_back_after(&self, repair: Repair) {
-        let mut before = Vec::new();
-        for monitor in self.monitors() {
-            before.push((monitor, self.newest_slot(monitor).await));
-        }
-        for (monitor, slot) in before {
-            let is_newer = async || (self.newest_slot(monitor).await > slot).then_some(());
-            eventually("the monitor is checked again", is_newer).await;
-        }
-        let back_after = repair.ended.elapsed();
-        self.user.sees(&self.shaky, "DOWN").await;
-        self.shaky_target.answer(200);
-        self.user.sees(&self.shaky, "UP").await;
-        self.balances().await;
-        let missed = self.slots_that_are("missed").await;
-        let (what, lasted) = (repair.what, repair.lasted.as_secs_f64());
-        let line = format!(
-            "{what}: lasted {lasted:.1} s; all {} monitors were checked again {:.1} s after it ended; slots missed: {missed}",
-            self.monitors().count(),
-            back_after.as_secs_f64(),
-        );
-        // Shown even where the test harness captures what passing tests print.
-        let _ = writeln!(std::io::stderr(), "{line}");
+    /// Waits until others have checked every monitor since something failed that is still broken, and notes how long that
+    /// took.
+    pub(crate) async fn is_carried_on_during(&self, failure: &mut Failure) {
+        self.is_checked_since(self.time_of(failure.began).await).await;
+        failure.carried_on_after = Some(failure.began.elapsed());
     }
 
-    async fn newest_slot(&self, monitor: &str) -> Option<String> {
-        let page = self.user.get(&format!("/monitors/{monitor}/checks?limit=1")).await;
-        page["items"][0]["slot"].as_str().map(str::to_owned)
+    /// Waits until every monitor has a check whose slot is not before this.
+    pub(super) async fn is_checked_since(&self, since: Timestamp) {
+        eventually("every monitor is checked again", async || {
+            let newest = self.newest_slots().await;
+            let is_checked = |monitor: &String| newest.get(monitor).is_some_and(|slot| *slot >= since);
+            self.monitors().all(is_checked).then_some(())
+        })
+        .await;
     }
 
-    /// Nothing is lost and nothing is there twice.
-    async fn balances(&self) {
-        for monitor in self.monitors() {
-            self.user.finds_every_slot_accounted_for(monitor).await;
-        }
-        for monitor in &self.steady {
-            let incidents = self.user.get(&format!("/monitors/{monitor}/incidents")).await;
-            assert_eq!(
-                incidents["items"],
-                Value::Array(Vec::new()),
-                "nobody is told that a target is down which is up"
-            );
-        }
-        let incidents = self.user.get(&format!("/monitors/{}/incidents", self.shaky)).await;
-        let incidents = incidents["items"].as_array().unwrap().clone();
-        assert_eq!(incidents.len(), 1, "{incidents:?}");
-        let incident = format!("/incidents/{}", incidents[0]["id"].as_str().unwrap());
-        let told = async || {
-            let incident = self.user.get(&incident).await;
-            let timeline = incident["timeline"].as_array().unwrap();
-            let of = |kind: &str| timeline.iter().filter(|entry| entry["type"] == kind).collect::<Vec<_>>();
-            let owed: Vec<_> = of("notice_owed").iter().map(|entry| (&entry["notice_id"], &entry["about"])).collect();
-            assert_eq!(owed.iter().map(|(_, about)| *about).collect::<Vec<_>>(), ["DOWN", "UP"], "{incident}");
-            let delivered: Vec<_> = of("delivered").iter().map(|entry| &entry["notice_id"]).collect();
-            assert!(delivered.len() <= owed.len(), "{incident}");
-            owed.iter().all(|(notice, _)| delivered.contains(notice)).then_some(())
+    /// The newest slot of each monitor that has a check.
+    async fn newest_slots(&self) -> BTreeMap<String, Timestamp> {
+        let page = self.user.get("/monitors?limit=500").await;
+        assert_eq!(page["next_cursor"], Value::Null, "the tests have no more monitors than that");
+        let newest = |monitor: &Value| {
+            let slot = rfc3339::parse(monitor["last_check"]["slot"].as_str()?).unwrap();
+            Some((monitor["id"].as_str().unwrap().to_owned(), slot))
         };
-        eventually("the channel is told of both changes, once each", told).await;
+        page["items"].as_array().unwrap().iter().filter_map(newest).collect()
+    }
+
+    /// What the clock that the record goes by says.
+    pub(crate) async fn now(&self) -> Timestamp {
+        self.time_of(Instant::now()).await
+    }
+
+    /// What the clock that the record goes by said at an instant of ours, or a little later.
+    pub(super) async fn time_of(&self, instant: Instant) -> Timestamp {
+        let ago = instant.elapsed();
+        let uptime = self.user.get(&format!("/monitors/{}/uptime", self.shaky.monitor)).await;
+        rfc3339::parse(uptime["to"].as_str().unwrap()).unwrap().minus(ago)
     }
 }

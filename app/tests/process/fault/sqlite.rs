@@ -6,9 +6,8 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::disk::SmallDisk;
 use super::scene::Failure;
-use super::{STORE_FAILS, Scene};
+use super::{Node, STORE_FAILS, Scene};
 use crate::eventually;
-use crate::metrics::Shown;
 use crate::program::Setup;
 
 /// The disk that is filled, in megabytes: what the file and its log need, and a little more.
@@ -16,8 +15,8 @@ const SMALL_DISK_MEGABYTES: u32 = 12;
 
 /// Waits until finished checks are kept, and makes sure that people can read all the while, and are told so where something
 /// cannot be written.
-async fn keeps_results_and_answers(scene: &Scene, url: &str) {
-    let keeps = async || (Shown::at(url).await.sum("watchkeeper_results_kept", "") >= 1.0).then_some(());
+async fn keeps_results_and_answers(scene: &Scene, node: &Node) {
+    let keeps = async || (node.shows("watchkeeper_results_kept").await >= 1.0).then_some(());
     eventually("finished checks are kept", keeps).await;
     let monitors = scene.user().get("/monitors?limit=500").await;
     assert!(!monitors["items"].as_array().unwrap().is_empty(), "what is there can be read");
@@ -29,37 +28,39 @@ async fn keeps_results_and_answers(scene: &Scene, url: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_another_process_holds_locked_is_waited_for() {
     let data = tempfile::tempdir().unwrap();
-    let (program, url) = Setup::on_sqlite(data.path()).serve().await;
-    let scene = Scene::open(&url).await;
+    let node = Node::serving(&Setup::on_sqlite(data.path())).await;
+    let mut scene = Scene::open(&[&node]).await;
+    scene.is_owed_a_notice(&[&node]).await;
     let failure = Failure::begins("SQLite locked by another process");
     scene.a_target_goes_down();
     let file = sqlx::sqlite::SqliteConnectOptions::new().filename(data.path().join("watchkeeper.db"));
     let mut other = file.busy_timeout(crate::PATIENCE).connect().await.unwrap();
     sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
-    program.logs(STORE_FAILS).await;
-    keeps_results_and_answers(&scene, &url).await;
+    node.program.logs(STORE_FAILS).await;
+    keeps_results_and_answers(&scene, &node).await;
     scene.checks_cease().await;
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     other.close().await.unwrap();
     scene.comes_back_after(failure.ends()).await;
-    assert_eq!(program.terminate().await.code(), Some(0));
+    node.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full_is_waited_for() {
     let disk = SmallDisk::of_megabytes(SMALL_DISK_MEGABYTES);
-    let (program, url) = Setup::on_sqlite(disk.path()).serve().await;
-    let scene = Scene::open(&url).await;
+    let node = Node::serving(&Setup::on_sqlite(disk.path())).await;
+    let mut scene = Scene::open(&[&node]).await;
+    scene.is_owed_a_notice(&[&node]).await;
     let failure = Failure::begins("the disk of SQLite full");
     scene.a_target_goes_down();
     let ballast = disk.fill();
-    program.logs(STORE_FAILS).await;
-    program.logs("database or disk is full").await;
-    keeps_results_and_answers(&scene, &url).await;
+    node.program.logs(STORE_FAILS).await;
+    node.program.logs("database or disk is full").await;
+    keeps_results_and_answers(&scene, &node).await;
     scene.checks_cease().await;
     drop(ballast);
     scene.comes_back_after(failure.ends()).await;
-    assert_eq!(program.terminate().await.code(), Some(0));
+    node.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
