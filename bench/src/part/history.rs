@@ -114,8 +114,7 @@ pub(crate) async fn measure(size: Size) -> anyhow::Result<Found> {
 /// How much room packed checks take on each store, where all days are alike.
 async fn room(extent: Extent) -> anyhow::Result<Room> {
     tell(&format!("  room of a check every {} s", extent.interval_seconds));
-    let mut room =
-        Room { interval_seconds: extent.interval_seconds, packed_bytes: Vec::new(), sums_bytes: Vec::new() };
+    let mut room = Room { interval_seconds: extent.interval_seconds, packed_bytes: Vec::new(), sums_bytes: Vec::new() };
     for kind in Kind::BOTH {
         let mut aging = Aging::begin(kind, extent).await?;
         aging.pack().await?;
