@@ -4,7 +4,7 @@
 mod cache;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -79,16 +79,24 @@ pub struct Watch {
     pub memory: Arc<Memory>,
 }
 
-/// What a node remembers between checks: a cache of settings by version, and when a target last answered.
+/// What a node remembers between checks: a cache of settings by version, when a target last answered, and when our own
+/// network was last back after it had been lost.
 #[derive(Debug)]
 pub struct Memory {
     settings: Mutex<SettingsCache>,
     last_answer: AtomicI64,
+    is_network_lost: AtomicBool,
+    network_back_at: AtomicI64,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { settings: Mutex::new(SettingsCache::of(Self::MAX_SETTINGS)), last_answer: AtomicI64::new(i64::MIN) }
+        Self {
+            settings: Mutex::new(SettingsCache::of(Self::MAX_SETTINGS)),
+            last_answer: AtomicI64::new(i64::MIN),
+            is_network_lost: AtomicBool::new(false),
+            network_back_at: AtomicI64::new(i64::MIN),
+        }
     }
 }
 
@@ -96,6 +104,14 @@ impl Memory {
     /// How many monitors' settings are kept at the most; beyond that those are forgotten, one by one, that were looked up
     /// the longest ago.
     pub const MAX_SETTINGS: usize = 1_000_000;
+
+    /// Learns that something out there has answered.
+    fn network_answers(&self, at: Timestamp) {
+        if self.is_network_lost.load(Ordering::Acquire) {
+            self.network_back_at.fetch_max(at.as_micros(), Ordering::AcqRel);
+            self.is_network_lost.store(false, Ordering::Release);
+        }
+    }
 
     /// The monitors of claims whose version is known here, and those that must be looked up.
     fn find(&self, claims: &[Claim]) -> (HashMap<MonitorId, Arc<Monitor>>, Vec<MonitorId>) {
@@ -242,7 +258,9 @@ impl Watch {
                 }
                 _ => return Outcome::Unknown,
             },
-            Judgement::Down(reason) if may_be_ours(reason.kind) && self.is_cut_off().await => return Outcome::Unknown,
+            Judgement::Down(reason) if may_be_ours(reason.kind) && self.was_cut_off(checked_at).await => {
+                return Outcome::Unknown;
+            }
             Judgement::Down(reason) => (Verdict::Down, Some(reason)),
             Judgement::Degraded(reason) => (Verdict::Degraded, Some(reason)),
             Judgement::Up => (Verdict::Up, None),
@@ -253,8 +271,9 @@ impl Watch {
             Ending::CutOff { .. } => None,
         };
         if http_status.is_some() {
-            let answered_at = checked_at.plus(report.latency).as_micros();
-            self.memory.last_answer.fetch_max(answered_at, Ordering::Relaxed);
+            let answered_at = checked_at.plus(report.latency);
+            self.memory.last_answer.fetch_max(answered_at.as_micros(), Ordering::Relaxed);
+            self.memory.network_answers(answered_at);
         }
         Outcome::Checked(Box::new(Check {
             monitor: claim.monitor,
@@ -277,12 +296,19 @@ impl Watch {
         last.plus(ANSWER_PROVES_NETWORK_FOR) > self.clock.now()
     }
 
-    /// Whether the addresses that the operator named cannot be reached either.
-    async fn is_cut_off(&self) -> bool {
-        match &self.connectivity {
-            Some(connectivity) if !self.answered_lately() => !connectivity.has_network().await,
-            _ => false,
+    /// Whether a probe that began at this instant may have failed for want of a network of ours: the addresses that the
+    /// operator named cannot be reached either, or could not be when it began. What is out there may answer again by the time
+    /// that we ask, and the probe have waited in vain all the same.
+    async fn was_cut_off(&self, checked_at: Timestamp) -> bool {
+        let Some(connectivity) = &self.connectivity else { return false };
+        if !self.answered_lately() {
+            if !connectivity.has_network().await {
+                self.memory.is_network_lost.store(true, Ordering::Release);
+                return true;
+            }
+            self.memory.network_answers(self.clock.now());
         }
+        checked_at.as_micros() < self.memory.network_back_at.load(Ordering::Acquire)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Watching: claim, probe, judge, record.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use watchkeeper_domain::account::SignUpPolicy;
@@ -201,6 +201,28 @@ async fn where_named_addresses_answer_a_failure_is_the_targets() {
     scene.prober.from_now_on(URL, failed(ReasonKind::Dns));
     let settled = scene.watch.probe(&scene.claim().await).await.unwrap();
     assert!(matches!(settled.outcome, Outcome::Checked(check) if check.verdict == Verdict::Down));
+}
+
+#[pollster::test]
+async fn a_failure_that_began_before_our_network_was_back_is_our_own() {
+    let (mut connectivity, now) = (MockConnectivity::new(), Arc::new(OnceLock::<Arc<SteppingClock>>::new()));
+    let clock = Arc::clone(&now);
+    connectivity.expect_has_network().times(1).return_const(false);
+    // It comes back while somebody looks.
+    connectivity.expect_has_network().times(1).returning(move || {
+        clock.get().unwrap().advance(seconds(1));
+        true
+    });
+    connectivity.expect_has_network().return_const(true);
+    let scene = Scene::with_connectivity(Some(Arc::new(connectivity))).await;
+    now.set(Arc::clone(&scene.clock)).unwrap();
+    let assignment = scene.claim().await;
+    scene.prober.from_now_on(URL, failed(ReasonKind::Timeout));
+    for what in ["it is lost", "it was lost when the probe began"] {
+        assert_eq!(scene.watch.probe(&assignment).await.unwrap().outcome, Outcome::Unknown, "{what}");
+    }
+    let outcome = scene.watch.probe(&assignment).await.unwrap().outcome;
+    assert!(matches!(outcome, Outcome::Checked(check) if check.verdict == Verdict::Down), "it was there all the while");
 }
 
 #[pollster::test]
