@@ -64,7 +64,8 @@ impl Extent {
 pub(crate) struct Found {
     pub(crate) extent: Extent,
     pub(crate) stores: Vec<Aged>,
-    /// What a check takes where there are more or fewer of them in a day.
+    /// What a check takes where there are more or fewer of them in a day; nothing where that was not measured yet.
+    #[serde(default)]
     pub(crate) by_interval: Vec<Room>,
 }
 

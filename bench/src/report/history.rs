@@ -34,8 +34,10 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
     ] {
         writeln!(text, "| {what} | {on_sqlite:.2} | {on_postgres:.2} |")?;
     }
-    text += "\nA packed day takes some room of its own, so that a check takes more where there are few in a day:\n\n\
-             | a check every | packed, SQLite | PostgreSQL | its share of the sums, SQLite | PostgreSQL |\n|---|---|---|---|---|\n";
+    if !found.by_interval.is_empty() {
+        text += "\nA packed day takes some room of its own, so that a check takes more where there are few in a day:\n\n\
+                 | a check every | packed, SQLite | PostgreSQL | its share of the sums, SQLite | PostgreSQL |\n|---|---|---|---|---|\n";
+    }
     for room in &found.by_interval {
         let bytes: Vec<String> =
             room.packed_bytes.iter().chain(&room.sums_bytes).map(|bytes| format!("{bytes:.2}")).collect();
