@@ -80,11 +80,14 @@ impl Schema {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations")
     }
 
-    /// What a database of a version holds. A version that changed no table has the sample of the one before.
+    /// What a database of a version holds: the newest sample up to it, and what later versions have beside that. A version that
+    /// changed no table has nothing of its own.
     fn sample(&self, version: i64) -> String {
-        let of = |version: i64| self.files().join("samples").join(self.directory).join(format!("{version:04}.sql"));
-        let file = (1..=version).rev().map(of).find(|file| file.is_file()).unwrap();
-        std::fs::read_to_string(file).unwrap()
+        let directory = self.files().join("samples").join(self.directory);
+        let file = |version: i64, rest: &str| directory.join(format!("{version:04}{rest}.sql"));
+        let whole = (1..=version).rev().find(|version| file(*version, "").is_file()).unwrap();
+        let more = (whole + 1..=version).map(|version| file(version, "_more")).filter(|file| file.is_file());
+        [file(whole, "")].into_iter().chain(more).map(|file| std::fs::read_to_string(file).unwrap()).collect()
     }
 
     /// The file of a migration.

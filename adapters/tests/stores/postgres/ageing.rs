@@ -7,6 +7,7 @@ use watchkeeper_domain::check::Region;
 use watchkeeper_domain::port::{CheckQuery, Folded, HistoryRepo, Retired, Upkeep};
 use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::rollup::{DAY, day_of};
+use watchkeeper_domain::testkit::contract::Specimen;
 use watchkeeper_domain::testkit::fixture::T0;
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::verdict::Verdict;
@@ -69,14 +70,7 @@ async fn packed_checks_are_read_in_plain_sql() {
 
 #[tokio::test]
 async fn plain_sql_reads_a_window_of_one_monitor_and_nothing_of_others() {
-    let nodes = Nodes::start().await;
-    let (m, now) = nodes.stage.live_for_days().await;
-    nodes.stage.fold_all(now).await;
-    nodes.stage.retire_all(now, &packed()).await;
-    let mut connection = PgConnection::connect(nodes.database.url()).await.unwrap();
-    sqlx::raw_sql(OTHERS).execute(&mut connection).await.unwrap();
-    nodes.one.close().await;
-    nodes.other.close().await;
+    let (nodes, m, now, mut connection) = packed_among_others().await;
     let raw_from = packed().left(now).raw_from.as_micros() / 1_000_000;
     let (mut asked, mut met) = (0, 0);
     for (since, until) in [
@@ -205,8 +199,8 @@ const OTHERS: &str = "
     FROM hour_rollups AS h, generate_series(1, 1000) AS n;
     ANALYZE";
 
-#[tokio::test]
-async fn reading_and_retiring_what_is_packed_never_searches() {
+/// A monitor whose days are packed, when that is, and a connection; others have as much, and no node works any more.
+async fn packed_among_others() -> (Nodes, Specimen, Timestamp, PgConnection) {
     let nodes = Nodes::start().await;
     let (m, now) = nodes.stage.live_for_days().await;
     nodes.stage.fold_all(now).await;
@@ -215,6 +209,12 @@ async fn reading_and_retiring_what_is_packed_never_searches() {
     sqlx::raw_sql(OTHERS).execute(&mut connection).await.unwrap();
     nodes.one.close().await;
     nodes.other.close().await;
+    (nodes, m, now, connection)
+}
+
+#[tokio::test]
+async fn reading_and_retiring_what_is_packed_never_searches() {
+    let (nodes, m, now, mut connection) = packed_among_others().await;
     let before = reads(&mut connection).await;
 
     let reader = node(nodes.database.url(), 3).await;
