@@ -139,7 +139,7 @@ async fn one_of_two_is_killed(what: &'static str, start: impl AsyncFn(&Setup) ->
     scene.checks_go_on_for(2 * in_hand).await;
     scene.is_told_what_was_owed().await;
     let another = start(&setup).await;
-    scene.hears(&another);
+    scene.hears(&another.program);
     scene.comes_back_after(failure.ends()).await;
     scene.misses_at_most(in_hand).await;
     assert!(scene.slots_that_are("missed").await >= 1, "what the killed node held can no longer start, and shows");

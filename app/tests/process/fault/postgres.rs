@@ -114,7 +114,7 @@ async fn a_standby_that_takes_over_without_the_last_seconds_is_gone_on_from() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_a_connection_to_spare_is_waited_for() {
     let cluster = Cluster::start(&["max_connections = 40"]).await;
-    let nodes = Nodes::on(&cluster.url()).await;
+    let mut nodes = Nodes::on(&cluster.url()).await;
     let failure = Failure::begins("all connections of PostgreSQL taken by others");
     nodes.scene.a_target_goes_down();
     // Others take what the nodes lose, before they can have it back.
@@ -130,6 +130,7 @@ async fn a_server_without_a_connection_to_spare_is_waited_for() {
     nodes.notice().await;
     // One that is started meanwhile waits as well.
     let mut late = nodes.setup.start(&["serve"]);
+    nodes.scene.hears(&late);
     let url = late.url().await;
     nodes.scene.checks_cease().await;
     for connection in taken {

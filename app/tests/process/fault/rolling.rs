@@ -30,7 +30,7 @@ async fn nodes_that_are_replaced_one_after_the_other_miss_no_slot() {
     scene.a_target_goes_down();
     for _ in 0..ROUNDS {
         let new = Node::working(&setup).await;
-        scene.hears(&new);
+        scene.hears(&new.program);
         replace(&mut working, new).ends().await;
         let new = Node::serving(&setup).await;
         scene.moves_to(&new).await;
@@ -74,7 +74,7 @@ async fn nodes_live_with_a_schema_that_is_expanded_and_end_where_it_loses_what_t
     // A node of this version may also be started now, and do all the work.
     let (late_serving, late_working) = (Node::serving(&setup).await, Node::working(&setup).await);
     scene.moves_to(&late_serving).await;
-    scene.hears(&late_working);
+    scene.hears(&late_working.program);
     for old in [replace(&mut serving, late_serving), replace(&mut working, late_working)] {
         old.ends().await;
     }

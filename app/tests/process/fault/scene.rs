@@ -12,6 +12,7 @@ use super::Node;
 use crate::client::User;
 use crate::console::{Console, Unread};
 use crate::eventually;
+use crate::program::Program;
 use crate::target::Target;
 
 /// How long each check takes.
@@ -129,13 +130,13 @@ impl Scene {
     }
 
     /// Hears what one more node prints.
-    pub(crate) fn hears(&mut self, node: &Node) {
-        self.consoles.push(node.program.console().clone());
+    pub(crate) fn hears(&mut self, node: &Program) {
+        self.consoles.push(node.console().clone());
     }
 
     /// Goes on at another node.
     pub(crate) async fn moves_to(&mut self, node: &Node) {
-        self.hears(node);
+        self.hears(&node.program);
         self.user.refresh_at(&node.url).await;
     }
 
