@@ -116,7 +116,7 @@ openapi: $(NODE_MODULES) ## Write openapi.yaml and the dashboard's types anew fr
 
 ##@ Measure
 
-# Which parts are measured: load, dashboards, crowd, growth, nodes, history. What is kept of the others stays in the document.
+# Which parts are measured: load, dashboards, crowd, growth, nodes, history, backup. What is kept of the others stays in the document.
 PARTS ?=
 
 .PHONY: bench
@@ -131,11 +131,13 @@ bench-full: build ## Measure at full size, a million monitors among it; PARTS="c
 
 # For how long, in seconds. What looks on is of the tests' own build, which is there already where they were run.
 SOAK_SECONDS ?= 3600
+# Where figures and a plot are left: docs/soak keeps them.
+SOAK_KEPT ?= target/soak
 
 .PHONY: soak
 soak: build test-build ## Run the released binary for SOAK_SECONDS (an hour) with all that people do to it; fails where memory grows or a slot is lost
 	@scripts/install-test-packages.sh postgresql
-	SOAK_SECONDS=$(SOAK_SECONDS) target/debug/watchkeeper-soak run
+	SOAK_SECONDS=$(SOAK_SECONDS) target/debug/watchkeeper-soak run --kept $(SOAK_KEPT)
 
 ##@ Help
 

@@ -3,54 +3,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::Context;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use watchkeeper_rig::circumstances::Circumstances;
 
-use crate::postgres;
 use crate::size::Size;
 use crate::tell;
-
-/// Under which circumstances something was measured.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub(crate) struct Circumstances {
-    pub(crate) size: Size,
-    /// The day, in UTC.
-    pub(crate) day: String,
-    /// What was measured: the version, and the commit, which says so where it was changed.
-    pub(crate) version: String,
-    pub(crate) commit: String,
-    pub(crate) machine: String,
-    pub(crate) system: String,
-    pub(crate) compiler: String,
-    pub(crate) postgres: String,
-    /// How many processes wanted to run in the minute before, on average: near zero on a quiet machine.
-    pub(crate) load_before: f64,
-}
-
-impl Circumstances {
-    pub(crate) async fn now(size: Size) -> Self {
-        let changed = !says("git", &["status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs"]).is_empty();
-        let commit = says("git", &["rev-parse", "--short", "HEAD"]);
-        Self {
-            size,
-            day: says("date", &["-u", "+%Y-%m-%d"]),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            commit: if changed { format!("{commit} with changes") } else { commit },
-            machine: machine(),
-            system: says("uname", &["-sr"]),
-            compiler: says("rustc", &["--version"]).split(" (").next().unwrap_or_default().to_owned(),
-            postgres: postgres::installed_version().await.unwrap_or_else(|| "no PostgreSQL".to_owned()),
-            load_before: read("/proc/loadavg").split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default(),
-        }
-    }
-}
 
 /// What was found, and how.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Finding<T> {
+    pub(crate) size: Size,
     pub(crate) circumstances: Circumstances,
     /// How long it took.
     pub(crate) seconds: f64,
@@ -83,24 +48,6 @@ fn file(directory: &Path, part: &str) -> PathBuf {
     directory.join(format!("{part}.json"))
 }
 
-fn machine() -> String {
-    let (cpu, memory) = (read("/proc/cpuinfo"), read("/proc/meminfo"));
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("an unknown processor");
-    let kb = memory.split_whitespace().nth(1).and_then(|kb| kb.parse::<f64>().ok()).unwrap_or_default();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{cores} cores of {}, {:.0} GB", model.trim_start_matches(['\t', ' ', ':']), kb / 1024.0 / 1024.0)
-}
-
-fn read(file: &str) -> String {
-    fs::read_to_string(file).unwrap_or_default()
-}
-
-/// What a program says, in one line; nothing where there is no such program.
-fn says(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output();
-    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,7 +55,6 @@ mod tests {
     fn finding(found: u32) -> Finding<u32> {
         let said = String::new;
         let circumstances = Circumstances {
-            size: Size::Small,
             day: "2026-11-26".to_owned(),
             version: said(),
             commit: said(),
@@ -118,7 +64,7 @@ mod tests {
             postgres: said(),
             load_before: 0.1,
         };
-        Finding { circumstances, seconds: 2.5, found }
+        Finding { size: Size::Small, circumstances, seconds: 2.5, found }
     }
 
     #[test]
@@ -129,7 +75,7 @@ mod tests {
         finding(2).keep(directory.path(), "load")?;
         finding(3).keep(directory.path(), "nodes")?;
         let kept = Finding::<u32>::kept(directory.path(), "load")?;
-        assert_eq!(kept.map(|kept| (kept.found, kept.circumstances.size)), Some((2, Size::Small)));
+        assert_eq!(kept.map(|kept| (kept.found, kept.size)), Some((2, Size::Small)));
         Ok(())
     }
 

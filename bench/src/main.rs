@@ -6,6 +6,7 @@
 mod bare;
 mod fill;
 mod finding;
+mod ground;
 mod load;
 mod part;
 mod postgres;
@@ -19,9 +20,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
 
+use watchkeeper_rig::circumstances::Circumstances;
 use watchkeeper_rig::{clock, plot, process, statistics, target, tell, watchkeeper};
 
-use finding::Circumstances;
 use part::Part;
 use size::Size;
 
@@ -67,11 +68,12 @@ async fn main() -> anyhow::Result<()> {
         Command::Measure { parts, size, binary } => {
             ensure!(binary.is_file(), "there is no {}: `make build` makes it", binary.display());
             let parts = if parts.is_empty() { Part::value_variants().to_vec() } else { parts };
-            let circumstances = Circumstances::now(size).await;
+            let postgres = postgres::installed_version().await.unwrap_or_else(|| "not installed".to_owned());
+            let circumstances = Circumstances::now(postgres);
             let mut failed = Vec::new();
             for part in parts {
                 // One that fails is told, and takes nothing from the others.
-                if let Err(error) = part.measure(&binary, &circumstances, &kept(&document)).await {
+                if let Err(error) = part.measure(&binary, size, &circumstances, &kept(&document)).await {
                     tell(&format!("  {part} failed: {error:#}"));
                     failed.push(part.to_string());
                 }

@@ -1,5 +1,6 @@
 //! The parts that can be measured, each on its own.
 
+pub(crate) mod backup;
 pub(crate) mod crowd;
 pub(crate) mod dashboards;
 pub(crate) mod growth;
@@ -14,11 +15,12 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use watchkeeper_rig::circumstances::Circumstances;
 
 use crate::bare::{self, Bare};
-use crate::finding::{Circumstances, Finding};
+use crate::finding::Finding;
 use crate::process::Running;
-use crate::size::Effort;
+use crate::size::{Effort, Size};
 use crate::stage::Props;
 use crate::tell;
 
@@ -37,6 +39,8 @@ pub(crate) enum Part {
     Nodes,
     /// How quickly a year of history is read, and how much room it takes
     History,
+    /// How long a backup takes, and a restore, and how what was restored goes on
+    Backup,
 }
 
 impl fmt::Display for Part {
@@ -48,38 +52,40 @@ impl fmt::Display for Part {
             Self::Growth => "growth",
             Self::Nodes => "nodes",
             Self::History => "history",
+            Self::Backup => "backup",
         })
     }
 }
 
 impl Part {
     /// Measures it, and keeps what was found.
-    pub(crate) async fn measure(self, binary: &Path, circumstances: &Circumstances, kept: &Path) -> anyhow::Result<()> {
+    pub(crate) async fn measure(self, binary: &Path, size: Size, with: &Circumstances, kept: &Path) -> anyhow::Result<()> {
         tell(&self.to_string());
         let (_running, target) = Running::part(&["target"]).await?;
         let props = Props { binary, target: &target };
-        let size = circumstances.size;
         match self {
-            Self::Load => keep(self, circumstances, kept, load::measure(props, size)).await,
-            Self::Dashboards => keep(self, circumstances, kept, dashboards::measure(props, size)).await,
-            Self::Crowd => keep(self, circumstances, kept, crowd::measure(props, size)).await,
-            Self::Growth => keep(self, circumstances, kept, growth::measure(props, size)).await,
-            Self::Nodes => keep(self, circumstances, kept, nodes::measure(props, size)).await,
-            Self::History => keep(self, circumstances, kept, history::measure(size)).await,
+            Self::Load => keep(self, size, with, kept, load::measure(props, size)).await,
+            Self::Dashboards => keep(self, size, with, kept, dashboards::measure(props, size)).await,
+            Self::Crowd => keep(self, size, with, kept, crowd::measure(props, size)).await,
+            Self::Growth => keep(self, size, with, kept, growth::measure(props, size)).await,
+            Self::Nodes => keep(self, size, with, kept, nodes::measure(props, size)).await,
+            Self::History => keep(self, size, with, kept, history::measure(size)).await,
+            Self::Backup => keep(self, size, with, kept, backup::measure(props, size)).await,
         }
     }
 }
 
 async fn keep<T: Serialize + DeserializeOwned>(
     part: Part,
-    circumstances: &Circumstances,
+    size: Size,
+    with: &Circumstances,
     kept: &Path,
     measuring: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<()> {
     let began = Instant::now();
     let found = measuring.await?;
     let seconds = began.elapsed().as_secs_f64();
-    Finding { circumstances: circumstances.clone(), seconds, found }.keep(kept, &part.to_string())
+    Finding { size, circumstances: with.clone(), seconds, found }.keep(kept, &part.to_string())
 }
 
 /// The bare request, so often a second, or as often as can be: half of it before what it is set against, and half of it

@@ -1,5 +1,6 @@
 //! Joins what the parts found into the document, between two markers, and draws plots beside it.
 
+mod backup;
 mod crowd;
 mod dashboards;
 mod history;
@@ -12,9 +13,11 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::Context;
+use watchkeeper_rig::circumstances::Circumstances;
 
-use crate::finding::{Circumstances, Finding};
+use crate::finding::Finding;
 use crate::part::{self, Part};
+use crate::size::Size;
 use crate::statistics::whole;
 
 const BEGIN: &str = "<!-- measured: begin -->";
@@ -28,6 +31,7 @@ struct Kept {
     growth: Option<Finding<part::growth::Found>>,
     nodes: Option<Finding<part::nodes::Found>>,
     history: Option<Finding<part::history::Found>>,
+    backup: Option<Finding<part::backup::Found>>,
 }
 
 impl Kept {
@@ -39,13 +43,14 @@ impl Kept {
             growth: Finding::kept(directory, &Part::Growth.to_string())?,
             nodes: Finding::kept(directory, &Part::Nodes.to_string())?,
             history: Finding::kept(directory, &Part::History.to_string())?,
+            backup: Finding::kept(directory, &Part::Backup.to_string())?,
         })
     }
 
-    /// Under which circumstances each part was measured, and how many seconds it took.
-    fn circumstances(&self) -> Vec<(Part, &Circumstances, f64)> {
-        fn of<T>(part: Part, kept: Option<&Finding<T>>) -> Option<(Part, &Circumstances, f64)> {
-            kept.map(|finding| (part, &finding.circumstances, finding.seconds))
+    /// How much of each part was measured, under which circumstances, and how many seconds it took.
+    fn circumstances(&self) -> Vec<(Part, Size, &Circumstances, f64)> {
+        fn of<T>(part: Part, kept: Option<&Finding<T>>) -> Option<(Part, Size, &Circumstances, f64)> {
+            kept.map(|finding| (part, finding.size, &finding.circumstances, finding.seconds))
         }
         let all = [
             of(Part::Load, self.load.as_ref()),
@@ -54,6 +59,7 @@ impl Kept {
             of(Part::Growth, self.growth.as_ref()),
             of(Part::Nodes, self.nodes.as_ref()),
             of(Part::History, self.history.as_ref()),
+            of(Part::Backup, self.backup.as_ref()),
         ];
         all.into_iter().flatten().collect()
     }
@@ -105,6 +111,9 @@ fn sections(kept: &Kept, name: &str) -> anyhow::Result<Vec<Section>> {
     if let Some(history) = &kept.history {
         sections.push(history::section(&history.found)?);
     }
+    if let Some(backup) = &kept.backup {
+        sections.push(backup::section(&backup.found)?);
+    }
     Ok(sections)
 }
 
@@ -113,11 +122,11 @@ fn plot_name(document: &str, end: &str) -> String {
     format!("{document}-{end}.svg")
 }
 
-fn circumstances(of: &[(Part, &Circumstances, f64)]) -> anyhow::Result<String> {
+fn circumstances(of: &[(Part, Size, &Circumstances, f64)]) -> anyhow::Result<String> {
     let mut text = String::new();
     let mut machines: Vec<String> = Vec::new();
-    for (_, with, _) in of {
-        let machine = format!("{}; {}; {}; PostgreSQL {}", with.machine, with.system, with.compiler, with.postgres);
+    for (_, _, with, _) in of {
+        let machine = with.of_machine();
         if !machines.contains(&machine) {
             machines.push(machine);
         }
@@ -126,13 +135,12 @@ fn circumstances(of: &[(Part, &Circumstances, f64)]) -> anyhow::Result<String> {
         text,
         "| part | size | measured on | of | on machine | busy before | took |\n|---|---|---|---|---|---|---|"
     )?;
-    for (part, with, seconds) in of {
-        let machine = format!("{}; {}; {}; PostgreSQL {}", with.machine, with.system, with.compiler, with.postgres);
+    for (part, size, with, seconds) in of {
+        let machine = with.of_machine();
         let number = machines.iter().position(|one| *one == machine).unwrap_or_default() + 1;
         writeln!(
             text,
-            "| {part} | {} | {} | {} ({}) | {number} | {:.1} | {} s |",
-            with.size,
+            "| {part} | {size} | {} | {} ({}) | {number} | {:.1} | {} s |",
             with.day,
             with.version,
             with.commit,

@@ -1,23 +1,21 @@
 //! The real program on a store full of monitors, and what it does there.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use anyhow::ensure;
 use serde::{Deserialize, Serialize};
-use tempfile::TempDir;
 use tokio::time::sleep;
 
 use crate::clock::now;
 use crate::fill;
+use crate::ground::Ground;
 use crate::load::Load;
-use crate::postgres::Postgres;
 use crate::process::{Memory, Usage};
 use crate::size::Effort;
 use crate::statistics::{Spread, percentile};
 use crate::store::{Kind, Store, Stretch};
 use crate::tell;
-use crate::watchkeeper::{Node, Role, Session, Start};
+use crate::watchkeeper::{Node, Role, Session};
 
 /// Results are recorded within a batch; so long after a stretch all of it is in the record.
 const RECORDING: std::time::Duration = std::time::Duration::from_secs(2);
@@ -51,9 +49,8 @@ pub(crate) struct Stage {
     store: Store,
     /// When the first process was started, in microseconds since the Unix epoch.
     started_at: i64,
-    postgres: Option<Postgres>,
+    ground: Ground,
     binary: PathBuf,
-    directory: TempDir,
 }
 
 /// How late probes began, as the record has it.
@@ -113,34 +110,28 @@ impl Stage {
     /// Makes a store, fills it, and starts the program.
     pub(crate) async fn set(props: Props<'_>, kind: Kind, load: Load, crew: Crew) -> anyhow::Result<Self> {
         tell(&format!("  {kind}: {load}"));
-        let directory = tempfile::tempdir()?;
-        let postgres = match kind {
-            Kind::Sqlite => None,
-            Kind::Postgres => Some(Postgres::start().await?),
-        };
-        let url = postgres.as_ref().map(Postgres::url);
-        let start = async |role| {
-            let (binary, directory, database) = (props.binary, directory.path(), url.as_deref());
-            Node::start(Start { role, binary, directory, database, log: Stdio::inherit() }).await
-        };
+        let ground = Ground::new(kind).await?;
         // It makes the schema and the account, and leaves, so that the store is found as after a restart.
-        let first = start(Role::Serve).await?;
+        let first = ground.start(props.binary, Role::Serve).await?;
         first.door().sign_up_owner().await?;
         first.stop().await?;
-        let store = url.clone().map_or_else(|| Store::in_directory(directory.path()), Store::Postgres);
-        fill::fill(&store, load, props.target).await?;
+        fill::fill(&ground.store(), load, props.target).await?;
+        Self::on(ground, props, load, crew).await
+    }
 
+    /// Starts the program on a store that has these monitors.
+    pub(crate) async fn on(ground: Ground, props: Props<'_>, load: Load, crew: Crew) -> anyhow::Result<Self> {
         let started_at = now();
         let mut nodes = Vec::new();
         match crew {
-            Crew::Serving => nodes.push(start(Role::Serve).await?),
+            Crew::Serving => nodes.push(ground.start(props.binary, Role::Serve).await?),
             Crew::Working(count) => {
                 for _ in 0..count {
-                    nodes.push(start(Role::Work).await?);
+                    nodes.push(ground.start(props.binary, Role::Work).await?);
                 }
             }
         }
-        Ok(Self { nodes, crew, load, store, started_at, postgres, binary: props.binary.to_owned(), directory })
+        Ok(Self { nodes, crew, load, store: ground.store(), started_at, ground, binary: props.binary.to_owned() })
     }
 
     /// Lets the program run for a while, and measures some stretches of time.
@@ -200,10 +191,7 @@ impl Stage {
     pub(crate) async fn watch_and_clear(mut self, effort: Effort) -> anyhow::Result<Measured> {
         let measured = self.watch(effort).await?;
         if let Crew::Working(_) = self.crew {
-            let url = self.postgres.as_ref().map(Postgres::url);
-            let (binary, directory, database) = (self.binary.as_path(), self.directory.path(), url.as_deref());
-            let start = Start { role: Role::Serve, binary, directory, database, log: Stdio::inherit() };
-            let serving = Node::start(start).await?;
+            let serving = self.ground.start(&self.binary, Role::Serve).await?;
             self.nodes.insert(0, serving);
         }
         if let Some(node) = self.nodes.first() {
@@ -215,10 +203,9 @@ impl Stage {
 
     async fn window(&self, effort: Effort) -> anyhow::Result<Window> {
         let program = || self.nodes.iter().map(|node| Usage::of(node.process())).sum::<anyhow::Result<Usage>>();
-        let database = || self.postgres.as_ref().map(|postgres| Usage::of_family(postgres.process())).transpose();
-        let (from, before, database_before) = (now(), program()?, database()?);
+        let (from, before, database_before) = (now(), program()?, self.ground.usage_of_server()?);
         sleep(effort.window()).await;
-        let (to, after, database_after) = (now(), program()?, database()?);
+        let (to, after, database_after) = (now(), program()?, self.ground.usage_of_server()?);
         let database_us = database_after.zip(database_before).map(|(after, before)| after.cpu_us_since(before));
         Ok(Window { from, to, cpu_us: after.cpu_us_since(before), database_us })
     }
@@ -243,13 +230,15 @@ impl Stage {
 
     /// Ends everything, the program first.
     pub(crate) async fn clear(self) -> anyhow::Result<()> {
+        self.leave().await?.clear().await
+    }
+
+    /// Ends the program, and leaves the store.
+    pub(crate) async fn leave(self) -> anyhow::Result<Ground> {
         for node in self.nodes {
             node.stop().await?;
         }
-        match self.postgres {
-            Some(postgres) => postgres.stop().await,
-            None => Ok(()),
-        }
+        Ok(self.ground)
     }
 }
 

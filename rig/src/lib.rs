@@ -1,9 +1,10 @@
 //! What the real program is put on to be measured (`bench`) or run for long (`soak`): its processes, something to ask,
-//! people who look on, and what to draw out of figures.
+//! people who look on, and what to draw out of figures, with the circumstances.
 //!
 //! All of it talks to the program from outside, as its users and its operators do.
 
 pub mod browser;
+pub mod circumstances;
 pub mod clock;
 pub mod plot;
 pub mod process;

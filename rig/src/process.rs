@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::iter::Sum;
+use std::pin::pin;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// How long anything that is started may take until it is ready, or gone again.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is looked how a process is.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The kernel's unit of CPU time in /proc: a hundredth of a second, on every Linux that runs Rust's standard library.
 const TICK_US: f64 = 10_000.0;
 
@@ -80,6 +83,17 @@ impl Memory {
     }
 }
 
+/// What a program left that ended by itself.
+#[derive(Debug)]
+pub struct Ended {
+    /// What it printed.
+    pub said: String,
+    /// From its start to its end.
+    pub lasted: Duration,
+    /// The most memory it was seen with, in kilobytes.
+    pub peak_kb: u64,
+}
+
 /// A program that was started, and that ends when this value is dropped.
 pub struct Running {
     child: Child,
@@ -104,6 +118,23 @@ impl Running {
         Ok((running, line.context("it ended without a word")?))
     }
 
+    /// Starts a program, and waits until it has ended by itself, in order.
+    pub async fn through(command: &mut Command) -> anyhow::Result<Ended> {
+        let began = Instant::now();
+        let Self { child, id } = Self::start(command.stdout(Stdio::piped()))?;
+        let mut ending = pin!(child.wait_with_output());
+        let mut peak_kb = 0;
+        let output = loop {
+            match timeout(LOOK_EVERY, &mut ending).await {
+                Ok(output) => break output?,
+                // It has none left to be seen where it is ending just now.
+                Err(_) => peak_kb = Memory::of(id).map_or(peak_kb, |memory| memory.peak_kb),
+            }
+        };
+        ensure!(output.status.success(), "{command:?} left with {}", output.status);
+        Ok(Ended { said: String::from_utf8(output.stdout)?, lasted: began.elapsed(), peak_kb })
+    }
+
     /// Asks it to leave with a signal (`TERM`, `INT`), and waits until it has, in order.
     pub async fn stop(mut self, signal: &str) -> anyhow::Result<()> {
         Command::new("kill").args(["-s", signal, &self.id.to_string()]).status().await?;
@@ -122,7 +153,7 @@ impl Running {
             if Instant::now() > end {
                 bail!("waiting until {what}, in vain");
             }
-            sleep(Duration::from_millis(20)).await;
+            sleep(LOOK_EVERY).await;
         }
         Ok(())
     }

@@ -19,8 +19,10 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use clap::{Parser, Subcommand};
+use watchkeeper_rig::circumstances::Circumstances;
 use watchkeeper_rig::process::Running;
 use watchkeeper_rig::tell;
+use watchkeeper_testdb::Database;
 
 use run::{Run, Whereon};
 
@@ -58,13 +60,14 @@ async fn main() -> anyhow::Result<()> {
         Command::Target => target::serve().await,
         Command::Run { seconds, monitors, binary, kept } => {
             ensure!(binary.is_file(), "there is no {}: `make build` makes it", binary.display());
+            let circumstances = Circumstances::now(store::version_of_postgres(Database::fresh().await.url()).await?);
             let (_running, target) = Running::part(&["target"]).await?;
             let lasts = Duration::from_secs(seconds);
             tell(&format!("{seconds} s with {monitors} monitors on SQLite, and as many on PostgreSQL"));
             let on = |whereon| Run { whereon, binary: &binary, target: &target, monitors, lasts }.through();
             let (sqlite, postgres) = tokio::try_join!(on(Whereon::Sqlite), on(Whereon::Postgres))?;
             let found = [sqlite, postgres];
-            report::write(&kept, &found)?;
+            report::write(&kept, circumstances, &found)?;
             let complaints: Vec<String> = found.iter().flat_map(run::Found::complaints).collect();
             ensure!(complaints.is_empty(), "not in order:\n  {}", complaints.join("\n  "));
             tell(&format!("in order; figures and a plot are in {}", kept.display()));

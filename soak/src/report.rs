@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde_json::{Value, json};
+use watchkeeper_rig::circumstances::Circumstances;
 use watchkeeper_rig::plot::{Line, Scale, lines};
 use watchkeeper_rig::statistics::whole;
 use watchkeeper_rig::tell;
@@ -15,16 +16,18 @@ use crate::run::Found;
 const PLOTTED: usize = 240;
 
 /// Leaves `soak.json` and `soak-memory.svg` in a directory.
-pub(crate) fn write(directory: &Path, found: &[Found]) -> anyhow::Result<()> {
+pub(crate) fn write(directory: &Path, circumstances: Circumstances, found: &[Found]) -> anyhow::Result<()> {
     found.iter().for_each(in_words);
     let keep = |name: &str, text: &str| {
         let file = directory.join(name);
         fs::write(&file, text).with_context(|| file.display().to_string())
     };
     fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
-    let figures: Vec<Value> = found.iter().map(figures).collect();
-    keep("soak.json", &(serde_json::to_string_pretty(&figures)? + "\n"))?;
-    keep("soak-memory.svg", &plot(found))
+    let stores: Vec<Value> = found.iter().map(figures).collect();
+    let title = format!("Resident memory in MB, {} ({})", circumstances.version, circumstances.commit);
+    keep("soak-memory.svg", &plot(&title, found))?;
+    let figures = json!({ "circumstances": circumstances, "stores": stores });
+    keep("soak.json", &(serde_json::to_string_pretty(&figures)? + "\n"))
 }
 
 fn in_words(found: &Found) {
@@ -70,12 +73,12 @@ fn figures(found: &Found) -> Value {
     })
 }
 
-fn plot(found: &[Found]) -> String {
+fn plot(title: &str, found: &[Found]) -> String {
     let line = |found: &Found| {
         let growth = found.memory.growth();
         let name = format!("{}, {:+.1} MB an hour in the second half", found.whereon, growth.mb_an_hour);
         Line::curve(&name, found.memory.thinned(PLOTTED))
     };
     let all: Vec<Line> = found.iter().map(line).collect();
-    lines("Resident memory of the program in MB", "seconds since the monitors were made", Scale::Linear, &all)
+    lines(title, "seconds since the monitors were made", Scale::Linear, &all)
 }

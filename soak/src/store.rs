@@ -26,6 +26,12 @@ fn twice(monitor: &str) -> String {
     )
 }
 
+/// Which version of PostgreSQL this is.
+pub(crate) async fn version_of_postgres(url: &str) -> anyhow::Result<String> {
+    let mut connection = PgConnection::connect(url).await?;
+    Ok(sqlx::query_scalar("SHOW server_version").fetch_one(&mut connection).await?)
+}
+
 /// How many slots are in the record twice.
 pub(crate) async fn slots_twice(directory: &Path, postgres: Option<&str>) -> anyhow::Result<i64> {
     let counted = match postgres {

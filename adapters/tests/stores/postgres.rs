@@ -4,6 +4,7 @@ mod ageing;
 mod cohort;
 mod look_up;
 mod race;
+mod scan;
 mod schema;
 mod weather;
 

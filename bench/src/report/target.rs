@@ -50,7 +50,7 @@ impl From<Option<(String, bool)>> for Verdict {
 
 /// What was found of a part, where its size says something of the targets.
 fn telling<T>(kept: Option<&Finding<T>>) -> Option<&T> {
-    kept.filter(|finding| finding.circumstances.size != Size::Tiny).map(|finding| &finding.found)
+    kept.filter(|finding| finding.size != Size::Tiny).map(|finding| &finding.found)
 }
 
 /// The table of all targets.

@@ -1,0 +1,62 @@
+//! What a backup costs, and a restore.
+
+use std::fmt::Write;
+
+use super::Section;
+use super::words::{LATENESS_HEAD, LATENESS_RULE, lateness};
+use crate::part::backup::{Backup, Found, Restored, Run};
+use crate::statistics::whole;
+
+pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
+    let mut text = String::new();
+    writeln!(
+        text,
+        "### Backup and restore\n\n\
+         {} are checked for a while; then the program is ended, a backup made and verified, and restored into an empty store \
+         of either kind. A restore reads the whole backup before it begins; what it takes is part of it.\n\n\
+         | what | rows | file | took | rows a second | memory, highest |\n|---|---|---|---|---|---|",
+        found.load,
+    )?;
+    for backup in &found.backups {
+        let mut row = |what: &str, run: Run| {
+            writeln!(
+                text,
+                "| {what} | {} | {:.1} MB | {:.1} s | {} | {:.0} MB |",
+                whole(backup.rows as f64),
+                backup.bytes as f64 / 1e6,
+                run.seconds,
+                whole(backup.rows as f64 / run.seconds),
+                run.peak_mb,
+            )
+        };
+        let Backup { of, checks, .. } = backup;
+        row(&format!("backup of {of}, {} checks among it", whole(*checks as f64)), backup.made)?;
+        row("verified", backup.verified)?;
+        for Restored { run, went_on } in &backup.restored {
+            row(&format!("restored into {}", went_on.store), *run)?;
+        }
+    }
+    writeln!(
+        text,
+        "\nThe program is then started on what was restored. Nobody has a seat in a cohort there, which all are given in the \
+         first interval. Lateness counts from its start on.\n\n\
+         | from | into | served after | {LATENESS_HEAD} | CPU of the program, later on | memory, highest |\n\
+         |---|---|---|{LATENESS_RULE}|---|---|"
+    )?;
+    for backup in &found.backups {
+        for Restored { went_on, .. } in &backup.restored {
+            writeln!(
+                text,
+                "| {} | {} | {:.2} s | {} | {} µs | {:.0} MB |",
+                backup.of,
+                went_on.store,
+                went_on.ready_after,
+                lateness(&went_on.late_from_start),
+                whole(went_on.cpu_us.median),
+                went_on.resident_peak_mb,
+            )?;
+        }
+    }
+    writeln!(text)?;
+    Ok(Section { text, plots: vec![] })
+}
