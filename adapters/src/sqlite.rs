@@ -34,6 +34,7 @@ mod retire;
 mod rollup;
 mod session;
 mod shape;
+mod together;
 mod upkeep;
 mod user;
 mod values;

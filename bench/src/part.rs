@@ -59,7 +59,13 @@ impl fmt::Display for Part {
 
 impl Part {
     /// Measures it, and keeps what was found.
-    pub(crate) async fn measure(self, binary: &Path, size: Size, with: &Circumstances, kept: &Path) -> anyhow::Result<()> {
+    pub(crate) async fn measure(
+        self,
+        binary: &Path,
+        size: Size,
+        with: &Circumstances,
+        kept: &Path,
+    ) -> anyhow::Result<()> {
         tell(&self.to_string());
         let (_running, target) = Running::part(&["target"]).await?;
         let props = Props { binary, target: &target };

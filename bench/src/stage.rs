@@ -10,7 +10,7 @@ use crate::clock::now;
 use crate::fill;
 use crate::ground::Ground;
 use crate::load::Load;
-use crate::process::{Memory, Usage};
+use crate::process::{Ended, Memory, Running, Usage};
 use crate::size::Effort;
 use crate::statistics::{Spread, percentile};
 use crate::store::{Kind, Store, Stretch};
@@ -63,6 +63,11 @@ pub(crate) struct Lateness {
     pub(crate) missed: u64,
     /// Checks that were not up, although the target always answers.
     pub(crate) failed: u64,
+    /// Checks that were late by more than so long.
+    #[serde(default)]
+    pub(crate) over_100_ms: u64,
+    #[serde(default)]
+    pub(crate) over_1_s: u64,
 }
 
 /// What was found under one load.
@@ -186,6 +191,21 @@ impl Stage {
         Ok(measured)
     }
 
+    /// What is watched.
+    pub(crate) fn load(&self) -> Load {
+        self.load
+    }
+
+    /// Runs a command of the program meanwhile, and says how late checks began until that had ended.
+    pub(crate) async fn during(&self, arguments: &[&str]) -> anyhow::Result<(Ended, Lateness)> {
+        let from = now();
+        let ended = Running::through(&mut self.ground.command(&self.binary, arguments)).await?;
+        let to = now();
+        sleep(RECORDING).await;
+        let stretch = self.store.stretch(from, to, self.load.interval_seconds).await?;
+        Ok((ended, Lateness::of([stretch])))
+    }
+
     /// The same, after which the account of slots is looked at and everything is ended. Nodes that do not serve are joined by
     /// one that does.
     pub(crate) async fn watch_and_clear(mut self, effort: Effort) -> anyhow::Result<Measured> {
@@ -260,7 +280,9 @@ impl Lateness {
         }
         late_ms.sort_by(f64::total_cmp);
         let ms = [0.5, 0.95, 0.99, 1.0].map(|share| percentile(&late_ms, share));
-        Self { ms, checks: late_ms.len() as u64, missed, failed }
+        let over = |limit_ms: f64| (late_ms.len() - late_ms.partition_point(|ms| *ms <= limit_ms)) as u64;
+        let (over_100_ms, over_1_s) = (over(100.0), over(1_000.0));
+        Self { ms, checks: late_ms.len() as u64, missed, failed, over_100_ms, over_1_s }
     }
 }
 
@@ -283,7 +305,8 @@ mod tests {
     #[test]
     fn lateness_is_taken_over_all_stretches_together() {
         let stretch = |late_ms: &[f64], missed| Stretch { late_ms: late_ms.to_vec(), failed: 1, missed };
-        let late = Lateness::of([stretch(&[5.0, 9.0], 2), stretch(&[1.0], 3)]);
-        assert_eq!((late.ms, late.checks, late.missed, late.failed), ([5.0, 9.0, 9.0, 9.0], 3, 5, 2));
+        let late = Lateness::of([stretch(&[5.0, 1_900.0], 2), stretch(&[101.0, 100.0], 3)]);
+        assert_eq!((late.ms, late.checks, late.missed, late.failed), ([100.0, 1_900.0, 1_900.0, 1_900.0], 4, 5, 2));
+        assert_eq!((late.over_100_ms, late.over_1_s), (2, 1));
     }
 }

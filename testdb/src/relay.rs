@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
 
+use crate::local::free_port;
 use crate::{Database, fail};
 
 /// How much is passed on at once.
@@ -39,8 +40,8 @@ impl Relay {
     /// Where it is no such URL, or no port can be had.
     pub async fn to_url(url: &str) -> Self {
         let server = server_of(url);
-        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).await;
-        let address = listener.local_addr().unwrap_or_else(|why| fail(&format!("{why}")));
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port().unwrap_or_else(|why| fail(&why))));
+        let listener = listen(address).await;
         let mut url = Url::parse(url).unwrap_or_else(|why| fail(&format!("{why}")));
         if url.set_host(Some("127.0.0.1")).is_err() || url.set_port(Some(address.port())).is_err() {
             fail("the test database's URL has no host");

@@ -49,6 +49,10 @@ const KEEPALIVE_INTERVAL: &str = "5";
 const KEEPALIVE_COUNT: &str = "3";
 /// What the server sent and nobody has acknowledged for so long ends the session as well.
 const UNACKNOWLEDGED_TIMEOUT: &str = "15000";
+/// What is committed outlives a crash of the server, also where that is set not to see to it (`synchronous_commit = off`): what
+/// a node remembers must never be ahead of the record. Settings that promise more are left as they are.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'local', false)
+                       WHERE current_setting('synchronous_commit') = 'off'";
 /// The oldest server that is supported, as `server_version_num`.
 const OLDEST_SERVER: i32 = 150_000;
 
@@ -166,6 +170,8 @@ impl PostgresStore {
 fn pools(options: &PgConnectOptions, pool: PoolSettings) -> (PgPool, PgPool) {
     let connections = |most: NonZeroU32| {
         let pool = PgPoolOptions::new().max_connections(most.get()).acquire_timeout(pool.acquire_timeout);
+        let pool = pool
+            .after_connect(|session, _| Box::pin(async { sqlx::raw_sql(DURABLE).execute(session).await.map(drop) }));
         pool.connect_lazy_with(options.clone())
     };
     (connections(pool.for_work), connections(pool.for_questions))

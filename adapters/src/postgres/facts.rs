@@ -26,12 +26,13 @@ pub(super) struct Of<T> {
     pub(super) row: T,
 }
 
-/// The rows of [`FactRow`].
+/// The rows of [`FactRow`]. Where the present status began by a window's beginning, it is all that reaches into it.
 const FACTS: &str = "
     WITH asked AS MATERIALIZED (
-        SELECT m.id, w.begins, w.ends, s.next_due_at, s.interval_ms, s.phase_ms, s.cohort_id, c.claimed_to
+        SELECT m.id, w.begins, w.ends, st.since, s.next_due_at, s.interval_ms, s.phase_ms, s.cohort_id, c.claimed_to
         FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS w (id, begins, ends)
         JOIN monitors AS m ON m.id = w.id AND m.deleted_at IS NULL
+        JOIN monitor_states AS st ON st.monitor_id = m.id
         LEFT JOIN schedule AS s ON s.monitor_id = m.id AND s.region = $4
         LEFT JOIN cohorts AS c ON c.id = s.cohort_id
     )
@@ -70,9 +71,9 @@ const FACTS: &str = "
         SELECT *
         FROM status_spans
         WHERE monitor_id = w.id AND began_at < w.ends AND (ended_at IS NULL OR ended_at > w.begins)
-          AND began_at >= coalesce(
+          AND began_at >= CASE WHEN w.since <= w.begins THEN w.since ELSE coalesce(
               (SELECT max(began_at) FROM status_spans WHERE monitor_id = w.id AND began_at <= w.begins),
-              w.begins)
+              w.begins) END
         ORDER BY began_at DESC
         LIMIT $5
     ) AS s

@@ -7,8 +7,6 @@
 //! | gap | its first slot | its last slot | | | its outcome | how many slots |
 //! | span | its beginning | its end | | | its status | |
 //! | open slot | the slot | by when it must have started | until when it is leased | | | |
-//!
-//! A lease of SQLite comes whole: its token stands for the monitor, and its slots in a column of their own.
 
 use std::collections::HashMap;
 
@@ -45,6 +43,15 @@ pub(crate) struct FactRow {
 }
 
 impl FactRow {
+    /// The kind of a schedule.
+    pub(crate) const SCHEDULE: i32 = SCHEDULE;
+
+    /// A slot that is under way.
+    pub(crate) fn open(of: Uuid, slot: i64, start_before: i64, lease_until: i64) -> Self {
+        let (at, until, slot) = (Some(slot), Some(start_before), Some(lease_until));
+        Self { of, kind: OPEN, at, until, slot, interval_ms: None, phase_ms: None, code: None, count: None }
+    }
+
     fn with<T>(&self, column: Option<T>) -> Result<T, Unreadable> {
         column.ok_or_else(|| Unreadable::new("fact of this kind", self.kind))
     }

@@ -1,5 +1,6 @@
 //! The record as rows: checks, epochs, gaps and status spans.
 
+use serde::Deserialize;
 use sqlx::FromRow;
 use uuid::Uuid;
 use watchkeeper_domain::check::{Check, Region};
@@ -14,7 +15,7 @@ use watchkeeper_domain::uptime::Gap;
 use super::{Code, EvidenceJson, Unreadable, duration, micros};
 
 /// A check as a row, without whose it is: that was asked for.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug, Deserialize, FromRow)]
 pub(crate) struct CheckRow {
     pub(crate) slot: i64,
     pub(crate) origin: i16,
@@ -81,7 +82,7 @@ impl CheckRow {
 }
 
 /// As much of a check as figures are made of, as a row.
-#[derive(Clone, Copy, Debug, FromRow)]
+#[derive(Clone, Copy, Debug, Deserialize, FromRow)]
 pub(crate) struct FigureRow {
     pub(crate) slot: i64,
     pub(crate) origin: i16,

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use serde::Deserialize;
 use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
 use watchkeeper_domain::check::{Check, Origin, Region};
@@ -14,7 +15,7 @@ use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::TimeFacts;
 
 use super::values::{instants, json, monitor_windows, windows};
-use super::{lease, progress};
+use super::{lease, progress, together};
 use crate::log::{Depth, Figure, PackedDay, Progress, Reader, Stretch};
 use crate::row::{self, CheckRow, Code, DayRow, FactRow, Fault, FigureRow, HourRow, PackRow, Unreadable};
 
@@ -49,13 +50,33 @@ impl<'s> LogReader<'s> {
     }
 }
 
-/// A fact; that of a schedule has the monitor's key, and a lease comes whole, with its token for a monitor.
+/// A fact of a monitor, by its key, as it stands in its array; that of the schedule has the monitor's identifier.
+#[derive(Deserialize)]
+struct KeyedFact {
+    key: i64,
+    id: Option<Uuid>,
+    kind: i32,
+    at: Option<i64>,
+    until: Option<i64>,
+    slot: Option<i64>,
+    interval_ms: Option<i64>,
+    phase_ms: Option<i64>,
+    code: Option<i16>,
+    count: Option<i64>,
+}
+
+impl KeyedFact {
+    fn of(self, monitor: MonitorId) -> FactRow {
+        let Self { kind, at, until, slot, interval_ms, phase_ms, code, count, .. } = self;
+        FactRow { of: monitor.uuid(), kind, at, until, slot, interval_ms, phase_ms, code, count }
+    }
+}
+
+/// A lease that holds slots of monitors that were asked about, among others.
 #[derive(FromRow)]
-struct KeyedRow {
-    #[sqlx(flatten)]
-    fact: FactRow,
-    key: Option<i64>,
-    slots: Option<Vec<u8>>,
+struct LeaseRow {
+    lease_until: i64,
+    slots: Vec<u8>,
 }
 
 /// A row of a monitor.
@@ -78,42 +99,48 @@ impl Reader for LogReader<'_> {
         most: usize,
         depth: Depth,
     ) -> Result<HashMap<MonitorId, TimeFacts>, Fault> {
-        let rows: Vec<KeyedRow> = sqlx::query_as(FACTS)
+        let query = sqlx::query_scalar(FACTS)
             .bind(monitor_windows(asked))
             .bind(self.region.as_str())
             .bind(i64::try_from(most).unwrap_or(i64::MAX))
             .bind(depth >= Depth::Time)
             .bind(depth >= Depth::Account)
-            .bind(Origin::Scheduled.code())
-            .fetch_all(&mut *self.step)
-            .await?;
-        let mut schedules: HashMap<Uuid, FactRow> = HashMap::new();
-        for row in &rows {
-            if let Some(key) = row.key {
-                let monitor = MonitorId::new(row.fact.of);
-                self.keys.insert(monitor, key);
-                self.monitors.insert(key, monitor);
-                schedules.insert(row.fact.of, row.fact);
+            .bind(Origin::Scheduled.code());
+        let keyed: Vec<KeyedFact> = together::fetch(query, self.step).await?;
+        for KeyedFact { key, id, .. } in &keyed {
+            if let Some(monitor) = id.map(MonitorId::new) {
+                self.keys.insert(monitor, *key);
+                self.monitors.insert(*key, monitor);
             }
         }
-        let facts = rows.into_iter().flat_map(|KeyedRow { fact, slots, .. }| match slots {
-            Some(slots) => leased(&slots, fact, &schedules),
-            None => vec![fact],
-        });
+        let mut facts = Vec::with_capacity(keyed.len());
+        for fact in keyed {
+            let monitor = self.monitor(fact.key)?;
+            facts.push(fact.of(monitor));
+        }
+        if depth >= Depth::Account {
+            let leases: Vec<LeaseRow> = sqlx::query_as(LEASES)
+                .bind(self.by_key(asked))
+                .bind(self.region.as_str())
+                .fetch_all(&mut *self.step)
+                .await?;
+            let schedules = facts.iter().filter(|fact| fact.kind == FactRow::SCHEDULE).map(|fact| (fact.of, *fact));
+            let schedules: HashMap<Uuid, FactRow> = schedules.collect();
+            facts.extend(leases.iter().flat_map(|lease| leased(lease, &schedules)));
+        }
         Ok(row::facts(facts, self.region)?)
     }
 
     async fn checks_in(&mut self, stretches: &[(MonitorId, Stretch)], most: usize) -> Result<Vec<Check>, Fault> {
         let bounds: Vec<(MonitorId, Window)> = stretches.iter().map(|(monitor, s)| (*monitor, s.window)).collect();
-        let rows: Vec<Of<CheckRow>> = sqlx::query_as(CHECKS)
+        let query = sqlx::query_scalar(CHECKS)
             .bind(self.by_key(&bounds))
             .bind(self.region.as_str())
             .bind(i64::try_from(most.max(1)).unwrap_or(i64::MAX))
-            .bind(self.slots_by_key(stretches))
-            .fetch_all(&mut *self.step)
-            .await?;
+            .bind(self.slots_by_key(stretches));
+        let rows: Vec<(i64, CheckRow)> = together::fetch(query, self.step).await?;
         let mut checks = Vec::with_capacity(rows.len());
-        for Of { monitor_key, row } in rows {
+        for (monitor_key, row) in rows {
             checks.push(row.check(self.monitor(monitor_key)?, self.region)?);
         }
         checks.sort_by_key(|check| std::cmp::Reverse(check.slot));
@@ -127,13 +154,9 @@ impl Reader for LogReader<'_> {
         parts: &[Window],
     ) -> Result<Vec<Figure>, Fault> {
         let Some(key) = self.keys.get(&monitor).copied() else { return Ok(Vec::new()) };
-        let rows: Vec<FigureRow> = sqlx::query_as(FIGURES)
-            .bind(key)
-            .bind(self.region.as_str())
-            .bind(instants(slots))
-            .bind(windows(parts))
-            .fetch_all(&mut *self.step)
-            .await?;
+        let query =
+            sqlx::query_scalar(FIGURES).bind(key).bind(self.region.as_str()).bind(instants(slots)).bind(windows(parts));
+        let rows: Vec<FigureRow> = together::fetch(query, self.step).await?;
         Ok(rows.into_iter().map(Figure::try_from).collect::<Result<_, _>>()?)
     }
 
@@ -182,33 +205,35 @@ impl Reader for LogReader<'_> {
 }
 
 /// The slots of a lease that are of monitors that were asked about.
-fn leased(slots: &[u8], lease: FactRow, schedules: &HashMap<Uuid, FactRow>) -> Vec<FactRow> {
+fn leased(lease: &LeaseRow, schedules: &HashMap<Uuid, FactRow>) -> Vec<FactRow> {
     let open = |(monitor, slot): lease::Entry| {
         let (at, interval_ms) = (slot.as_micros(), schedules.get(&monitor)?.interval_ms?);
         let until = at.saturating_add(interval_ms.saturating_mul(1_000));
-        Some(FactRow { of: monitor, at: Some(at), until: Some(until), ..lease })
+        Some(FactRow::open(monitor, at, until, lease.lease_until))
     };
-    lease::unpack(slots).into_iter().filter_map(open).collect()
+    lease::unpack(&lease.slots).into_iter().filter_map(open).collect()
 }
 
 // Epochs, gaps and spans each lie one after the other, so that only the last one that begins by a window's beginning can
 // reach into it: all that is read begins there, or with the oldest of the newest so many.
 
-/// The rows of [`FactRow`].
+/// The rows of [`KeyedFact`], together. Where the present status began by a window's beginning, it is all that reaches into it.
 pub(super) const FACTS: &str = "
-    WITH asked (id, key, begins, ends, next_due_at, interval_ms, phase_ms, cohort_id, claimed_to) AS MATERIALIZED (
-        SELECT m.id, m.key, w.value ->> 1, w.value ->> 2, d.next_due_at, d.interval_ms, d.phase_ms, c.id, c.claimed_to
+    WITH asked (id, key, begins, ends, since, next_due_at, interval_ms, phase_ms, claimed_to) AS MATERIALIZED (
+        SELECT m.id, m.key, w.value ->> 1, w.value ->> 2, s.since, d.next_due_at, d.interval_ms, d.phase_ms, c.claimed_to
           FROM json_each(?1) AS w
          CROSS JOIN monitors AS m ON m.id = unhex(w.value ->> 0)
+         CROSS JOIN monitor_states AS s ON s.monitor_key = m.key
           LEFT JOIN schedule AS d ON d.monitor_key = m.key AND d.region = ?2
           LEFT JOIN cohorts AS c ON c.id = d.cohort_id
          WHERE m.deleted_at IS NULL
     )
-    SELECT id AS of, 0 AS kind, next_due_at AS at, claimed_to AS until, NULL AS slot, interval_ms, phase_ms, NULL AS code,
-           NULL AS count, key, NULL AS slots
+    SELECT json_group_array(json_array(key, id, kind, at, until, slot, interval_ms, phase_ms, code, count)) FROM (
+    SELECT key, hex(id) AS id, 0 AS kind, next_due_at AS at, claimed_to AS until, NULL AS slot, interval_ms, phase_ms,
+           NULL AS code, NULL AS count
       FROM asked
     UNION ALL
-    SELECT w.id, 1, e.began_at, e.ended_at, e.opening_slot, e.interval_ms, e.phase_ms, NULL, NULL, NULL, NULL
+    SELECT w.key, NULL, 1, e.began_at, e.ended_at, e.opening_slot, e.interval_ms, e.phase_ms, NULL, NULL
       FROM asked AS w
      CROSS JOIN schedule_epochs AS e
         ON e.monitor_key = w.key AND e.region = ?2 AND e.began_at < w.ends
@@ -223,7 +248,7 @@ pub(super) const FACTS: &str = "
                           ORDER BY began_at DESC LIMIT 1 OFFSET ?3 - 1), 0))
      WHERE e.ended_at IS NULL OR e.ended_at > w.begins
     UNION ALL
-    SELECT w.id, 2, g.first_slot, g.last_slot, NULL, NULL, NULL, g.outcome, g.count, NULL, NULL
+    SELECT w.key, NULL, 2, g.first_slot, g.last_slot, NULL, NULL, NULL, g.outcome, g.count
       FROM asked AS w
      CROSS JOIN slot_gaps AS g
         ON g.monitor_key = w.key AND g.region = ?2 AND g.first_slot < w.ends
@@ -237,11 +262,11 @@ pub(super) const FACTS: &str = "
                           WHERE monitor_key = w.key AND region = ?2 AND first_slot < w.ends
                           ORDER BY first_slot DESC LIMIT 1 OFFSET ?3 - 1), 0))
     UNION ALL
-    SELECT w.id, 3, s.began_at, s.ended_at, NULL, NULL, NULL, s.status, NULL, NULL, NULL
+    SELECT w.key, NULL, 3, s.began_at, s.ended_at, NULL, NULL, NULL, s.status, NULL
       FROM asked AS w
      CROSS JOIN status_spans AS s
         ON s.monitor_key = w.key AND s.began_at < w.ends
-       AND s.began_at >= max(
+       AND s.began_at >= CASE WHEN w.since <= w.begins THEN w.since ELSE max(
                coalesce((SELECT began_at
                            FROM status_spans
                           WHERE monitor_key = w.key AND began_at <= w.begins
@@ -249,25 +274,32 @@ pub(super) const FACTS: &str = "
                coalesce((SELECT began_at
                            FROM status_spans
                           WHERE monitor_key = w.key AND began_at < w.ends
-                          ORDER BY began_at DESC LIMIT 1 OFFSET ?3 - 1), 0))
+                          ORDER BY began_at DESC LIMIT 1 OFFSET ?3 - 1), 0)) END
      WHERE ?4 AND (s.ended_at IS NULL OR s.ended_at > w.begins)
     UNION ALL
-    SELECT w.id, 4, c.slot, c.start_before, c.lease_until, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT w.key, NULL, 4, c.slot, c.start_before, c.lease_until, NULL, NULL, NULL, NULL
       FROM asked AS w
      CROSS JOIN claims AS c ON c.monitor_key = w.key AND c.region = ?2
-     WHERE ?5 AND c.origin = ?6
-    UNION ALL
-    SELECT l.token, 4, l.first_slot, NULL, l.lease_until, NULL, NULL, NULL, NULL, NULL, l.slots
-      FROM (SELECT DISTINCT cohort_id FROM asked) AS w
-     CROSS JOIN leases AS l ON l.cohort_id = w.cohort_id
-     WHERE ?5";
+     WHERE ?5 AND c.origin = ?6)";
+
+/// The leases of the cohorts of monitors.
+pub(super) const LEASES: &str = "
+    SELECT l.lease_until, l.slots
+      FROM (SELECT DISTINCT d.cohort_id
+              FROM json_each(?1) AS w
+             CROSS JOIN schedule AS d ON d.monitor_key = w.value ->> 0 AND d.region = ?2) AS w
+     CROSS JOIN leases AS l ON l.cohort_id = w.cohort_id";
 
 /// Healthy scheduled checks at the slots of monitors; and those that were not up or not scheduled in the windows of
-/// monitors, the newest so many of each, with their evidence.
+/// monitors, the newest so many of each, with their evidence; together, each with the monitor's key.
 pub(super) const CHECKS: &str = "
     WITH asked (key, begins, ends) AS MATERIALIZED (
         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
     )
+    SELECT json_group_array(json_array(monitor_key, json_array(
+               slot, origin, checked_at, verdict, reason_kind, reason_detail, latency_us, dns_us, connect_us, tls_us,
+               first_byte_us, transfer_us, http_status, evidence)))
+      FROM (
     SELECT c.monitor_key, c.slot, c.origin, c.slot + c.late_us AS checked_at, c.verdict, c.reason_kind, c.reason_detail,
            c.latency_us, c.dns_us, c.connect_us, c.tls_us, c.first_byte_us, c.transfer_us, c.http_status,
            NULL AS evidence
@@ -288,10 +320,12 @@ pub(super) const CHECKS: &str = "
                                 WHERE (verdict <> 1 OR origin <> 0) AND monitor_key = asked.key AND region = ?2
                                   AND slot >= asked.begins AND slot < asked.ends
                                 ORDER BY slot DESC LIMIT 1 OFFSET ?3 - 1), asked.begins)
-      LEFT JOIN evidence AS e ON e.slot = n.slot AND e.monitor_key = n.monitor_key AND e.region = n.region";
+      LEFT JOIN evidence AS e ON e.slot = n.slot AND e.monitor_key = n.monitor_key AND e.region = n.region)";
 
-/// As much as figures are made of: of a monitor's healthy scheduled checks at some slots, and of its others in some windows.
+/// As much as figures are made of: of a monitor's healthy scheduled checks at some slots, and of its others in some windows; together.
 pub(super) const FIGURES: &str = "
+    SELECT json_group_array(json_array(slot, origin, verdict, latency_us))
+      FROM (
     SELECT c.slot, c.origin, c.verdict, c.latency_us
       FROM checks AS c
      WHERE c.monitor_key = ?1 AND c.region = ?2 AND c.slot IN (SELECT value FROM json_each(?3))
@@ -301,7 +335,7 @@ pub(super) const FIGURES: &str = "
       FROM json_each(?4) AS part
      CROSS JOIN checks AS n INDEXED BY checks_notable
         ON (n.verdict <> 1 OR n.origin <> 0) AND n.monitor_key = ?1 AND n.region = ?2
-       AND n.slot >= part.value ->> 0 AND n.slot < part.value ->> 1";
+       AND n.slot >= part.value ->> 0 AND n.slot < part.value ->> 1)";
 
 /// What was rolled up of hours of a monitor.
 pub(super) const HOURS: &str = "

@@ -61,10 +61,12 @@ async fn what_is_known_of_many_monitors_is_looked_up_for_each() {
         "SEARCH m USING INDEX sqlite_autoindex_monitors_1 (id=?)",
         "SEARCH d USING PRIMARY KEY (monitor_key=? AND region=?)",
         "SEARCH c USING PRIMARY KEY (monitor_key=? AND region=?)",
-        "SEARCH l USING INDEX leases_by_cohort (cohort_id=?)",
     ] {
         assert!(plan.contains(look_up), "{look_up} in {plan}");
     }
+    let leases = self::plan(log::LEASES.to_owned()).await;
+    assert!(leases.contains("SEARCH l USING INDEX leases_by_cohort (cohort_id=?)"), "{leases}");
+    assert!(!leases.contains("SCAN d") && !leases.contains("SCAN l"), "{leases}");
     for (alias, table, key) in [
         ("e", "schedule_epochs", "monitor_key=? AND region=? AND began_at"),
         ("g", "slot_gaps", "monitor_key=? AND region=? AND first_slot"),

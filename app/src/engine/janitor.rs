@@ -1,5 +1,5 @@
 //! The janitor: keeps room for what is to come, rolls up and folds what is over, and removes what is old enough or what
-//! nobody can see any more. Every step is bounded, and whatever it leaves over waits for the next one.
+//! nobody can see any more. A step is an hour at the most, or bounded by number, and whatever it leaves over waits for the next.
 
 use std::sync::Arc;
 use std::time::Duration;

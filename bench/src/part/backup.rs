@@ -7,7 +7,7 @@ use crate::ground::Ground;
 use crate::load::Load;
 use crate::process::{Ended, Running};
 use crate::size::{Effort, Size};
-use crate::stage::{Crew, Measured, Props, Stage};
+use crate::stage::{Crew, Lateness, Measured, Props, Stage};
 use crate::store::Kind;
 use crate::tell;
 
@@ -26,11 +26,14 @@ pub(crate) struct Found {
     pub(crate) backups: Vec<Backup>,
 }
 
-/// A backup of one store.
+/// A backup of one store, made while the program watches.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Backup {
     pub(crate) of: Kind,
     pub(crate) checks: u64,
+    /// How late checks began in the time before, and while it was made.
+    pub(crate) late_before: Lateness,
+    pub(crate) late_meanwhile: Lateness,
     /// How many rows it holds, of all tables, and how large its file is.
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
@@ -63,25 +66,24 @@ pub(crate) async fn measure(props: Props<'_>, size: Size) -> anyhow::Result<Foun
     let (load, mut backups) = (load(size), Vec::new());
     for kind in Kind::BOTH {
         let stage = Stage::set(props, kind, load, Crew::Serving).await?;
-        stage.watch(Effort::of_crowd(size)).await?;
-        let ground = stage.leave().await?;
-        backups.push(back_up_and_restore(&ground, kind, props, load, size).await?);
-        ground.clear().await?;
+        let late_before = stage.watch(Effort::of_crowd(size)).await?.late;
+        backups.push(back_up_and_restore(stage, late_before, props, size).await?);
     }
     Ok(Found { load, backups })
 }
 
 async fn back_up_and_restore(
-    ground: &Ground,
-    of: Kind,
+    stage: Stage,
+    late_before: Lateness,
     props: Props<'_>,
-    load: Load,
     size: Size,
 ) -> anyhow::Result<Backup> {
+    let load = stage.load();
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("watchkeeper.backup");
     let name = file.to_str().context("a path that is no text")?;
-    let made = Running::through(&mut ground.command(props.binary, &["backup", name])).await?;
+    let (made, late_meanwhile) = stage.during(&["backup", name]).await?;
+    let ground = stage.leave().await?;
     let verified = Running::through(&mut ground.command(props.binary, &["restore", "--verify", name])).await?;
     let (rows, bytes) = (rows(&made.said)?, file.metadata()?.len());
     tell(&format!("    {rows} rows backed up in {:.1} s", made.lasted.as_secs_f64()));
@@ -89,8 +91,19 @@ async fn back_up_and_restore(
     for kind in Kind::BOTH {
         restored.push(restore(name, kind, props, load, size).await?);
     }
-    let checks = u64::try_from(ground.store().written().await?.checks)?;
-    Ok(Backup { of, checks, rows, bytes, made: (&made).into(), verified: (&verified).into(), restored })
+    let (of, checks) = (ground.store().kind(), u64::try_from(ground.store().written().await?.checks)?);
+    ground.clear().await?;
+    Ok(Backup {
+        of,
+        checks,
+        late_before,
+        late_meanwhile,
+        rows,
+        bytes,
+        made: (&made).into(),
+        verified: (&verified).into(),
+        restored,
+    })
 }
 
 /// Restores a backup, and starts the program on what comes of it.

@@ -25,12 +25,20 @@ pub(crate) struct Extent {
     pub(crate) monitors: u32,
     pub(crate) interval_seconds: u32,
     pub(crate) days: u32,
+    /// One check in so many fails.
+    #[serde(default = "seldom")]
+    pub(crate) fails_one_in: u32,
     /// How often each question is asked, each time of other monitors.
     pub(crate) questions: u32,
 }
 
-/// Intervals whose days are packed beside those of the history that is asked.
-const INTERVALS: [u32; 4] = [60, 300, 1_800, 3_600];
+/// One check in so many fails where nothing is said.
+const fn seldom() -> u32 {
+    200
+}
+
+/// Intervals whose days are packed beside those of the history that is asked, and how often a check fails.
+const ROOMS: [(u32, u32); 5] = [(60, seldom()), (300, seldom()), (1_800, seldom()), (3_600, seldom()), (300, 2)];
 
 impl Extent {
     /// A few weeks, of which only the room is looked at.
@@ -43,9 +51,15 @@ impl Extent {
 
     const fn of(size: Size) -> Self {
         match size {
-            Size::Tiny => Self { monitors: 20, interval_seconds: 3_600, days: 70, questions: 5 },
-            Size::Small => Self { monitors: 500, interval_seconds: 300, days: 365, questions: 200 },
-            Size::Full => Self { monitors: 2_000, interval_seconds: 300, days: 365, questions: 500 },
+            Size::Tiny => {
+                Self { monitors: 20, interval_seconds: 3_600, days: 70, fails_one_in: seldom(), questions: 5 }
+            }
+            Size::Small => {
+                Self { monitors: 500, interval_seconds: 300, days: 365, fails_one_in: seldom(), questions: 200 }
+            }
+            Size::Full => {
+                Self { monitors: 2_000, interval_seconds: 300, days: 365, fails_one_in: seldom(), questions: 500 }
+            }
         }
     }
 
@@ -73,6 +87,8 @@ pub(crate) struct Found {
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Room {
     pub(crate) interval_seconds: u32,
+    #[serde(default = "seldom")]
+    pub(crate) fails_one_in: u32,
     pub(crate) packed_bytes: Vec<f64>,
     pub(crate) sums_bytes: Vec<f64>,
 }
@@ -106,16 +122,17 @@ pub(crate) async fn measure(size: Size) -> anyhow::Result<Found> {
         stores.push(on_store(kind, extent).await?);
     }
     let mut by_interval = Vec::new();
-    for interval_seconds in INTERVALS {
-        by_interval.push(room(Extent { interval_seconds, ..Extent::of_days(size) }).await?);
+    for (interval_seconds, fails_one_in) in ROOMS {
+        by_interval.push(room(Extent { interval_seconds, fails_one_in, ..Extent::of_days(size) }).await?);
     }
     Ok(Found { extent, stores, by_interval })
 }
 
 /// How much room packed checks take on each store, where all days are alike.
 async fn room(extent: Extent) -> anyhow::Result<Room> {
-    tell(&format!("  room of a check every {} s", extent.interval_seconds));
-    let mut room = Room { interval_seconds: extent.interval_seconds, packed_bytes: Vec::new(), sums_bytes: Vec::new() };
+    let Extent { interval_seconds, fails_one_in, .. } = extent;
+    tell(&format!("  room of a check every {interval_seconds} s, of which one in {fails_one_in} fails"));
+    let mut room = Room { interval_seconds, fails_one_in, packed_bytes: Vec::new(), sums_bytes: Vec::new() };
     for kind in Kind::BOTH {
         let mut aging = Aging::begin(kind, extent).await?;
         aging.pack().await?;

@@ -12,8 +12,8 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
     writeln!(
         text,
         "### Backup and restore\n\n\
-         {} are checked for a while; then the program is ended, a backup made and verified, and restored into an empty store \
-         of either kind. A restore reads the whole backup before it begins; what it takes is part of it.\n\n\
+         {} are checked; after a while a backup is made beside it. The program is ended, and the backup verified and restored \
+         into an empty store of either kind. A restore reads the whole backup before it begins; what that takes is part of it.\n\n\
          | what | rows | file | took | rows a second | memory, highest |\n|---|---|---|---|---|---|",
         found.load,
     )?;
@@ -35,6 +35,15 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
         for Restored { run, went_on } in &backup.restored {
             row(&format!("restored into {}", went_on.store), *run)?;
         }
+    }
+    writeln!(
+        text,
+        "\nHow late checks began before the backup, and while it was made, on the same two cores:\n\n\
+         | backup of | | {LATENESS_HEAD} |\n|---|---|{LATENESS_RULE}|"
+    )?;
+    for Backup { of, late_before, late_meanwhile, .. } in &found.backups {
+        writeln!(text, "| {of} | before | {} |", lateness(late_before))?;
+        writeln!(text, "| {of} | meanwhile | {} |", lateness(late_meanwhile))?;
     }
     writeln!(
         text,

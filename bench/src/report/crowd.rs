@@ -20,18 +20,21 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
         text,
         "### Very many monitors\n\n\
          Monitors are put into a store as they would lie there after a restart, and the program is started. Lateness counts \
-         from its start on: the first seconds, in which it reads all members of all cohorts, are part of it.\n\n\
-         | monitors | store | served after | {LATENESS_HEAD} | a second | CPU of the program | of the server | memory, highest |\n\
-         |---|---|---|{LATENESS_RULE}|---|---|---|---|"
+         from its start on: the first seconds, in which it reads all members of all cohorts, are part of it. How many checks \
+         were late by more than 100 ms, and by more than a second, stands beside the latest.\n\n\
+         | monitors | store | served after | {LATENESS_HEAD} | over 100 ms | over 1 s | a second | CPU of the program | of the server | memory, highest |\n\
+         |---|---|---|{LATENESS_RULE}|---|---|---|---|---|---|"
     )?;
     for crowd in &found.crowds {
         writeln!(
             text,
-            "| {} | {} | {:.2} s | {} | {} | {} | {} | {:.0} MB |",
+            "| {} | {} | {:.2} s | {} | {} | {} | {} | {} | {} | {:.0} MB |",
             crowd.load,
             crowd.store,
             crowd.ready_after,
             lateness(&crowd.late_from_start),
+            whole(crowd.late_from_start.over_100_ms as f64),
+            whole(crowd.late_from_start.over_1_s as f64),
             rate(crowd.rate),
             micros(crowd.cpu_us),
             crowd.database_us.map(micros).unwrap_or_default(),
@@ -47,11 +50,15 @@ pub(super) struct Growth {
     points: Vec<Measured>,
 }
 
-/// The points of the part, and those crowds beside them that are checked at the same rate.
+/// The points of the part, and those crowds beside them that are checked at the same rate, where the same was measured on the
+/// same machine.
 pub(super) fn growth(kept: &Kept) -> Option<Growth> {
     let mut points = kept.growth.as_ref()?.found.points.clone();
     let at = points.first()?.load.rate();
-    let crowds = kept.crowd.iter().flat_map(|crowd| &crowd.found.crowds);
+    // Of another commit, or another machine, they would compare what cannot be compared.
+    let with = &kept.growth.as_ref()?.circumstances;
+    let alike = kept.crowd.iter().filter(|crowd| crowd.circumstances.is_comparable_to(with));
+    let crowds = alike.flat_map(|crowd| &crowd.found.crowds);
     points.extend(crowds.filter(|crowd| (crowd.load.rate() / at - 1.0).abs() < SAME_RATE).cloned());
     points.sort_by_key(|point| point.load.monitors);
     Some(Growth { points })

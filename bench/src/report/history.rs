@@ -35,13 +35,15 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
         writeln!(text, "| {what} | {on_sqlite:.2} | {on_postgres:.2} |")?;
     }
     if !found.by_interval.is_empty() {
-        text += "\nA packed day takes some room of its own, so that a check takes more where there are few in a day:\n\n\
-                 | a check every | packed, SQLite | PostgreSQL | its share of the sums, SQLite | PostgreSQL |\n|---|---|---|---|---|\n";
+        text += "\nA packed day takes some room of its own, so that a check takes more where there are few in a day. Checks that follow each \
+                 other with the same result are one run; where results change all the time each run takes some room as well:\n\n\
+                 | a check every | fails | packed, SQLite | PostgreSQL | its share of the sums, SQLite | PostgreSQL |\n|---|---|---|---|---|---|\n";
     }
     for room in &found.by_interval {
         let bytes: Vec<String> =
             room.packed_bytes.iter().chain(&room.sums_bytes).map(|bytes| format!("{bytes:.2}")).collect();
-        writeln!(text, "| {} s | {} |", whole(room.interval_seconds.into()), bytes.join(" | "))?;
+        let interval = whole(room.interval_seconds.into());
+        writeln!(text, "| {interval} s | one in {} | {} |", room.fails_one_in, bytes.join(" | "))?;
     }
     writeln!(
         text,

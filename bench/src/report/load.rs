@@ -17,7 +17,8 @@ pub(super) fn section(found: &Found, name: &str) -> anyhow::Result<Section> {
         "### CPU per check\n\n![CPU per check]({})\n\n\
          Microseconds of user and system time, the median of several stretches and, in brackets, the least and the most. The \
          first load is set against bare requests at the same rate, those of the ladder against bare requests flat out: work \
-         that comes seldom costs more each time, since little of it is done at once.\n",
+         that comes seldom costs more each time, since little of it is done at once. What is done later with a check, \
+         rolling up its hour and folding its day, is not in here: *History* has it.\n",
         plot_name(name, "cpu")
     )?;
     writeln!(text, "| load | | program | against bare | database server | a second |\n|---|---|---|---|---|---|")?;

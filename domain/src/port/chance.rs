@@ -1,3 +1,5 @@
+//! Time and identifiers, which no use case makes up by itself.
+
 use uuid::Uuid;
 
 use crate::time::Timestamp;

@@ -1,3 +1,5 @@
+//! Claiming slots and recording what came of them.
+
 use async_trait::async_trait;
 
 use super::RepoResult;

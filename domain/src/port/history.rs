@@ -1,3 +1,5 @@
+//! Reading what happened.
+
 use std::time::Duration;
 
 use async_trait::async_trait;

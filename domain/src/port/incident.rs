@@ -1,3 +1,5 @@
+//! Reading incidents.
+
 use async_trait::async_trait;
 
 use super::RepoResult;

@@ -1,3 +1,5 @@
+//! Making, reading, changing and deleting monitors.
+
 use async_trait::async_trait;
 
 use super::RepoResult;

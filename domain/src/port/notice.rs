@@ -1,3 +1,5 @@
+//! Channels, notices and their ledger; delivering; telling those who look on.
+
 use async_trait::async_trait;
 
 use super::RepoResult;

@@ -1,3 +1,5 @@
+//! Asking a target, and whether our own network works.
+
 use std::time::Duration;
 
 use async_trait::async_trait;

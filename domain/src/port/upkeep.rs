@@ -1,3 +1,5 @@
+//! What a store needs done to it from time to time.
+
 use async_trait::async_trait;
 
 use super::RepoResult;

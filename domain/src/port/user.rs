@@ -1,3 +1,5 @@
+//! Accounts, sessions and passwords.
+
 use async_trait::async_trait;
 
 use super::RepoResult;

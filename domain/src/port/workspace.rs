@@ -1,3 +1,5 @@
+//! A workspace and for how long it keeps its history.
+
 use async_trait::async_trait;
 
 use super::RepoResult;

@@ -239,8 +239,9 @@ impl History {
     }
 
     /// The latencies of a window in stretches of `step`, counted from the beginning that was asked for, also where the
-    /// monitor was made later, and one that lies partly in history that is gone is left out. By default there are about [`LATENCY_BUCKETS_BY_DEFAULT`] of them; in a long window they are
-    /// whole hours or days of UTC, and the first of them may begin before it.
+    /// monitor was made later, and one that lies partly in history that is gone is left out. By default there are about
+    /// [`LATENCY_BUCKETS_BY_DEFAULT`] of them; in a long window they are whole hours or days of UTC, and the first of them
+    /// may begin before it.
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `Repo`.

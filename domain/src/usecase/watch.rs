@@ -103,7 +103,7 @@ impl Default for Memory {
 impl Memory {
     /// How many monitors' settings are kept at the most; beyond that those are forgotten, one by one, that were looked up
     /// the longest ago.
-    pub const MAX_SETTINGS: usize = 1_000_000;
+    pub const MAX_SETTINGS: usize = 4_000_000;
 
     /// Learns that something out there has answered.
     fn network_answers(&self, at: Timestamp) {

@@ -90,6 +90,20 @@ async fn the_server_gives_up_a_statement_before_its_caller_gives_up_the_store() 
 }
 
 #[tokio::test]
+async fn what_is_committed_outlives_a_crash_whatever_the_server_is_set_to() {
+    let nodes = Nodes::start().await;
+    let set_to = async |setting: &str| {
+        let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(nodes.one.pool()).await.unwrap();
+        let alter = format!("ALTER DATABASE \"{name}\" SET synchronous_commit = {setting}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(alter)).execute(nodes.one.pool()).await.unwrap();
+        let fresh = node(nodes.database.url(), 3).await;
+        sqlx::query_scalar::<_, String>("SHOW synchronous_commit").fetch_one(fresh.pool()).await.unwrap()
+    };
+    assert_eq!(set_to("off").await, "local");
+    assert_eq!(set_to("remote_apply").await, "remote_apply");
+}
+
+#[tokio::test]
 async fn the_database_tells_its_time() {
     let database = Database::fresh().await;
     let store = node(database.url(), 1).await;

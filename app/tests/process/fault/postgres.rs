@@ -1,5 +1,6 @@
 //! PostgreSQL that fails, on a server of the test's own.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sqlx::{Connection, PgConnection};
@@ -120,6 +121,7 @@ async fn a_server_without_a_connection_to_spare_is_waited_for() {
     // Others take what the nodes lose, before they can have it back.
     cluster.execute("CREATE ROLE greedy LOGIN PASSWORD 'greedy'; ALTER ROLE watchkeeper CONNECTION LIMIT 0").await;
     cluster.end_connections().await;
+    eventually("they have none left", async || sessions(&cluster).await.is_empty().then_some(())).await;
     let greedy = cluster.url().replace("watchkeeper:watchkeeper@", "greedy:greedy@");
     let mut taken = Vec::new();
     while let Ok(connection) = PgConnection::connect(&greedy).await {
@@ -235,13 +237,16 @@ async fn a_session_that_the_server_ends_is_made_anew() {
     let nodes = Nodes::on(&cluster.url()).await;
     let failure = Failure::begins("all sessions ended by PostgreSQL");
     nodes.scene.a_target_goes_down();
+    let ended = sessions(&cluster).await;
     cluster.end_connections().await;
-    eventually("the nodes are connected again", async || {
-        let mut superuser = PgConnection::connect(&cluster.url_of_superuser()).await.ok()?;
-        let count = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'watchkeeper'";
-        let sessions: i64 = sqlx::query_scalar(count).fetch_one(&mut superuser).await.ok()?;
-        (sessions >= 2).then_some(())
-    })
-    .await;
+    let others = async || (sessions(&cluster).await.difference(&ended).count() >= 2).then_some(());
+    eventually("the nodes are connected again", others).await;
     nodes.come_back_after(failure).await;
+}
+
+/// The processes of the server that work for nodes.
+async fn sessions(cluster: &Cluster) -> BTreeSet<i32> {
+    let mut superuser = PgConnection::connect(&cluster.url_of_superuser()).await.unwrap();
+    let processes = "SELECT pid FROM pg_stat_activity WHERE usename = 'watchkeeper'";
+    sqlx::query_scalar(processes).fetch_all(&mut superuser).await.unwrap().into_iter().collect()
 }

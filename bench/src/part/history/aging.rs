@@ -149,7 +149,8 @@ async fn watch(store: &dyn Store, ids: &CountingIds, midnight: Timestamp, extent
             let token = LeaseToken::new(ids.uuid());
             let region = Region::default();
             let claims = store.claim(&ClaimRequest { region, now, horizon: now, limit: BATCH, token }).await?.claims;
-            let batch: Vec<Settled> = claims.into_iter().map(|claim| observed(claim, &mut chance)).collect();
+            let batch: Vec<Settled> =
+                claims.into_iter().map(|claim| observed(claim, &mut chance, extent.fails_one_in)).collect();
             let is_last = batch.len() < BATCH as usize;
             store.record(now, &batch).await?;
             if is_last {
@@ -161,12 +162,12 @@ async fn watch(store: &dyn Store, ids: &CountingIds, midnight: Timestamp, extent
     Ok(now)
 }
 
-/// A check that takes from 20 ms to 150 ms; one in two hundred fails.
-fn observed(claim: Claim, chance: &mut u64) -> Settled {
+/// A check that takes from 20 ms to 150 ms; one in so many fails.
+fn observed(claim: Claim, chance: &mut u64, fails_one_in: u32) -> Settled {
     *chance ^= *chance << 13;
     *chance ^= *chance >> 7;
     *chance ^= *chance << 17;
-    let verdict = if chance.is_multiple_of(200) { Verdict::Down } else { Verdict::Up };
+    let verdict = if chance.is_multiple_of(fails_one_in.into()) { Verdict::Down } else { Verdict::Up };
     let latency = Duration::from_micros(20_000 + *chance / 200 % 130_000);
     let check = Check { latency, ..fixture::check(&claim, verdict) };
     Settled { claim, outcome: Outcome::Checked(Box::new(check)) }
