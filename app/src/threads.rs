@@ -94,6 +94,14 @@ mod tests {
     }
 
     #[test]
+    fn the_service_of_systemd_lets_threads_give_way() {
+        let unit = include_str!("../../deploy/watchkeeper.service");
+        let (_, after_refusals) = unit.split_once("SystemCallFilter=~").unwrap();
+        assert!(after_refusals.lines().any(|line| line == "SystemCallFilter=setpriority"));
+        assert!(after_refusals.lines().any(|line| line == "SystemCallErrorNumber=EPERM"), "what is refused ends nothing");
+    }
+
+    #[test]
     fn where_nobody_watches_nobody_gives_way() {
         let (watching, serving) = niceness(false).unwrap();
         assert_eq!(serving, watching);

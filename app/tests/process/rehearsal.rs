@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection};
+use watchkeeper_testdb::Cluster;
 
 use crate::client::User;
 use crate::database::Place;
 use crate::eventually;
-use crate::program::{Program, full_pipe};
+use crate::program::{Program, Setup, full_pipe};
 use crate::target::Target;
 
 /// A second would be enough, were there not machines so busy that an answer takes longer: that would be an incident as well.
@@ -230,6 +231,22 @@ async fn a_backup_through_standard_output_is_whole() {
     let verified = place.setup().run(&["restore", "--verify", file.to_str().unwrap()]).await;
     assert!(verified.status.success(), "{}", verified.logged);
     assert!(verified.printed.lines().any(|line| line.trim() == "1 users"), "{}", verified.printed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_taken_from_a_standby_as_well() {
+    let (data, primary, target) = (tempfile::tempdir().unwrap(), Cluster::start(&[]).await, Target::start().await);
+    let (program, url) = Setup::on(data.path(), &primary.url()).serve().await;
+    let user = User::sign_up(&url).await;
+    let monitor = user.watch(target.url(), INTERVAL_SECONDS).await;
+    user.sees(&monitor, "UP").await;
+    let standby = primary.replica().await;
+    let (file, on_standby) = (data.path().join("backup"), Setup::on(data.path(), &standby.url()));
+    let made = on_standby.run(&["backup", file.to_str().unwrap()]).await;
+    assert!(made.status.success(), "{}", made.logged);
+    let verified = on_standby.run(&["restore", "--verify", file.to_str().unwrap()]).await;
+    assert!(verified.printed.lines().any(|line| line.trim() == "1 monitors"), "{}", verified.printed);
+    assert_eq!(program.terminate().await.code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
