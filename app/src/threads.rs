@@ -98,7 +98,10 @@ mod tests {
         let unit = include_str!("../../deploy/watchkeeper.service");
         let (_, after_refusals) = unit.split_once("SystemCallFilter=~").unwrap();
         assert!(after_refusals.lines().any(|line| line == "SystemCallFilter=setpriority"));
-        assert!(after_refusals.lines().any(|line| line == "SystemCallErrorNumber=EPERM"), "what is refused ends nothing");
+        assert!(
+            after_refusals.lines().any(|line| line == "SystemCallErrorNumber=EPERM"),
+            "what is refused ends nothing"
+        );
     }
 
     #[test]

@@ -67,7 +67,7 @@ async fn main() -> anyhow::Result<()> {
             let on = |whereon| Run { whereon, binary: &binary, target: &target, monitors, lasts }.through();
             let (sqlite, postgres) = tokio::try_join!(on(Whereon::Sqlite), on(Whereon::Postgres))?;
             let found = [sqlite, postgres];
-            report::write(&kept, circumstances, &found)?;
+            report::write(&kept, &circumstances, &found)?;
             let complaints: Vec<String> = found.iter().flat_map(run::Found::complaints).collect();
             ensure!(complaints.is_empty(), "not in order:\n  {}", complaints.join("\n  "));
             tell(&format!("in order; figures and a plot are in {}", kept.display()));

@@ -16,7 +16,7 @@ use crate::run::Found;
 const PLOTTED: usize = 240;
 
 /// Leaves `soak.json` and `soak-memory.svg` in a directory.
-pub(crate) fn write(directory: &Path, circumstances: Circumstances, found: &[Found]) -> anyhow::Result<()> {
+pub(crate) fn write(directory: &Path, circumstances: &Circumstances, found: &[Found]) -> anyhow::Result<()> {
     found.iter().for_each(in_words);
     let keep = |name: &str, text: &str| {
         let file = directory.join(name);

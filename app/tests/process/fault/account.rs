@@ -15,6 +15,12 @@ use crate::eventually;
 /// How late a machine that does much else may be with anything.
 const LATENESS: Duration = Duration::from_secs(1);
 
+/// How many slots of each monitor may be missed because a node is lost, beside those that had been missed before.
+pub(crate) struct InHand {
+    pub(crate) slots: usize,
+    missed_before: Vec<u64>,
+}
+
 impl Scene {
     /// Waits until every monitor has been checked again since a repair, and says how long that took; then holds the account
     /// against the record: the targets that went down are known to be, they come back, both were told, and every slot of every
@@ -50,17 +56,26 @@ impl Scene {
     /// How many slots of a monitor may be missed at the most because a node is lost: those that it had claimed, none of
     /// which anybody else may start before their leases have ended, and those that fall due while the server keeps for it
     /// the transaction that it has left open, and with it the lock of its cohort. What falls due later is the others'.
-    pub(crate) fn slots_in_hand(&self, of_a_transaction: Duration) -> usize {
+    pub(crate) async fn in_hand(&self, of_a_transaction: Duration) -> InHand {
         let lost = LOOK_AHEAD + self.interval + LEASE_MARGIN + of_a_transaction + LATENESS;
-        usize::try_from(lost.as_millis().div_ceil(self.interval.as_millis())).unwrap()
+        let slots = usize::try_from(lost.as_millis().div_ceil(self.interval.as_millis())).unwrap();
+        InHand { slots, missed_before: self.missed().await }
     }
 
     /// Makes sure that each monitor has missed no more slots than that.
-    pub(crate) async fn misses_at_most(&self, slots: usize) {
-        for monitor in self.monitors() {
-            let account = self.user.slots(monitor).await;
-            assert!(account["missed"].as_u64().unwrap() <= slots as u64, "at most {slots}: {account}");
+    pub(crate) async fn misses_at_most(&self, InHand { slots, missed_before }: InHand) {
+        for ((monitor, missed), before) in self.monitors().zip(self.missed().await).zip(missed_before) {
+            assert!(missed - before <= slots as u64, "{monitor}: {missed} less {before} is more than {slots}");
         }
+    }
+
+    /// How many slots of each monitor have been missed.
+    async fn missed(&self) -> Vec<u64> {
+        let mut missed = Vec::new();
+        for monitor in self.monitors() {
+            missed.push(self.user.slots(monitor).await["missed"].as_u64().unwrap());
+        }
+        missed
     }
 
     /// Waits until whoever is to be told of the target that went down first has been.

@@ -151,14 +151,14 @@ async fn cut_off_from_targets(what: &'static str, loss: Loss) {
     let watched = Watched { address: &here, ..Watched::default() };
     let mut scene = Scene::open_with(&[&answering, &other, &cut_off], watched).await;
     scene.is_owed_a_notice(&[&other, &cut_off]).await;
-    let in_hand = scene.slots_in_hand(Duration::ZERO);
+    let in_hand = scene.in_hand(Duration::ZERO).await;
     let mut failure = Failure::begins(what);
     way.lose(loss, &cut_off.program).await;
     cut_off.program.logs("this node has no network").await;
     scene.a_target_goes_down();
     scene.is_carried_on_during(&mut failure).await;
     scene.sees_the_target_down().await;
-    scene.checks_go_on_for(2 * in_hand).await;
+    scene.checks_go_on_for(2 * in_hand.slots).await;
     way.find_again(loss, &cut_off.program).await;
     let repair = failure.ends();
     // Only the one that was cut off is left.

@@ -94,15 +94,15 @@ async fn is_under_load(node: &Node) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_freezes_under_load_leaves_its_work_to_the_other_and_changes_nothing_of_it() {
     let Pair { answering, lost: frozen, other, mut scene, _database, _data, .. } = Pair::of(Node::working).await;
-    let in_hand = scene.slots_in_hand(TRANSACTION_IS_KEPT);
+    let in_hand = scene.in_hand(TRANSACTION_IS_KEPT).await;
     let recorded = frozen.shows("watchkeeper_checks_total").await;
     let mut failure = Failure::begins("a node frozen beyond its leases");
     frozen.program.signal("STOP").await;
-    let until = rfc3339::format(scene.now().await.plus(scene.interval * u32::try_from(in_hand).unwrap()));
+    let until = rfc3339::format(scene.now().await.plus(scene.interval * u32::try_from(in_hand.slots).unwrap()));
     scene.a_target_goes_down();
     scene.is_carried_on_during(&mut failure).await;
     scene.sees_the_target_down().await;
-    scene.checks_go_on_for(2 * in_hand).await;
+    scene.checks_go_on_for(2 * in_hand.slots).await;
     scene.is_told_what_was_owed().await;
     // What it had in hand is long settled.
     let settled = scene.record_until(&until).await;
@@ -130,13 +130,13 @@ async fn a_node_that_serves_and_is_killed_leaves_its_work_to_the_other() {
 
 async fn one_of_two_is_killed(what: &'static str, start: impl AsyncFn(&Setup) -> Node) {
     let Pair { setup, answering, lost, other, mut scene, _database, _data } = Pair::of(&start).await;
-    let in_hand = scene.slots_in_hand(Duration::ZERO);
+    let in_hand = scene.in_hand(Duration::ZERO).await;
     let mut failure = Failure::begins(what);
     lost.program.kill().await;
     scene.a_target_goes_down();
     scene.is_carried_on_during(&mut failure).await;
     scene.sees_the_target_down().await;
-    scene.checks_go_on_for(2 * in_hand).await;
+    scene.checks_go_on_for(2 * in_hand.slots).await;
     scene.is_told_what_was_owed().await;
     let another = start(&setup).await;
     scene.hears(&another.program);

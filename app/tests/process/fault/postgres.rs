@@ -206,10 +206,12 @@ async fn cut_off_one_of_two(cluster: &Cluster, what: &'static str, way: &mut Rel
     let mut scene = Scene::open(&[&serving, &cut_off]).await;
     scene.is_owed_a_notice(&[&serving, &cut_off]).await;
     // Who hears nothing may be in the midst of a transaction; the connections of who is refused are gone.
-    let in_hand = scene.slots_in_hand(match manner {
-        Manner::Refused => Duration::ZERO,
-        Manner::Silent => TRANSACTION_IS_KEPT,
-    });
+    let in_hand = scene
+        .in_hand(match manner {
+            Manner::Refused => Duration::ZERO,
+            Manner::Silent => TRANSACTION_IS_KEPT,
+        })
+        .await;
     let mut failure = Failure::begins(what);
     match manner {
         Manner::Refused => way.cut().await,
@@ -219,7 +221,7 @@ async fn cut_off_one_of_two(cluster: &Cluster, what: &'static str, way: &mut Rel
     cut_off.program.logs(STORE_FAILS).await;
     scene.a_target_goes_down();
     scene.sees_the_target_down().await;
-    scene.checks_go_on_for(2 * in_hand).await;
+    scene.checks_go_on_for(2 * in_hand.slots).await;
     match manner {
         Manner::Refused => way.restore().await,
         Manner::Silent => way.speak_again(),
