@@ -26,7 +26,7 @@ pub(super) struct Of<T> {
     pub(super) row: T,
 }
 
-/// The rows of [`FactRow`]. Where the present status began by a window's beginning, it is all that reaches into it.
+/// The rows of [`FactRow`]. Where the present status began by a window's beginning, no other reaches into it.
 const FACTS: &str = "
     WITH asked AS MATERIALIZED (
         SELECT m.id, w.begins, w.ends, st.since, s.next_due_at, s.interval_ms, s.phase_ms, s.cohort_id, c.claimed_to

@@ -217,7 +217,7 @@ fn leased(lease: &LeaseRow, schedules: &HashMap<Uuid, FactRow>) -> Vec<FactRow> 
 // Epochs, gaps and spans each lie one after the other, so that only the last one that begins by a window's beginning can
 // reach into it: all that is read begins there, or with the oldest of the newest so many.
 
-/// The rows of [`KeyedFact`], together. Where the present status began by a window's beginning, it is all that reaches into it.
+/// The rows of [`KeyedFact`], together. Where the present status began by a window's beginning, no other reaches into it.
 pub(super) const FACTS: &str = "
     WITH asked (id, key, begins, ends, since, next_due_at, interval_ms, phase_ms, claimed_to) AS MATERIALIZED (
         SELECT m.id, m.key, w.value ->> 1, w.value ->> 2, s.since, d.next_due_at, d.interval_ms, d.phase_ms, c.claimed_to
@@ -322,7 +322,8 @@ pub(super) const CHECKS: &str = "
                                 ORDER BY slot DESC LIMIT 1 OFFSET ?3 - 1), asked.begins)
       LEFT JOIN evidence AS e ON e.slot = n.slot AND e.monitor_key = n.monitor_key AND e.region = n.region)";
 
-/// As much as figures are made of: of a monitor's healthy scheduled checks at some slots, and of its others in some windows; together.
+/// As much as figures are made of: of a monitor's healthy scheduled checks at some slots, and of its others in some windows;
+/// together.
 pub(super) const FIGURES: &str = "
     SELECT json_group_array(json_array(slot, origin, verdict, latency_us))
       FROM (

@@ -238,6 +238,7 @@ macro_rules! store_contract {
                 checks_are_read_by_their_verdict
                 a_rare_verdict_is_found_behind_many_others
                 the_log_of_one_monitor_is_its_own
+                a_reason_is_read_as_it_was_recorded
                 the_newest_checks_of_several_monitors_come_in_their_order
                 a_glance_shows_what_is_known_and_what_was_found
                 the_newest_checks_are_found_however_old

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::Stage;
 use super::stage::{Specimen, era};
-use crate::check::{Check, Origin, Region};
+use crate::check::{Check, Origin, Outcome, Region, Settled};
 use crate::id::MonitorId;
 use crate::port::{CheckQuery, Glance};
+use crate::report::{Reason, ReasonKind};
 use crate::status::Confirmation;
-use crate::testkit::fixture::{cut_off, degraded, down, seconds, up};
+use crate::testkit::fixture::{check, cut_off, degraded, down, seconds, up};
 use crate::time::{Timestamp, Window};
 use crate::uptime::{Uptime, join, timeline, uptime};
 use crate::verdict::Verdict;
@@ -109,6 +110,17 @@ pub async fn the_log_of_one_monitor_is_its_own(stage: &Stage) {
     let elsewhere = CheckQuery { region: Region::parse("elsewhere").unwrap(), ..query(m.id(), era(), None, 10) };
     assert_eq!(stage.read_through(elsewhere).await, []);
     assert_eq!(stage.log(stage.monitor_id()).await, []);
+}
+
+/// Whatever is in it: quotes, control characters, what is no letter.
+pub async fn a_reason_is_read_as_it_was_recorded(stage: &Stage) {
+    let m = stage.monitor_every(60).await;
+    let claim = stage.claim_one(m.slot(0)).await;
+    let detail = "\"quoted\" 'twice' \\ [1, {\"a\": null}]\r\n\t\u{7}\u{1f} ü 🦀 \u{2028}";
+    let reason = Some(Reason::new(ReasonKind::Connect, detail));
+    let check = Check { reason, ..check(&claim, Verdict::Down) };
+    stage.settle(Settled { claim, outcome: Outcome::Checked(Box::new(check.clone())) }).await;
+    assert_eq!(stage.log(m.id()).await, [check]);
 }
 
 /// For a list of monitors, in its order, those without any included.
