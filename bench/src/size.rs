@@ -77,6 +77,15 @@ impl Effort {
         Self { warm_up: Duration::from_secs(1), ..self }
     }
 
+    /// For how a program begins, where that is not all that is measured.
+    pub(crate) const fn of_start(size: Size) -> Self {
+        match size {
+            Size::Tiny => Self::new(1, 1, 1),
+            Size::Small => Self::new(1, 1, 4),
+            Size::Full => Self::new(15, 1, 30),
+        }
+    }
+
     pub(crate) fn window(self) -> Duration {
         Duration::from_secs(self.window_seconds.into())
     }

@@ -220,8 +220,8 @@ mod tests {
             (Found { account: Account { down: 0, ..account }, ..found() }, "put to the test"),
             (Found { slots_twice: 1, ..found() }, "twice"),
             (Found { said: Said { errors: vec!["gone".to_owned()], ..Said::default() }, ..found() }, "gone"),
-            (Found { account: Account { missed: 1, ..account }, ..found() }, "not checked"),
-            (Found { account: Account { unknown: 1, ..account }, ..found() }, "not checked"),
+            (Found { account: Account { missed: 2, ..account }, ..found() }, "not checked"),
+            (Found { account: Account { unknown: 2, ..account }, ..found() }, "not checked"),
             (Found { memory: growing, ..found() }, "memory grows"),
             (Found { memory: large, ..found() }, "586 MB"),
         ] {

@@ -66,7 +66,7 @@ pub(crate) async fn measure(props: Props<'_>, size: Size) -> anyhow::Result<Foun
     let (load, mut backups) = (load(size), Vec::new());
     for kind in Kind::BOTH {
         let stage = Stage::set(props, kind, load, Crew::Serving).await?;
-        let late_before = stage.watch(Effort::of_crowd(size)).await?.late;
+        let late_before = stage.watch(Effort::of_start(size)).await?.late;
         backups.push(back_up_and_restore(stage, late_before, props, size).await?);
     }
     Ok(Found { load, backups })
@@ -112,7 +112,7 @@ async fn restore(file: &str, into: Kind, props: Props<'_>, load: Load, size: Siz
     let ended = Running::through(&mut ground.command(props.binary, &["restore", file])).await?;
     tell(&format!("    restored into {into} in {:.1} s", ended.lasted.as_secs_f64()));
     let stage = Stage::on(ground, props, load, Crew::Serving).await?;
-    Ok(Restored { run: (&ended).into(), went_on: stage.watch_and_clear(Effort::of_crowd(size)).await? })
+    Ok(Restored { run: (&ended).into(), went_on: stage.watch_and_clear(Effort::of_start(size)).await? })
 }
 
 /// How many rows a command says it has carried.
