@@ -63,11 +63,9 @@ pub(crate) struct Lateness {
     pub(crate) missed: u64,
     /// Checks that were not up, although the target always answers.
     pub(crate) failed: u64,
-    /// Checks that were late by more than so long.
-    #[serde(default)]
-    pub(crate) over_100_ms: u64,
-    #[serde(default)]
-    pub(crate) over_1_s: u64,
+    /// Checks that were late by more than so long; none where that was not counted yet.
+    pub(crate) over_100_ms: Option<u64>,
+    pub(crate) over_1_s: Option<u64>,
 }
 
 /// What was found under one load.
@@ -203,6 +201,7 @@ impl Stage {
         let to = now();
         sleep(RECORDING).await;
         let stretch = self.store.stretch(from, to, self.load.interval_seconds).await?;
+        ensure!(!stretch.late_ms.is_empty(), "nothing was recorded meanwhile");
         Ok((ended, Lateness::of([stretch])))
     }
 
@@ -281,7 +280,7 @@ impl Lateness {
         late_ms.sort_by(f64::total_cmp);
         let ms = [0.5, 0.95, 0.99, 1.0].map(|share| percentile(&late_ms, share));
         let over = |limit_ms: f64| (late_ms.len() - late_ms.partition_point(|ms| *ms <= limit_ms)) as u64;
-        let (over_100_ms, over_1_s) = (over(100.0), over(1_000.0));
+        let (over_100_ms, over_1_s) = (Some(over(100.0)), Some(over(1_000.0)));
         Self { ms, checks: late_ms.len() as u64, missed, failed, over_100_ms, over_1_s }
     }
 }
@@ -307,6 +306,6 @@ mod tests {
         let stretch = |late_ms: &[f64], missed| Stretch { late_ms: late_ms.to_vec(), failed: 1, missed };
         let late = Lateness::of([stretch(&[5.0, 1_900.0], 2), stretch(&[101.0, 100.0], 3)]);
         assert_eq!((late.ms, late.checks, late.missed, late.failed), ([100.0, 1_900.0, 1_900.0, 1_900.0], 4, 5, 2));
-        assert_eq!((late.over_100_ms, late.over_1_s), (2, 1));
+        assert_eq!((late.over_100_ms, late.over_1_s), (Some(2), Some(1)));
     }
 }

@@ -5,6 +5,9 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
+/// What is added to the commit of a tree that differs from it.
+const CHANGED: &str = " with changes";
+
 /// When, of what, and on what.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Circumstances {
@@ -12,7 +15,7 @@ pub struct Circumstances {
     pub day: String,
     /// The version of the program.
     pub version: String,
-    /// The commit, which says so where it was changed.
+    /// The last commit that changed more than documents; it says so where the tree differs from it.
     pub commit: String,
     /// Its cores and its memory.
     pub machine: String,
@@ -30,11 +33,11 @@ impl Circumstances {
     /// Those of this moment, with a PostgreSQL of this version.
     pub fn now(postgres: String) -> Self {
         let changed = !says("git", &["status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs"]).is_empty();
-        let commit = says("git", &["rev-parse", "--short", "HEAD"]);
+        let commit = says("git", &["log", "-1", "--format=%h", "--", ".", ":!docs"]);
         Self {
             day: says("date", &["-u", "+%Y-%m-%d"]),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            commit: if changed { format!("{commit} with changes") } else { commit },
+            commit: if changed { commit + CHANGED } else { commit },
             machine: machine(),
             system: says("uname", &["-sr"]),
             compiler: says("rustc", &["--version"]).split(" (").next().unwrap_or_default().to_owned(),
@@ -43,9 +46,9 @@ impl Circumstances {
         }
     }
 
-    /// Whether the same commit was measured on the same machine.
+    /// Whether the same program was measured on the same machine.
     pub fn is_comparable_to(&self, other: &Self) -> bool {
-        self.commit == other.commit && self.of_machine() == other.of_machine()
+        self.commit == other.commit && !self.commit.ends_with(CHANGED) && self.of_machine() == other.of_machine()
     }
 
     /// All that it was found on, in a line.

@@ -49,10 +49,9 @@ const KEEPALIVE_INTERVAL: &str = "5";
 const KEEPALIVE_COUNT: &str = "3";
 /// What the server sent and nobody has acknowledged for so long ends the session as well.
 const UNACKNOWLEDGED_TIMEOUT: &str = "15000";
-/// What is committed outlives a crash of the server, also where that is set not to see to it (`synchronous_commit = off`): what
-/// a node remembers must never be ahead of the record. Settings that promise more are left as they are.
-const DURABLE: &str = "SELECT set_config('synchronous_commit', 'local', false)
-                       WHERE current_setting('synchronous_commit') = 'off'";
+/// What is asked of a server first: its version as a number and as text, and how it commits.
+const SERVER: &str = "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+                             current_setting('synchronous_commit')";
 /// The oldest server that is supported, as `server_version_num`.
 const OLDEST_SERVER: i32 = 150_000;
 
@@ -119,14 +118,12 @@ impl PostgresStore {
         let options = options.application_name("watchkeeper").options(SESSION).disable_statement_logging();
         let attempt = tokio::time::timeout(pool.acquire_timeout, PgConnection::connect_with(&options)).await;
         let mut connection = attempt.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(refused)?;
-        let version: (i32, String) =
-            sqlx::query_as("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
-                .fetch_one(&mut connection)
-                .await
-                .map_err(ConnectError::Unreachable)?;
-        if version.0 < OLDEST_SERVER {
-            return Err(ConnectError::TooOld(version.1));
+        let (version, spelt, commits): (i32, String, String) =
+            sqlx::query_as(SERVER).fetch_one(&mut connection).await.map_err(ConnectError::Unreachable)?;
+        if version < OLDEST_SERVER {
+            return Err(ConnectError::TooOld(spelt));
         }
+        let options = options.options([("synchronous_commit", durable(&commits))]);
         // Closing is a courtesy to the server.
         let _ = connection.close().await;
         let (pool, questions) = pools(&options, pool);
@@ -166,12 +163,16 @@ impl PostgresStore {
     }
 }
 
+/// How sessions commit: as the server is set to, but for `off`. What is committed is to outlive a crash of the server, since
+/// what a node remembers must never be ahead of the record.
+fn durable(set_to: &str) -> &str {
+    if set_to == "off" { "local" } else { set_to }
+}
+
 /// Connections for work, and connections for questions.
 fn pools(options: &PgConnectOptions, pool: PoolSettings) -> (PgPool, PgPool) {
     let connections = |most: NonZeroU32| {
         let pool = PgPoolOptions::new().max_connections(most.get()).acquire_timeout(pool.acquire_timeout);
-        let pool = pool
-            .after_connect(|session, _| Box::pin(async { sqlx::raw_sql(DURABLE).execute(session).await.map(drop) }));
         pool.connect_lazy_with(options.clone())
     };
     (connections(pool.for_work), connections(pool.for_questions))

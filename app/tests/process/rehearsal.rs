@@ -230,6 +230,7 @@ async fn a_backup_through_standard_output_is_whole() {
     program.logs("backed up ").await;
     let verified = place.setup().run(&["restore", "--verify", file.to_str().unwrap()]).await;
     assert!(verified.status.success(), "{}", verified.logged);
+    assert!(verified.status.success(), "{}", verified.logged);
     assert!(verified.printed.lines().any(|line| line.trim() == "1 users"), "{}", verified.printed);
 }
 
@@ -240,7 +241,7 @@ async fn a_backup_is_taken_from_a_standby_as_well() {
     let user = User::sign_up(&url).await;
     let monitor = user.watch(target.url(), INTERVAL_SECONDS).await;
     user.sees(&monitor, "UP").await;
-    let standby = primary.replica().await;
+    let standby = primary.asynchronous_replica().await;
     let (file, on_standby) = (data.path().join("backup"), Setup::on(data.path(), &standby.url()));
     let made = on_standby.run(&["backup", file.to_str().unwrap()]).await;
     assert!(made.status.success(), "{}", made.logged);

@@ -21,12 +21,13 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
         let mut row = |what: &str, run: Run| {
             writeln!(
                 text,
-                "| {what} | {} | {:.1} MB | {:.1} s | {} | {:.0} MB |",
+                "| {what} | {} | {:.1} MB | {:.2} s | {} | {} |",
                 whole(backup.rows as f64),
                 backup.bytes as f64 / 1e6,
                 run.seconds,
                 whole(backup.rows as f64 / run.seconds),
-                run.peak_mb,
+                // One that is over at once is not seen.
+                if run.peak_mb > 0.0 { format!("{:.0} MB", run.peak_mb) } else { String::new() },
             )
         };
         let Backup { of, checks, .. } = backup;
@@ -38,7 +39,7 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
     }
     writeln!(
         text,
-        "\nHow late checks began before the backup, and while it was made, on the same two cores:\n\n\
+        "\nHow late checks began before the backup, and while it was made, on the same cores:\n\n\
          | backup of | | {LATENESS_HEAD} |\n|---|---|{LATENESS_RULE}|"
     )?;
     for Backup { of, late_before, late_meanwhile, .. } in &found.backups {
@@ -48,8 +49,8 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
     writeln!(
         text,
         "\nThe program is then started on what was restored. Nobody has a seat in a cohort there, which all are given in the \
-         first interval. Lateness counts from its start on.\n\n\
-         | from | into | served after | {LATENESS_HEAD} | CPU of the program, later on | memory, highest |\n\
+         first interval; all of this is from within it. Lateness counts from the start on.\n\n\
+         | from | into | served after | {LATENESS_HEAD} | CPU of the program | memory, highest |\n\
          |---|---|---|{LATENESS_RULE}|---|---|"
     )?;
     for backup in &found.backups {

@@ -33,8 +33,8 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
             crowd.store,
             crowd.ready_after,
             lateness(&crowd.late_from_start),
-            whole(crowd.late_from_start.over_100_ms as f64),
-            whole(crowd.late_from_start.over_1_s as f64),
+            counted(crowd.late_from_start.over_100_ms),
+            counted(crowd.late_from_start.over_1_s),
             rate(crowd.rate),
             micros(crowd.cpu_us),
             crowd.database_us.map(micros).unwrap_or_default(),
@@ -43,6 +43,10 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
     }
     writeln!(text)?;
     Ok(Section { text, plots: vec![] })
+}
+
+fn counted(checks: Option<u64>) -> String {
+    checks.map(|checks| whole(checks as f64)).unwrap_or_default()
 }
 
 /// What was found at the same rate of checks with different numbers of monitors, the fewest first.
@@ -67,6 +71,11 @@ pub(super) fn growth(kept: &Kept) -> Option<Growth> {
 impl Growth {
     fn on(&self, kind: Kind) -> Vec<Measured> {
         self.points.iter().filter(|point| point.store == kind).cloned().collect()
+    }
+
+    /// The most monitors that were measured.
+    pub(super) fn most(&self, kind: Kind) -> Option<u32> {
+        self.on(kind).iter().map(|point| point.load.monitors).max()
     }
 
     pub(super) fn steepest(&self, kind: Kind) -> Option<f64> {

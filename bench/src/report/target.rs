@@ -103,14 +103,16 @@ pub(super) fn table(kept: &Kept) -> anyhow::Result<String> {
     row("and no check is later than a start may take, the first ones included", &|kind| {
         let late = crowd(kind, 1_000_000).map(|crowd| crowd.late_from_start);
         late.map(|late| {
-            let ([.., ms], over) = (late.ms, whole(late.over_1_s as f64));
-            (format!("{}, {over} over 1 s", millis(ms)), ms < MAX_READY_AFTER * 1e3)
+            let [.., ms] = late.ms;
+            let over = late.over_1_s.map(|over| format!(", {} over 1 s", whole(over as f64))).unwrap_or_default();
+            (format!("{}{over}", millis(ms)), ms < MAX_READY_AFTER * 1e3)
         })
         .into()
     })?;
     row("cost is linear in monitors: a check nowhere costs over 1.25 times what it does with the fewest", &|kind| {
-        let most = growth.as_ref().and_then(|growth| growth.steepest(kind));
-        most.map(|most| (format!("{most:.2} times"), most <= LINEAR_WITHIN)).into()
+        let most = growth.as_ref().and_then(|growth| Some((growth.steepest(kind)?, growth.most(kind)?)));
+        most.map(|(times, most)| (format!("{times:.2} times, up to {}", whole(most.into())), times <= LINEAR_WITHIN))
+            .into()
     })?;
     row("cost is linear in nodes that bring monitors along: the same of one and of several", &|kind| {
         if kind == Kind::Sqlite {

@@ -65,7 +65,7 @@ impl Scene {
     /// Makes sure that each monitor has missed no more slots than that.
     pub(crate) async fn misses_at_most(&self, InHand { slots, missed_before }: InHand) {
         for ((monitor, missed), before) in self.monitors().zip(self.missed().await).zip(missed_before) {
-            assert!(missed - before <= slots as u64, "{monitor}: {missed} less {before} is more than {slots}");
+            assert!(missed <= before + slots as u64, "{monitor}: {missed} less {before} is more than {slots}");
         }
     }
 
