@@ -14,7 +14,7 @@ use crate::tell;
 const fn load(size: Size) -> Load {
     match size {
         Size::Tiny => Load::new(300, 10),
-        Size::Small => Load::new(10_000, 10),
+        Size::Small => Load::new(20_000, 20),
         Size::Full => Load::new(1_000_000, 300),
     }
 }
