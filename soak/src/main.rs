@@ -2,8 +2,8 @@
 //! order: monitors on short intervals, targets that fail now and then, people who look on, sign in, change, pause and delete.
 //!
 //! In the end every slot must be accounted for, none may be in the record twice, nothing may have gone wrong in the log,
-//! and the memory must have stayed flat. Nothing here is about speed: a slot that a busy machine misses is one that is
-//! accounted for.
+//! and the memory must have stayed flat. Beyond a share of lost slots nothing here is about speed: one that a busy
+//! machine misses is accounted for.
 
 mod crowd;
 mod curve;
