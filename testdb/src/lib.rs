@@ -20,6 +20,7 @@ mod relay;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::OnceLock;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -97,21 +98,41 @@ struct Server {
     /// Whether somebody else started it.
     is_foreign: bool,
     /// Where it writes what happens to it, if that can be read here.
-    log: Option<PathBuf>,
+    log: Option<Log>,
     /// What ends it with this process.
     _keeper: Option<keeper::Keeper>,
 }
 
 impl Server {
-    /// How many bytes of its log are worth reading when it fails.
-    const LAST_WORDS: usize = 2_000;
-
     /// What it wrote last, for those who wonder why it failed.
     fn last_words(&self) -> String {
-        let Some(log) = &self.log else { return "its log is not here".to_owned() };
-        match std::fs::read(log) {
-            Ok(log) => {
-                let end = log.get(log.len().saturating_sub(Self::LAST_WORDS)..).unwrap_or_default();
+        self.log.as_ref().map_or_else(|| "its log is not here".to_owned(), Log::last_words)
+    }
+}
+
+/// Where a server writes what happens to it.
+enum Log {
+    File(PathBuf),
+    /// What the container of this name prints.
+    Container(String),
+}
+
+impl Log {
+    /// How many bytes of it are worth reading when the server fails.
+    const LAST_WORDS: usize = 2_000;
+
+    /// Its end.
+    fn last_words(&self) -> String {
+        let whole = match self {
+            Self::File(path) => std::fs::read(path),
+            Self::Container(name) => {
+                let printed = Command::new("docker").args(["logs", "--tail", "40", name]).output();
+                printed.map(|printed| [printed.stdout, printed.stderr].concat())
+            }
+        };
+        match whole {
+            Ok(whole) => {
+                let end = whole.get(whole.len().saturating_sub(Self::LAST_WORDS)..).unwrap_or_default();
                 format!("its log ends with:\n{}", String::from_utf8_lossy(end))
             }
             Err(why) => format!("its log cannot be read: {why}"),

@@ -10,7 +10,7 @@ use std::process::Command;
 use url::Url;
 
 use crate::keeper::Keeper;
-use crate::{Server, say, setting};
+use crate::{Log, Server, say, setting};
 
 /// Where ports begin that need no privilege, and how many there are below those that the kernel gives to connections
 /// (`net.ipv4.ip_local_port_range`, from 32768 on), less a few that are well known.
@@ -62,7 +62,7 @@ pub(crate) fn start() -> Result<Server, String> {
                 return Ok(Server {
                     url: url.map_err(|why| why.to_string())?,
                     is_foreign: false,
-                    log: Some(dir.join("log")),
+                    log: Some(Log::File(dir.join("log"))),
                     _keeper: Some(keeper),
                 });
             }
