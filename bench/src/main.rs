@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
-
+use tokio::time::Instant;
 use watchkeeper_rig::circumstances::Circumstances;
 use watchkeeper_rig::{clock, plot, process, statistics, target, tell, watchkeeper};
 
@@ -70,7 +70,7 @@ async fn main() -> anyhow::Result<()> {
             let parts = if parts.is_empty() { Part::value_variants().to_vec() } else { parts };
             let postgres = postgres::installed_version().await.unwrap_or_else(|| "not installed".to_owned());
             let circumstances = Circumstances::now(postgres);
-            let mut failed = Vec::new();
+            let (mut failed, began) = (Vec::new(), Instant::now());
             for part in parts {
                 // One that fails is told, and takes nothing from the others.
                 if let Err(error) = part.measure(&binary, size, &circumstances, &kept(&document)).await {
@@ -81,7 +81,7 @@ async fn main() -> anyhow::Result<()> {
                 write(&document)?;
             }
             ensure!(failed.is_empty(), "failed: {}; the document has the others", failed.join(", "));
-            tell(&format!("{} is written", document.display()));
+            tell(&format!("{} is written, after {} s in all", document.display(), began.elapsed().as_secs()));
             Ok(())
         }
     }

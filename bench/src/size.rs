@@ -47,7 +47,7 @@ impl Effort {
     pub(crate) const fn of(size: Size) -> Self {
         match size {
             Size::Tiny => Self::new(1, 2, 1),
-            Size::Small => Self::new(3, 3, 4),
+            Size::Small => Self::new(2, 3, 4),
             Size::Full => Self::new(10, 5, 10),
         }
     }

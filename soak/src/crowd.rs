@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 use watchkeeper_rig::watchkeeper::Session;
 
+use crate::busy::patiently;
 use crate::target;
 
 /// Intervals that there are, in seconds: by turns.
@@ -35,7 +36,7 @@ pub(crate) async fn make(session: &Session, target: &str, monitors: u32) -> anyh
         making.spawn(async move {
             let mut made = Vec::new();
             for number in (first..monitors).step_by(AT_ONCE as usize) {
-                made.push(make_one(&session, &target, number).await?);
+                made.push(patiently(|| make_one(&session, &target, number)).await?);
             }
             anyhow::Ok(made)
         });
@@ -63,7 +64,8 @@ pub(crate) async fn account(session: &Session, monitors: &[Uuid]) -> anyhow::Res
         asking.spawn(async move {
             let mut accounts = Vec::new();
             for monitor in share {
-                let shown = session.get(&format!("/monitors/{monitor}/slots")).await?;
+                let path = format!("/monitors/{monitor}/slots");
+                let shown = patiently(|| session.get(&path)).await?;
                 let of =
                     |name: &str| shown[name].as_i64().with_context(|| format!("an account without {name}: {shown}"));
                 accounts.push(Account {

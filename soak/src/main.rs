@@ -5,6 +5,7 @@
 //! and the memory must have stayed flat. Beyond a share of lost slots nothing here is about speed: one that a busy
 //! machine misses is accounted for.
 
+mod busy;
 mod crowd;
 mod curve;
 mod log;

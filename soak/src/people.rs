@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use uuid::Uuid;
 use watchkeeper_rig::browser::{Browser, pages_of_the_list};
-use watchkeeper_rig::watchkeeper::{Door, Refused, Session};
+use watchkeeper_rig::watchkeeper::{Door, Session};
 
+use crate::busy::is_busy;
 use crate::crowd;
 
 /// How many look on.
@@ -49,9 +50,8 @@ struct TurnedAway(Arc<AtomicU64>);
 
 impl TurnedAway {
     fn unless<T>(&self, done: anyhow::Result<T>) -> anyhow::Result<Option<T>> {
-        let is_busy = |refused: &Refused| refused.status == StatusCode::SERVICE_UNAVAILABLE;
         match done {
-            Err(error) if error.downcast_ref::<Refused>().is_some_and(is_busy) => {
+            Err(error) if is_busy(&error) => {
                 self.0.fetch_add(1, Ordering::Relaxed);
                 Ok(None)
             }

@@ -304,7 +304,7 @@ mod tests {
         let pool = PgPoolOptions::new().max_connections(1).connect(database.url()).await.unwrap();
         let (listening, quiet) = watch::channel(false);
         let local = LocalFeed::default();
-        let hearing = hear(&pool, &local, ONE, Duration::from_millis(100), &listening);
+        let hearing = hear(&pool, &local, ONE, Duration::from_secs(2), &listening);
         let asked = async {
             let mut connection = PgConnection::connect(database.url()).await.unwrap();
             let asked =

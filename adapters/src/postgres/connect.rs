@@ -7,6 +7,7 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
+use tokio::time::Instant;
 use watchkeeper_domain::port::{IdGenerator, RepoError, RepoResult};
 
 use super::PostgresStore;
@@ -57,8 +58,8 @@ const OLDEST_SERVER: i32 = 150_000;
 
 /// How long a change of the schema waits for a lock at a time,
 const MIGRATION_WAITS: Duration = Duration::from_secs(1);
-/// and how often it tries: for ten minutes, since another node may be changing it meanwhile.
-const MIGRATION_ATTEMPTS: u32 = 300;
+/// and for how long it comes again: another node may be changing it meanwhile.
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(600);
 
 /// How connections are pooled. They are opened when they are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,8 +147,17 @@ impl PostgresStore {
     /// [conflict](RepoError::Conflict) with [`TooNew`] where a newer node has done more than expand it, and one with
     /// [`MayNotMigrate`] where it is older and the role of the URL may not change it.
     pub async fn migrate(&self) -> RepoResult<()> {
+        self.migrate_within(MIGRATION_PATIENCE).await
+    }
+
+    /// Like [`PostgresStore::migrate`], with a patience of one's own: where somebody holds what is to be changed, it is tried
+    /// again until so long after the beginning, each time anew. What is under way then is not broken off.
+    ///
+    /// # Errors
+    /// As there; [`RepoError::Unavailable`] where the lock was not to be had in that time. Nothing is half changed.
+    pub async fn migrate_within(&self, patience: Duration) -> RepoResult<()> {
         let mut connection = self.pool.acquire().await.map_err(Fault::from)?.detach();
-        let migrated = migrate(&mut connection).await;
+        let migrated = migrate(&mut connection, patience).await;
         // Closed rather than given back, since its settings are its own; closing is a courtesy to the server.
         let _ = connection.close().await;
         migrated
@@ -178,20 +188,19 @@ fn pools(options: &PgConnectOptions, pool: PoolSettings) -> (PgPool, PgPool) {
     (connections(pool.for_work), connections(pool.for_questions))
 }
 
-async fn migrate(connection: &mut PgConnection) -> RepoResult<()> {
+async fn migrate(connection: &mut PgConnection, patience: Duration) -> RepoResult<()> {
+    let began = Instant::now();
     // Changing a schema takes its time, and whoever comes second waits for whoever was first. But nobody waits long for a
     // lock: all others who want it queue up behind, and nodes at work must not stand still for one that starts.
-    let patience = format!("SET statement_timeout = 0; SET lock_timeout = {}", MIGRATION_WAITS.as_millis());
-    sqlx::raw_sql(AssertSqlSafe(patience)).execute(&mut *connection).await.map_err(Fault::from)?;
+    let waits = format!("SET statement_timeout = 0; SET lock_timeout = {}", MIGRATION_WAITS.as_millis());
+    sqlx::raw_sql(AssertSqlSafe(waits)).execute(&mut *connection).await.map_err(Fault::from)?;
     let mut known = Migrator::with_migrations(MIGRATIONS.iter().cloned().collect());
     known.set_ignore_missing(true);
-    let mut attempts = 1;
     let migrated = loop {
         match known.run_direct(None, &mut *connection, false).await {
             Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _))
-                if attempts < MIGRATION_ATTEMPTS && is_locked_out(&error) =>
+                if began.elapsed() < patience && is_locked_out(&error) =>
             {
-                attempts += 1;
                 tracing::info!("somebody holds what is to be changed of the schema; trying again");
                 // As long as it was waited: half of the time is everybody else's.
                 tokio::time::sleep(MIGRATION_WAITS).await;

@@ -150,7 +150,10 @@ pub(super) async fn drop_some_before(connection: &mut PgConnection, instant: Tim
         }
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
             attempt.rollback().await?;
-            tracing::debug!("old partitions are in use, and are dropped another time");
+            tracing::warn!(
+                partitions = some.len(),
+                "old partitions of the log are in use by somebody, and are dropped another time"
+            );
             Ok(false)
         }
         Err(error) => Err(error.into()),

@@ -11,6 +11,7 @@ mod weather;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
 use watchkeeper_adapters::postgres::{PoolSettings, PostgresStore};
 use watchkeeper_domain::check::Region;
 use watchkeeper_domain::id::LeaseToken;
@@ -40,14 +41,27 @@ async fn fresh() -> Subject {
     Subject::keeping(Arc::new(store), database)
 }
 
-/// One node on a database, with identifiers of its own.
+/// One node on a database, with identifiers of its own. It waits for a connection as long as for any state that must come.
 pub(super) async fn node(url: &str, lane: u16) -> PostgresStore {
-    PostgresStore::connect(url, PoolSettings::default(), Arc::new(CountingIds::in_lane(lane))).await.unwrap()
+    let pool = PoolSettings { acquire_timeout: PATIENCE, ..PoolSettings::default() };
+    PostgresStore::connect(url, pool, Arc::new(CountingIds::in_lane(lane))).await.unwrap()
 }
 
 /// A wish for what is due by now.
 fn request(now: Timestamp, limit: u32, token: LeaseToken) -> ClaimRequest {
     ClaimRequest { region: Region::default(), now, horizon: now, limit, token }
+}
+
+/// Waits until a session of this program's waits for a lock, or until none does.
+async fn wait_for_locks(looking: impl Copy + sqlx::PgExecutor<'_>, wanted: bool) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                   WHERE datname = current_database() AND application_name = 'watchkeeper' AND wait_event_type = 'Lock'";
+    let it_is_so = async {
+        while (sqlx::query_scalar::<_, i64>(waiting).fetch_one(looking).await.unwrap() > 0) != wanted {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(timeout(PATIENCE, it_is_so).await.is_ok(), "whether somebody waits for a lock stays {}", !wanted);
 }
 
 /// Two nodes on one database, which is ready for the time of the tests.

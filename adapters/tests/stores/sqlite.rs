@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 use watchkeeper_adapters::sqlite::{OpenError, SqliteStore};
@@ -150,6 +151,20 @@ async fn a_second_holder_is_told_who_holds_the_file() {
     store.close().await;
     drop(store);
     open(directory.path()).await;
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_else_writes_answers_and_says_that_it_takes_no_writes() {
+    let directory = TempDir::new().unwrap();
+    let store = open(directory.path()).await;
+    let url = format!("sqlite://{}", directory.path().join("watchkeeper.db").display());
+    let mut other = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    store.ping().await.unwrap();
+    let refused = store.can_write().await;
+    assert!(matches!(refused, Err(RepoError::Unavailable(_))), "{refused:?}");
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    store.can_write().await.unwrap();
 }
 
 #[tokio::test]

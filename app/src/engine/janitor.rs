@@ -1,5 +1,5 @@
 //! The janitor: keeps room for what is to come, rolls up and folds what is over, and removes what is old enough or what
-//! nobody can see any more. A step takes one hour of history at the most, or is bounded by number; what it leaves over waits for the next.
+//! nobody can see any more. A step is bounded by number, of hours and of rows; what it leaves over waits for the next.
 
 use std::sync::Arc;
 use std::time::Duration;

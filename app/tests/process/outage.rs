@@ -11,7 +11,11 @@ use crate::program::Setup;
 use crate::target::Target;
 
 async fn status_of(url: &str, path: &str) -> u16 {
-    Client::new().get(format!("{url}{path}")).send().await.unwrap().status().as_u16()
+    status_for(&Client::new(), url, path).await
+}
+
+async fn status_for(client: &Client, url: &str, path: &str) -> u16 {
+    client.get(format!("{url}{path}")).send().await.unwrap().status().as_u16()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,10 +73,11 @@ async fn a_database_that_falls_silent_keeps_nobody_waiting_who_asks_about_the_pr
         waiting.spawn(async move { asking.send().await.unwrap().status() });
     }
     let store_failed = async || (store_errors(&url).await >= 1).then_some(());
+    let client = Client::new();
     let asked = async {
         loop {
             for path in ["/healthz", "/metrics"] {
-                let answer = tokio::time::timeout(AT_ONCE, status_of(&url, path)).await;
+                let answer = tokio::time::timeout(AT_ONCE, status_for(&client, &url, path)).await;
                 assert_eq!(answer.ok(), Some(200), "{path} at once");
             }
             tokio::task::yield_now().await;

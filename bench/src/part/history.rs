@@ -45,7 +45,8 @@ impl Extent {
     const fn of_days(size: Size) -> Self {
         match size {
             Size::Tiny => Self { monitors: 5, days: 20, ..Self::of(size) },
-            Size::Small | Size::Full => Self { monitors: 200, days: 60, ..Self::of(size) },
+            Size::Small => Self { monitors: 20, days: 60, ..Self::of(size) },
+            Size::Full => Self { monitors: 200, days: 60, ..Self::of(size) },
         }
     }
 

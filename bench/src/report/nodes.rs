@@ -55,6 +55,6 @@ pub(super) fn section(found: &Found, name: &str) -> anyhow::Result<Section> {
 }
 
 /// CPU microseconds of the database server for each check.
-fn server_us(point: &Measured) -> f64 {
+pub(super) fn server_us(point: &Measured) -> f64 {
     point.database_us.map_or(0.0, |spread| spread.median)
 }

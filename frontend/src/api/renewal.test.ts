@@ -39,6 +39,24 @@ test.each([
   vi.useRealTimers();
 });
 
+test('of two that waited for the same renewal, one waits for the other', async () => {
+  vi.useFakeTimers();
+  void afterEarlierRenewals(() => new Promise<void>(() => undefined));
+  let running = 0;
+  let most = 0;
+  const renew = async () => {
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    running -= 1;
+  };
+  const both = Promise.all([afterEarlierRenewals(renew), afterEarlierRenewals(renew)]);
+  await vi.advanceTimersByTimeAsync(3 * ANSWER_MS);
+  await both;
+  expect(most).toBe(1);
+  vi.useRealTimers();
+});
+
 test('a page that is loaded while the server takes its time shows the token of the answer', async () => {
   vi.useFakeTimers();
   let [cookie, current] = [1, 1];

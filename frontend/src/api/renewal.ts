@@ -21,11 +21,12 @@ export function patience(begun: string | null | undefined, now: number): number 
 
 /**
  * Renews after whatever is still under way, and notes that this renewal is. Only an answer takes the note away: leaving
- * a page looks to it like a failure, and what has failed may have reached the server all the same.
+ * a page looks to it like a failure, and what has failed may have reached the server all the same. The note is read again
+ * after each wait: on a device that slept meanwhile another tab may have had its turn, and begun.
  */
 export async function afterEarlierRenewals<T>(renew: () => Promise<T>): Promise<T> {
-  const rest = patience(recall(NOTE), Date.now());
-  if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest));
+  const rest = (): number => patience(recall(NOTE), Date.now());
+  for (let wait = rest(); wait > 0; wait = rest()) await new Promise((resolve) => setTimeout(resolve, wait));
   remember(NOTE, String(Date.now()));
   const answer = await renew();
   remember(NOTE, null);

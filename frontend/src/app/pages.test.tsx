@@ -176,7 +176,7 @@ test('a change that nobody told of is found with the next check', async () => {
   await screen.findByRole('link', { name: 'Pending 1' });
   await screen.findByText('Live');
   tell('check', { monitor_id: shop.id, check: checked });
-  expect(await screen.findByRole('link', { name: 'Up 1' }, { timeout: 5_000 })).toBeVisible();
+  expect(await screen.findByRole('link', { name: 'Up 1' })).toBeVisible();
   expect(screen.getByRole('img', { name: 'Last check: 1 up' })).toBeVisible();
 });
 

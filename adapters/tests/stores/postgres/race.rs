@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sqlx::{Connection, PgConnection};
-use tokio::time::timeout;
 use watchkeeper_adapters::postgres::PostgresStore;
 use watchkeeper_domain::check::{Claim, Settled};
 use watchkeeper_domain::port::{Change, CheckRepo, ClaimRequest, MonitorRepo, Recorded, Upkeep};
@@ -12,7 +11,7 @@ use watchkeeper_domain::testkit::fixture::{self, seconds};
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::GapOutcome;
 
-use super::{Nodes, PATIENCE, request};
+use super::{Nodes, request, wait_for_locks};
 
 fn is_recorded(answer: &Recorded) -> bool {
     matches!(answer, Recorded::Recorded { .. })
@@ -181,10 +180,6 @@ async fn a_deletion_while_its_result_is_recorded_hides_it_all_the_same() {
     }
 }
 
-/// Of the sessions of this program's, how many wait for a lock.
-const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
-     WHERE datname = current_database() AND application_name = 'watchkeeper' AND wait_event_type = 'Lock'";
-
 #[tokio::test]
 async fn a_step_that_is_ended_to_let_another_through_is_done_again() {
     let nodes = Nodes::start().await;
@@ -195,12 +190,7 @@ async fn a_step_that_is_ended_to_let_another_through_is_done_again() {
     sqlx::raw_sql(begin).execute(&mut other).await.unwrap();
     let (node, batch) = (Arc::clone(&nodes.one), [fixture::down(&claim)]);
     let recording = tokio::spawn(async move { node.record(batch[0].claim.slot, &batch).await });
-    let it_waits = async {
-        while sqlx::query_scalar::<_, i64>(WAITING).fetch_one(nodes.other.pool()).await.unwrap() == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, it_waits).await.expect("the one that records waits for a lock");
+    wait_for_locks(nodes.other.pool(), true).await;
     sqlx::raw_sql("SELECT FROM claims FOR UPDATE").execute(&mut other).await.unwrap();
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     let recorded = recording.await.unwrap().unwrap();

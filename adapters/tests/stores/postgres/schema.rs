@@ -1,10 +1,13 @@
 //! The schema: migrations and partitions, by several nodes at once.
 
+use std::time::Duration;
+
+use sqlx::{PgPool, Postgres, Transaction};
 use watchkeeper_domain::port::{CheckRepo, Recorded, RepoError, Upkeep};
 use watchkeeper_domain::testkit::fixture::{self, T0, seconds};
 use watchkeeper_testdb::Database;
 
-use super::{Nodes, node};
+use super::{Nodes, node, wait_for_locks};
 
 #[tokio::test]
 async fn nodes_that_start_at_once_migrate_one_after_the_other() {
@@ -19,6 +22,43 @@ async fn nodes_that_start_at_once_migrate_one_after_the_other() {
     let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations").fetch_one(one.pool()).await.unwrap();
     let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/postgres")).unwrap();
     assert_eq!(usize::try_from(applied).unwrap(), files.count());
+}
+
+/// A database of before `day_rollups` got another key, and somebody who reads that table meanwhile.
+async fn read_before_it_changes() -> (Database, PgPool, Transaction<'static, Postgres>) {
+    let database = Database::fresh().await;
+    let pool = PgPool::connect(database.url()).await.unwrap();
+    sqlx::migrate!("../migrations/postgres").run_to(5, &pool).await.unwrap();
+    let mut reading = pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM day_rollups").fetch_all(&mut *reading).await.unwrap();
+    (database, pool, reading)
+}
+
+#[tokio::test]
+async fn a_migration_lets_everybody_by_and_comes_again_until_what_it_changes_is_free() {
+    let (database, pool, reading) = read_before_it_changes().await;
+    let (store, starting) = (node(database.url(), 1).await, node(database.url(), 2).await);
+    let migrating = tokio::spawn(async move { starting.migrate().await });
+    for waits in [true, false, true] {
+        wait_for_locks(&pool, waits).await;
+    }
+    assert!(!migrating.is_finished());
+    reading.rollback().await.unwrap();
+    migrating.await.unwrap().unwrap();
+    store.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_migration_that_is_held_up_for_too_long_is_given_up_with_nothing_changed() {
+    let (database, pool, reading) = read_before_it_changes().await;
+    let store = node(database.url(), 1).await;
+    let given_up = store.migrate_within(Duration::ZERO).await;
+    assert!(matches!(given_up, Err(RepoError::Unavailable(_))), "{given_up:?}");
+    let newest: i64 = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&pool).await.unwrap();
+    assert_eq!(newest, 5);
+    reading.rollback().await.unwrap();
+    store.migrate().await.unwrap();
+    store.ping().await.unwrap();
 }
 
 #[tokio::test]

@@ -47,7 +47,8 @@ async fn a_database_that_is_away_is_unavailable_and_used_again_once_it_is_back()
     let answer = tokio::time::timeout(SOON, store.ping()).await.unwrap();
     assert!(matches!(answer, Err(RepoError::Unavailable(_))), "{answer:?}");
     relay.restore().await;
-    store.ping().await.unwrap();
+    let is_back = async { while store.ping().await.is_err() {} };
+    tokio::time::timeout(SOON, is_back).await.unwrap();
 }
 
 #[tokio::test]

@@ -57,8 +57,8 @@ impl Scene {
     /// which anybody else may start before their leases have ended, and those that fall due while the server keeps for it
     /// the transaction that it has left open, and with it the lock of its cohort. What falls due later is the others'.
     pub(crate) async fn in_hand(&self, of_a_transaction: Duration) -> InHand {
-        let lost = LOOK_AHEAD + self.interval + LEASE_MARGIN + of_a_transaction + LATENESS;
-        let slots = usize::try_from(lost.as_millis().div_ceil(self.interval.as_millis())).unwrap();
+        let lost = LOOK_AHEAD + self.interval() + LEASE_MARGIN + of_a_transaction + LATENESS;
+        let slots = usize::try_from(lost.as_millis().div_ceil(self.interval().as_millis())).unwrap();
         InHand { slots, missed_before: self.missed().await }
     }
 

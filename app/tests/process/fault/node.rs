@@ -22,8 +22,11 @@ on_both! {
 /// Longer than a lease, so that a slot may still be started when the lease of whoever froze has ended.
 const INTERVAL_SECONDS: u32 = 20;
 
-/// How long nobody checks where the only node is killed.
-const OUTAGE: Duration = Duration::from_secs(3);
+/// How long a target is given whose check is under way when its node freezes: longer than it takes to freeze it.
+const TIMEOUT_SECONDS: u32 = 5;
+
+/// How long nobody checks where the only node is killed: several intervals.
+const OUTAGE: Duration = Duration::from_secs(6);
 
 /// How many claims a node holds that is taken away under load.
 const UNDER_LOAD: f64 = 3.0;
@@ -36,7 +39,7 @@ async fn a_node_that_froze_beyond_its_lease_records_nothing() {
     let user = User::sign_up(&answering.url).await;
 
     target.hold();
-    let monitor = user.watch_within(target.url(), INTERVAL_SECONDS, 1).await;
+    let monitor = user.watch_within(target.url(), INTERVAL_SECONDS, TIMEOUT_SECONDS).await;
     eventually("its probe is under way", async || (target.asked() == 1).then_some(())).await;
     frozen.program.signal("STOP").await;
     let other = Node::working(&setup).await;
@@ -98,7 +101,7 @@ async fn a_node_that_freezes_under_load_leaves_its_work_to_the_other_and_changes
     let recorded = frozen.shows("watchkeeper_checks_total").await;
     let mut failure = Failure::begins("a node frozen beyond its leases");
     frozen.program.signal("STOP").await;
-    let until = rfc3339::format(scene.now().await.plus(scene.interval * u32::try_from(in_hand.slots).unwrap()));
+    let until = rfc3339::format(scene.now().await.plus(scene.interval() * u32::try_from(in_hand.slots).unwrap()));
     scene.a_target_goes_down();
     scene.is_carried_on_during(&mut failure).await;
     scene.sees_the_target_down().await;
@@ -131,6 +134,7 @@ async fn a_node_that_serves_and_is_killed_leaves_its_work_to_the_other() {
 async fn one_of_two_is_killed(what: &'static str, start: impl AsyncFn(&Setup) -> Node) {
     let Pair { setup, answering, lost, other, mut scene, _database, _data } = Pair::of(&start).await;
     let in_hand = scene.in_hand(Duration::ZERO).await;
+    is_under_load(&lost).await;
     let mut failure = Failure::begins(what);
     lost.program.kill().await;
     scene.a_target_goes_down();

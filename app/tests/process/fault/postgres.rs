@@ -112,9 +112,12 @@ async fn a_standby_that_takes_over_without_the_last_seconds_is_gone_on_from() {
     nodes.come_back_after(failure).await;
 }
 
+/// How many connections a server has for all but superusers.
+const FOR_ALL: usize = 37;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_a_connection_to_spare_is_waited_for() {
-    let cluster = Cluster::start(&["max_connections = 40"]).await;
+    let cluster = Cluster::start(&["max_connections = 40", "superuser_reserved_connections = 3"]).await;
     let mut nodes = Nodes::on(&cluster.url()).await;
     let failure = Failure::begins("all connections of PostgreSQL taken by others");
     nodes.scene.a_target_goes_down();
@@ -126,12 +129,17 @@ async fn a_server_without_a_connection_to_spare_is_waited_for() {
     })
     .await;
     let greedy = cluster.url().replace("watchkeeper:watchkeeper@", "greedy:greedy@");
+    // A node that tries again holds one for a moment before it is refused.
     let mut taken = Vec::new();
-    while let Ok(connection) = PgConnection::connect(&greedy).await {
-        taken.push(connection);
-    }
+    eventually("others have taken all of them", async || {
+        while let Ok(connection) = PgConnection::connect(&greedy).await {
+            taken.push(connection);
+        }
+        (taken.len() == FOR_ALL).then_some(())
+    })
+    .await;
     cluster.execute("ALTER ROLE watchkeeper CONNECTION LIMIT -1").await;
-    assert!(PgConnection::connect(&cluster.url()).await.is_err(), "others have taken all of them");
+    assert!(PgConnection::connect(&cluster.url()).await.is_err(), "none is left");
     nodes.notice().await;
     // One that is started meanwhile waits as well.
     let mut late = nodes.setup.start(&["serve"]);

@@ -18,8 +18,8 @@ use crate::target::Target;
 /// How long each check takes.
 const TAKES: Duration = Duration::from_millis(200);
 
-/// How long nothing may be begun before it is taken for the end: every monitor has had slots meanwhile.
-const SEVERAL_SLOTS: Duration = Duration::from_secs(3);
+/// In how many intervals nothing may be begun before it is taken for the end: every monitor has had slots meanwhile.
+const SEVERAL_SLOTS: u32 = 3;
 
 /// What is watched, besides two targets that go down.
 #[derive(Clone, Copy)]
@@ -33,9 +33,10 @@ pub(crate) struct Watched<'a> {
 }
 
 impl Default for Watched<'_> {
-    /// Enough that some check is under way at any moment, as often as can be.
+    /// Enough that some check is under way at any moment; often, and not so often that a machine which stands still for a
+    /// second takes a target for down, which is given as long as its interval.
     fn default() -> Self {
-        Self { address: "127.0.0.1", interval_seconds: 1, steady: 20 }
+        Self { address: "127.0.0.1", interval_seconds: 2, steady: 40 }
     }
 }
 
@@ -56,7 +57,7 @@ impl Shaky {
 /// A user with monitors, all of which were up when it began, and the consoles of the nodes that watch.
 pub(crate) struct Scene {
     pub(super) user: User,
-    pub(super) interval: Duration,
+    interval_seconds: u32,
     pub(super) steady: Vec<String>,
     /// Goes down before anything fails.
     pub(super) owed: Shaky,
@@ -112,12 +113,17 @@ impl Scene {
         }
         let (owed, shaky) = (Shaky::watched_by(&user, watched).await, Shaky::watched_by(&user, watched).await);
         let consoles = nodes.iter().map(|node| node.program.console().clone()).collect();
-        let interval = Duration::from_secs(watched.interval_seconds.into());
-        let scene = Self { user, interval, steady, owed, shaky, consoles, target, unread: Vec::new() };
+        let interval_seconds = watched.interval_seconds;
+        let scene = Self { user, interval_seconds, steady, owed, shaky, consoles, target, unread: Vec::new() };
         for monitor in scene.monitors() {
             scene.user.sees_checks(monitor, 2).await;
         }
         scene
+    }
+
+    /// The time between two checks of a monitor.
+    pub(super) fn interval(&self) -> Duration {
+        Duration::from_secs(self.interval_seconds.into())
     }
 
     pub(super) fn monitors(&self) -> impl Iterator<Item = &String> {
@@ -154,7 +160,7 @@ impl Scene {
     async fn watch(&self, count: usize) -> Vec<String> {
         let mut monitors = Vec::new();
         for _ in 0..count {
-            monitors.push(self.user.watch(self.target.url(), 1).await);
+            monitors.push(self.user.watch(self.target.url(), self.interval_seconds).await);
         }
         for monitor in &monitors {
             self.user.sees_checks(monitor, 3).await;
@@ -228,7 +234,7 @@ impl Scene {
             if self.target.asked() != asked.0 {
                 asked = (self.target.asked(), Instant::now());
             }
-            (asked.1.elapsed() > SEVERAL_SLOTS).then_some(())
+            (asked.1.elapsed() > self.interval() * SEVERAL_SLOTS).then_some(())
         })
         .await;
     }
