@@ -116,7 +116,7 @@ openapi: $(NODE_MODULES) ## Write openapi.yaml and the dashboard's types anew fr
 
 ##@ Measure
 
-# Which parts are measured: load, dashboards, crowd, growth, nodes, history, backup. What is kept of the others stays in the document.
+# Which parts are measured: load, dashboards, crowd, growth, nodes, history, closing, backup. What is kept of the others stays in the document.
 PARTS ?=
 
 .PHONY: bench

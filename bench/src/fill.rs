@@ -15,6 +15,7 @@ use uuid::Uuid;
 use watchkeeper_domain::cohort::{MAX_MEMBERS, MAX_SLOTS_A_DAY};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::monitor::Interval;
+use watchkeeper_domain::rollup::HOUR;
 use watchkeeper_domain::schedule::Schedule;
 use watchkeeper_domain::time::Timestamp;
 
@@ -34,26 +35,56 @@ const fn filled_a_second(kind: Kind) -> u32 {
     }
 }
 
+/// And how many checks that are over.
+const fn recorded_a_second(kind: Kind) -> u64 {
+    match kind {
+        Kind::Sqlite => 150_000,
+        Kind::Postgres => 50_000,
+    }
+}
+
 /// What is given to it beside that.
 const AT_LEAST: Duration = Duration::from_secs(2);
 
-/// Puts monitors in, all of one target, and waits until their grids go on: the program is to be started then.
-pub(crate) async fn fill(store: &Store, load: Load, target: &str) -> anyhow::Result<()> {
+/// Puts monitors in, all of one target, and waits until their grids go on: the program is to be started then. With an hour
+/// that is over the checks that were made in it are put in as well, all of which were up, so that it is still to be closed.
+pub(crate) async fn fill(store: &Store, load: Load, target: &str, hour: Option<Timestamp>) -> anyhow::Result<()> {
     let filling = Duration::from_secs((load.monitors / filled_a_second(store.kind())).into());
-    let (began, given) = (Instant::now(), AT_LEAST + filling);
+    let checks = hour.map_or(0, |_| checks_an_hour(load));
+    let (began, given) =
+        (Instant::now(), AT_LEAST + filling + Duration::from_secs(checks / recorded_a_second(store.kind())));
     let from = Timestamp::from_micros(now()).plus(given);
     match store {
         Store::Sqlite(file) => {
             let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
-            sqlite::fill(&mut options.connect().await?, load, from, target).await?;
+            let mut connection = options.connect().await?;
+            sqlite::fill(&mut connection, load, from, target).await?;
+            if let Some(hour) = hour {
+                sqlite::record(&mut connection, load, hour.plus(HOUR)).await?;
+            }
         }
-        Store::Postgres(url) => postgres::fill(&mut PgConnection::connect(url).await?, load, from, target).await?,
+        Store::Postgres(url) => {
+            let mut connection = PgConnection::connect(url).await?;
+            postgres::fill(&mut connection, load, from, target).await?;
+            if let Some(hour) = hour {
+                postgres::record(&mut connection, load, hour.plus(HOUR)).await?;
+            }
+        }
     }
     let took = began.elapsed();
     tell(&format!("    put in within {:.1} of {} s", took.as_secs_f64(), given.as_secs()));
     anyhow::ensure!(took < given, "putting {load} in took {took:.1?}, longer than the {given:.1?} that it was given");
     sleep_until(began + given).await;
     Ok(())
+}
+
+/// How many checks of a load fall into an hour.
+pub(crate) fn checks_an_hour(load: Load) -> u64 {
+    u64::from(load.monitors) * u64::from(slots_an_hour(load))
+}
+
+fn slots_an_hour(load: Load) -> u32 {
+    HOUR.as_secs() as u32 / load.interval_seconds
 }
 
 /// Which monitor is put in at a place. Version 7, as the program makes them: the time leads.

@@ -1,6 +1,7 @@
 //! The parts that can be measured, each on its own.
 
 pub(crate) mod backup;
+pub(crate) mod closing;
 pub(crate) mod crowd;
 pub(crate) mod dashboards;
 pub(crate) mod growth;
@@ -39,6 +40,8 @@ pub(crate) enum Part {
     Nodes,
     /// How quickly a year of history is read, and how much room it takes
     History,
+    /// Whether checks are on time while an hour is closed
+    Closing,
     /// How long a backup takes, and a restore, and how what was restored goes on
     Backup,
 }
@@ -52,6 +55,7 @@ impl fmt::Display for Part {
             Self::Growth => "growth",
             Self::Nodes => "nodes",
             Self::History => "history",
+            Self::Closing => "closing",
             Self::Backup => "backup",
         })
     }
@@ -76,6 +80,7 @@ impl Part {
             Self::Growth => keep(self, size, with, kept, growth::measure(props, size)).await,
             Self::Nodes => keep(self, size, with, kept, nodes::measure(props, size)).await,
             Self::History => keep(self, size, with, kept, history::measure(size)).await,
+            Self::Closing => keep(self, size, with, kept, closing::measure(props, size)).await,
             Self::Backup => keep(self, size, with, kept, backup::measure(props, size)).await,
         }
     }

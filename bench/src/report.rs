@@ -1,6 +1,7 @@
 //! Joins what the parts found into the document, between two markers, and draws plots beside it.
 
 mod backup;
+mod closing;
 mod crowd;
 mod dashboards;
 mod history;
@@ -31,6 +32,7 @@ struct Kept {
     growth: Option<Finding<part::growth::Found>>,
     nodes: Option<Finding<part::nodes::Found>>,
     history: Option<Finding<part::history::Found>>,
+    closing: Option<Finding<part::closing::Found>>,
     backup: Option<Finding<part::backup::Found>>,
 }
 
@@ -43,6 +45,7 @@ impl Kept {
             growth: Finding::kept(directory, &Part::Growth.to_string())?,
             nodes: Finding::kept(directory, &Part::Nodes.to_string())?,
             history: Finding::kept(directory, &Part::History.to_string())?,
+            closing: Finding::kept(directory, &Part::Closing.to_string())?,
             backup: Finding::kept(directory, &Part::Backup.to_string())?,
         })
     }
@@ -59,6 +62,7 @@ impl Kept {
             of(Part::Growth, self.growth.as_ref()),
             of(Part::Nodes, self.nodes.as_ref()),
             of(Part::History, self.history.as_ref()),
+            of(Part::Closing, self.closing.as_ref()),
             of(Part::Backup, self.backup.as_ref()),
         ];
         all.into_iter().flatten().collect()
@@ -110,6 +114,9 @@ fn sections(kept: &Kept, name: &str) -> anyhow::Result<Vec<Section>> {
     }
     if let Some(history) = &kept.history {
         sections.push(history::section(&history.found)?);
+    }
+    if let Some(closing) = &kept.closing {
+        sections.push(closing::section(&closing.found)?);
     }
     if let Some(backup) = &kept.backup {
         sections.push(backup::section(&backup.found)?);

@@ -47,7 +47,7 @@ impl Effort {
     pub(crate) const fn of(size: Size) -> Self {
         match size {
             Size::Tiny => Self::new(1, 2, 1),
-            Size::Small => Self::new(2, 3, 4),
+            Size::Small => Self::new(2, 3, 3),
             Size::Full => Self::new(10, 5, 10),
         }
     }
@@ -56,7 +56,7 @@ impl Effort {
     pub(crate) const fn of_crowd(size: Size) -> Self {
         match size {
             Size::Tiny => Self::new(1, 2, 1),
-            Size::Small => Self::new(4, 3, 4),
+            Size::Small => Self::new(4, 3, 3),
             Size::Full => Self::new(15, 3, 20),
         }
     }

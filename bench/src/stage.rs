@@ -1,10 +1,12 @@
 //! The real program on a store full of monitors, and what it does there.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, anyhow, ensure};
 use serde::{Deserialize, Serialize};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use watchkeeper_domain::time::Timestamp;
 
 use crate::clock::now;
 use crate::fill;
@@ -18,7 +20,11 @@ use crate::tell;
 use crate::watchkeeper::{Node, Role, Session};
 
 /// Results are recorded within a batch; so long after a stretch all of it is in the record.
-const RECORDING: std::time::Duration = std::time::Duration::from_secs(2);
+const RECORDING: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether an hour is closed, and how long that may take: as long as the janitor gives it, twice.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+const CLOSING: Duration = Duration::from_secs(600);
 
 /// Of so many monitors the account of slots is looked at.
 const ACCOUNTS: u32 = 10;
@@ -112,13 +118,24 @@ impl Measured {
 impl Stage {
     /// Makes a store, fills it, and starts the program.
     pub(crate) async fn set(props: Props<'_>, kind: Kind, load: Load, crew: Crew) -> anyhow::Result<Self> {
+        Self::set_after(props, kind, load, crew, None).await
+    }
+
+    /// The same, with the checks of an hour that is over and not closed.
+    pub(crate) async fn set_after(
+        props: Props<'_>,
+        kind: Kind,
+        load: Load,
+        crew: Crew,
+        hour: Option<Timestamp>,
+    ) -> anyhow::Result<Self> {
         tell(&format!("  {kind}: {load}"));
         let ground = Ground::new(kind).await?;
         // It makes the schema and the account, and leaves, so that the store is found as after a restart.
         let first = ground.start(props.binary, Role::Serve).await?;
         first.door().sign_up_owner().await?;
         first.stop().await?;
-        fill::fill(&ground.store(), load, props.target).await?;
+        fill::fill(&ground.store(), load, props.target, hour).await?;
         Self::on(ground, props, load, crew).await
     }
 
@@ -205,7 +222,29 @@ impl Stage {
         Ok((ended, Lateness::of([stretch])))
     }
 
-    /// The same, after which the account of slots is looked at and everything is ended. Nodes that do not serve are joined by
+    /// How many seconds it takes from the start on until all hours before an instant are closed, and how late checks began
+    /// until then, and for as long afterwards.
+    pub(crate) async fn close_hours(&self, before: Timestamp) -> anyhow::Result<(f64, [Lateness; 2])> {
+        let looking = async {
+            while self.store.closed_to().await?.is_none_or(|closed_to| closed_to < before.as_micros()) {
+                sleep(LOOK_EVERY).await;
+            }
+            anyhow::Ok(now())
+        };
+        let closed_at = timeout(CLOSING, looking).await.context("the hour is not closed in time")??;
+        let closing = closed_at - self.started_at;
+        sleep(Duration::from_micros(closing.unsigned_abs()) + RECORDING).await;
+        let mut late = Vec::new();
+        for from in [self.started_at, closed_at] {
+            let stretch = self.store.stretch(from, from + closing, self.load.interval_seconds).await?;
+            ensure!(!stretch.late_ms.is_empty(), "nothing was recorded in {closing} us");
+            late.push(Lateness::of([stretch]));
+        }
+        let late = late.try_into().map_err(|_| anyhow!("two stretches are two"))?;
+        Ok((closing as f64 / 1e6, late))
+    }
+
+    /// The same as [`Stage::watch`], after which the account of slots is looked at and everything is ended. Nodes that do not serve are joined by
     /// one that does.
     pub(crate) async fn watch_and_clear(mut self, effort: Effort) -> anyhow::Result<Measured> {
         let measured = self.watch(effort).await?;

@@ -100,6 +100,20 @@ impl Store {
         Ok(Stretch { late_ms, failed, missed: gaps.into_iter().map(|gap| slots_within(gap, from, to, interval)).sum() })
     }
 
+    /// Before which instant all hours are closed, in microseconds since the Unix epoch; `None` where none is.
+    pub(crate) async fn closed_to(&self) -> anyhow::Result<Option<i64>> {
+        Ok(match self {
+            Self::Sqlite(file) => {
+                let closed_to = sqlx::query_scalar("SELECT hours_to FROM history_progress");
+                closed_to.fetch_one(&mut read_only(file).await?).await?
+            }
+            Self::Postgres(url) => {
+                let closed_to = sqlx::query_scalar("SELECT unix_us(hours_to) FROM history_progress");
+                closed_to.fetch_one(&mut PgConnection::connect(url).await?).await?
+            }
+        })
+    }
+
     /// What has been written up to now.
     pub(crate) async fn written(&self) -> anyhow::Result<Written> {
         let count = "SELECT count(*) FROM checks";

@@ -13,7 +13,7 @@ use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::port::ClaimRequest;
 use watchkeeper_domain::time::Timestamp;
 
-use super::values::{pieces, query_with_rows};
+use super::values::{numbers, pieces, query_with_rows};
 use crate::row::{Code, Fault};
 
 /// How many leases that have ended one claim takes apart; the next one goes on.
@@ -103,14 +103,15 @@ pub(super) async fn settle(step: &mut SqliteConnection, batch: &[Settled]) -> Re
         asked.entry((claim.token.uuid(), claim.monitor.uuid(), claim.slot)).or_insert(position);
     }
     let tokens: HashSet<Uuid> = scheduled().map(|(_, settled)| settled.claim.token.uuid()).collect();
-    let mut settling = Settling::default();
-    for token in tokens {
-        let rows: Vec<LeaseRow> =
-            sqlx::query_as("SELECT * FROM leases WHERE token = ?").bind(token).fetch_all(&mut *step).await?;
-        for row in rows {
+    let tokens: Vec<Uuid> = tokens.into_iter().collect();
+    let (mut settling, mut shrunk) = (Settling::default(), Vec::new());
+    for piece in pieces(&tokens) {
+        let query = piece.iter().fold(query_with_rows(HELD_BY, 1, piece.len()), |query, token| query.bind(*token));
+        for row in query.fetch_all(&mut *step).await? {
+            let row = LeaseRow::from_row(&row)?;
             let (entries, mut rest) = (row.entries(), Vec::new());
             for (monitor, slot) in &entries {
-                let position = asked.get(&(token, *monitor, *slot)).copied();
+                let position = asked.get(&(row.token, *monitor, *slot)).copied();
                 match position.filter(|at| batch.get(*at).is_some_and(|of| of.claim.region.as_str() == row.region)) {
                     Some(position) => drop(settling.positions.insert(position)),
                     None => rest.push((*monitor, *slot)),
@@ -118,27 +119,50 @@ pub(super) async fn settle(step: &mut SqliteConnection, batch: &[Settled]) -> Re
             }
             if rest.len() < entries.len() {
                 settling.cohorts.insert(row.cohort_id);
-                shrink(step, &row, rest).await?;
+                shrunk.push((row.key, rest));
             }
         }
     }
+    shrink(step, shrunk).await?;
     Ok(settling)
 }
 
-/// Leaves a lease with the rest of its slots, or ends it.
-async fn shrink(step: &mut SqliteConnection, lease: &LeaseRow, rest: Vec<Entry>) -> Result<(), Fault> {
-    let Some(first) = rest.iter().map(|(_, slot)| *slot).min() else {
-        sqlx::query("DELETE FROM leases WHERE key = ?").bind(lease.key).execute(step).await?;
-        return Ok(());
-    };
-    sqlx::query("UPDATE leases SET first_slot = ?, slots = ? WHERE key = ?")
-        .bind(first.as_micros())
-        .bind(pack(rest))
-        .bind(lease.key)
-        .execute(step)
-        .await?;
+/// The leases of tokens.
+pub(super) const HELD_BY: &str = "SELECT * FROM leases WHERE token IN ({rows})";
+/// Ends leases,
+pub(super) const END: &str = "DELETE FROM leases WHERE key IN ({rows})";
+/// and leaves others with the rest of their slots.
+pub(super) const SHRINK: &str = "
+    WITH rest (key, first_slot, slots) AS ({rows})
+    UPDATE leases SET first_slot = rest.first_slot, slots = rest.slots FROM rest WHERE leases.key = rest.key";
+
+/// Leaves leases with the rest of their slots, and ends those that have none left.
+async fn shrink(step: &mut SqliteConnection, leases: Vec<(i64, Vec<Entry>)>) -> Result<(), Fault> {
+    let (mut ended, mut shrunk) = (Vec::new(), Vec::new());
+    for (key, rest) in leases {
+        match rest.iter().map(|(_, slot)| *slot).min() {
+            None => ended.push(key),
+            Some(first) => shrunk.push((key, first, pack(rest))),
+        }
+    }
+    for piece in pieces(&ended) {
+        let query = piece.iter().fold(query_with_rows(END, 1, piece.len()), |query, key| query.bind(*key));
+        query.execute(&mut *step).await?;
+    }
+    for piece in pieces(&shrunk) {
+        let query = piece.iter().fold(query_with_rows(SHRINK, 3, piece.len()), |query, (key, first, slots)| {
+            query.bind(*key).bind(first.as_micros()).bind(slots.as_slice())
+        });
+        query.execute(&mut *step).await?;
+    }
     Ok(())
 }
+
+/// What is leased of cohorts, of leases that began before an instant.
+pub(super) const OF_COHORTS: &str = "
+    SELECT l.slots
+      FROM json_each(?1) AS w
+     CROSS JOIN leases AS l ON l.cohort_id = w.value AND l.first_slot < ?2";
 
 /// The oldest slots of monitors that are leased, of those cohorts and before an instant.
 pub(super) async fn oldest(
@@ -146,17 +170,15 @@ pub(super) async fn oldest(
     cohorts: &HashSet<i64>,
     before: Timestamp,
 ) -> Result<HashMap<Uuid, Timestamp>, Fault> {
+    let rows: Vec<Vec<u8>> = sqlx::query_scalar(OF_COHORTS)
+        .bind(numbers(cohorts.iter().copied()))
+        .bind(before.as_micros())
+        .fetch_all(step)
+        .await?;
     let mut oldest: HashMap<Uuid, Timestamp> = HashMap::new();
-    for cohort in cohorts {
-        let rows: Vec<LeaseRow> = sqlx::query_as("SELECT * FROM leases WHERE cohort_id = ? AND first_slot < ?")
-            .bind(cohort)
-            .bind(before.as_micros())
-            .fetch_all(&mut *step)
-            .await?;
-        for (monitor, slot) in rows.iter().flat_map(LeaseRow::entries) {
-            let known = oldest.entry(monitor).or_insert(slot);
-            *known = slot.min(*known);
-        }
+    for (monitor, slot) in rows.iter().flat_map(|slots| unpack(slots)) {
+        let known = oldest.entry(monitor).or_insert(slot);
+        *known = slot.min(*known);
     }
     Ok(oldest)
 }
@@ -174,7 +196,7 @@ pub(super) async fn take_apart_ended(step: &mut SqliteConnection, request: &Clai
     for row in rows {
         let entries = row.entries();
         make_claims(step, &row, &entries).await?;
-        shrink(step, &row, Vec::new()).await?;
+        shrink(step, vec![(row.key, Vec::new())]).await?;
     }
     Ok(())
 }
@@ -191,7 +213,7 @@ pub(super) async fn take_out(
             row.entries().into_iter().partition(|(of, _)| monitors.contains(of));
         if !its.is_empty() {
             make_claims(step, &row, &its).await?;
-            shrink(step, &row, rest).await?;
+            shrink(step, vec![(row.key, rest)]).await?;
         }
     }
     Ok(())

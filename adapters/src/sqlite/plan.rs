@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use watchkeeper_domain::testkit::CountingIds;
 
 use super::values::with_rows;
-use super::{SqliteStore, claim, cohort, fold, log, record, retire};
+use super::{SqliteStore, claim, cohort, fold, lease, log, record, retire};
 
 async fn plan(statement: String) -> String {
     let directory = TempDir::new().unwrap();
@@ -125,6 +125,16 @@ async fn a_batch_is_moved_and_recorded_row_by_row_through_keys() {
     let leased = plan(with_rows(record::LEASED, 4, 64)).await;
     assert!(leased.contains("SEARCH older USING PRIMARY KEY (monitor_key=? AND region=? AND slot<?)"), "{leased}");
     assert!(!leased.contains("SCAN m") && !leased.contains("SCAN s"), "{leased}");
+    for (statement, columns, search) in [
+        (lease::HELD_BY, 1, "SEARCH leases USING INDEX leases_by_token (token=?)"),
+        (lease::END, 1, "SEARCH leases USING INTEGER PRIMARY KEY (rowid=?)"),
+        (lease::SHRINK, 3, "SEARCH leases USING INTEGER PRIMARY KEY (rowid=?)"),
+    ] {
+        let plan = plan(with_rows(statement, columns, 64)).await;
+        assert!(plan.contains(search) && !plan.contains("SCAN leases"), "{plan}");
+    }
+    let of_cohorts = plan(lease::OF_COHORTS.to_owned()).await;
+    assert!(of_cohorts.contains("SEARCH l USING INDEX leases_by_cohort (cohort_id=?)"), "{of_cohorts}");
     let standing = plan(record::STANDING.to_owned()).await;
     assert!(standing.contains("SEARCH e USING PRIMARY KEY (monitor_key=? AND region=?)"), "{standing}");
     assert!(!standing.contains("SCAN") && !standing.contains("TEMP B-TREE"), "{standing}");

@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::Deserialize;
 use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
-use watchkeeper_domain::check::{Check, Outcome, Region, Settled};
+use watchkeeper_domain::check::{Check, Origin, Outcome, Region, Settled};
 use watchkeeper_domain::id::WorkspaceId;
 use watchkeeper_domain::port::{IdGenerator, Recorded};
 use watchkeeper_domain::schedule::SlotRun;
@@ -20,8 +21,8 @@ use watchkeeper_domain::uptime::GapOutcome;
 use watchkeeper_domain::verdict::Verdict;
 
 use super::monitor_row::{begin_span, first_free, write_state};
-use super::values::{pieces, query_with_rows};
-use super::{claim, gap, incident, lease};
+use super::values::{pieces, query_with_rows, scalar_with_rows};
+use super::{claim, gap, incident, lease, together};
 use crate::row::{CheckRow, Code, EpochRow, Fault, MonitorRow, StateRow, Unreadable};
 
 /// A result whose claim is held by its token, and as much of its monitor as a healthy check needs.
@@ -39,6 +40,35 @@ struct HeldRow {
     /// Whether a lease held it, which has shrunk already.
     #[sqlx(skip)]
     is_leased: bool,
+}
+
+/// As much of the monitor of a slot that was leased, as it stands in its array; what is true is 1.
+#[derive(Deserialize)]
+struct LeasedRow {
+    position: i64,
+    monitor_key: i64,
+    workspace_id: Uuid,
+    held: i16,
+    is_calm: u8,
+    has_older: u8,
+}
+
+impl LeasedRow {
+    fn of(self, settled: &Settled) -> HeldRow {
+        let Self { position, monitor_key, workspace_id, held, is_calm, has_older } = self;
+        HeldRow {
+            position,
+            monitor_key,
+            monitor_id: settled.claim.monitor.uuid(),
+            workspace_id,
+            origin: Origin::Scheduled.code(),
+            held,
+            is_calm: is_calm == 1,
+            has_older: has_older == 1,
+            cohort_id: None,
+            is_leased: true,
+        }
+    }
 }
 
 impl HeldRow {
@@ -193,14 +223,13 @@ pub(super) const HELD: &str = "
         ON c.monitor_key = m.key AND c.region = asked.region AND c.slot = asked.slot AND c.token = asked.token
      CROSS JOIN monitor_states AS s ON s.monitor_key = m.key";
 
-/// As much as a healthy check needs of the monitors of slots that were leased.
+/// As much as a healthy check needs of the monitors of slots that were leased, together: the rows of [`LeasedRow`].
 pub(super) const LEASED: &str = "
     WITH asked (position, id, region, slot) AS ({rows})
-    SELECT asked.position, m.key AS monitor_key, m.id AS monitor_id, m.workspace_id, 0 AS origin, s.held,
-           s.streak_since IS NULL AND s.silence_since IS NULL AS is_calm, NULL AS cohort_id,
-           EXISTS (SELECT 1 FROM claims AS older
-                    WHERE older.monitor_key = m.key AND older.region = asked.region AND older.slot < asked.slot)
-               AS has_older
+    SELECT json_group_array(json_array(
+               asked.position, m.key, hex(m.workspace_id), s.held, s.streak_since IS NULL AND s.silence_since IS NULL,
+               EXISTS (SELECT 1 FROM claims AS older
+                        WHERE older.monitor_key = m.key AND older.region = asked.region AND older.slot < asked.slot)))
       FROM asked
      CROSS JOIN monitors AS m ON m.id = asked.id
      CROSS JOIN monitor_states AS s ON s.monitor_key = m.key";
@@ -217,7 +246,7 @@ async fn held(
     let mut cohorts = settling.cohorts.clone();
     cohorts.extend(held.iter().filter_map(|row| row.cohort_id));
     for piece in pieces(&leased) {
-        let query = piece.iter().fold(query_with_rows(LEASED, 4, piece.len()), |query, (position, settled)| {
+        let query = piece.iter().fold(scalar_with_rows(LEASED, 4, piece.len()), |query, (position, settled)| {
             let claim = &settled.claim;
             query
                 .bind(i64::try_from(*position).unwrap_or(i64::MAX))
@@ -225,9 +254,11 @@ async fn held(
                 .bind(claim.region.as_str())
                 .bind(claim.slot.as_micros())
         });
-        for row in query.fetch_all(&mut *step).await? {
-            held.push(HeldRow { is_leased: true, ..HeldRow::from_row(&row)? });
-        }
+        let rows: Vec<LeasedRow> = together::fetch(query, step).await?;
+        held.extend(rows.into_iter().filter_map(|row| {
+            let settled = usize::try_from(row.position).ok().and_then(|at| batch.get(at))?;
+            Some(row.of(settled))
+        }));
     }
     let newest = held.iter().filter_map(|row| slot_of(batch, row)).max();
     let oldest = lease::oldest(step, &cohorts, newest.unwrap_or(Timestamp::EPOCH)).await?;

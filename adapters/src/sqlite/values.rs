@@ -29,6 +29,15 @@ pub(super) fn query_with_rows<'q>(
     sqlx::query(AssertSqlSafe(with_rows(statement, columns, rows)))
 }
 
+/// The same of a statement that answers a single text.
+pub(super) fn scalar_with_rows<'q>(
+    statement: &'static str,
+    columns: usize,
+    rows: usize,
+) -> sqlx::query::QueryScalar<'q, Sqlite, String, SqliteArguments> {
+    sqlx::query_scalar(AssertSqlSafe(with_rows(statement, columns, rows)))
+}
+
 /// The text of [`query_with_rows`].
 pub(super) fn with_rows(statement: &str, columns: usize, rows: usize) -> String {
     let row = format!("({})", vec!["?"; columns].join(", "));
@@ -47,7 +56,7 @@ pub(super) fn windows(windows: &[Window]) -> String {
 
 /// Instants as a JSON array of numbers.
 pub(super) fn instants(instants: &[Timestamp]) -> String {
-    array(instants.iter().map(|at| at.as_micros().to_string()))
+    numbers(instants.iter().map(|at| at.as_micros()))
 }
 
 /// Monitors and their windows as a JSON array; `unhex` reads the identifiers.
@@ -56,6 +65,11 @@ pub(super) fn monitor_windows(asked: &[(MonitorId, Window)]) -> String {
         let (from, to) = (window.from().as_micros(), window.to().as_micros());
         format!("[\"{}\",{from},{to}]", monitor.uuid().simple())
     }))
+}
+
+/// Numbers as a JSON array.
+pub(super) fn numbers(numbers: impl IntoIterator<Item = i64>) -> String {
+    array(numbers.into_iter().map(|number| number.to_string()))
 }
 
 /// Identifiers as a JSON array of what `unhex` reads.

@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 use watchkeeper_domain::time::Timestamp;
 
-use super::{BATCH, cohorts, seats, slots_a_day, timeout_seconds, waiting};
+use super::{BATCH, cohorts, seats, slots_a_day, slots_an_hour, timeout_seconds, waiting};
 use crate::load::Load;
 
 pub(super) async fn fill(
@@ -65,5 +65,23 @@ pub(super) async fn fill(
         }
     }
     sqlx::raw_sql("VACUUM ANALYZE").execute(connection).await?;
+    Ok(())
+}
+
+/// Puts in the checks of the hour before an instant.
+pub(super) async fn record(connection: &mut PgConnection, load: Load, until: Timestamp) -> anyhow::Result<()> {
+    sqlx::query(
+        "INSERT INTO checks (slot, monitor_id, region, checked_at, latency_us, http_status, origin, verdict)
+         SELECT slot, monitor_id, region, slot + interval '1 millisecond', 1000 + (random() * 200000)::bigint, 200, 0, 1
+         FROM (SELECT next_due_at - (floor(extract(epoch FROM next_due_at - to_timestamp($1)) * 1000 / interval_ms) + 1 + k)
+                                    * interval_ms * interval '1 millisecond' AS slot, monitor_id, region
+               FROM schedule, generate_series(0, $2 - 1) AS k
+               ORDER BY 1, 2) AS past",
+    )
+    .bind(until.as_micros() as f64 / 1e6)
+    .bind(i32::try_from(slots_an_hour(load))?)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::raw_sql("VACUUM ANALYZE checks").execute(connection).await?;
     Ok(())
 }

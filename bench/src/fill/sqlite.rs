@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use watchkeeper_domain::time::Timestamp;
 
-use super::{BATCH, cohorts, seats, slots_a_day, timeout_seconds, waiting};
+use super::{BATCH, cohorts, seats, slots_a_day, slots_an_hour, timeout_seconds, waiting};
 use crate::clock::now;
 use crate::load::Load;
 
@@ -70,5 +70,21 @@ pub(super) async fn fill(
         transaction.commit().await?;
     }
     sqlx::raw_sql("ANALYZE").execute(connection).await?;
+    Ok(())
+}
+
+/// Puts in the checks of the hour before an instant, the newest slot of each monitor's grid before it first.
+pub(super) async fn record(connection: &mut SqliteConnection, load: Load, until: Timestamp) -> anyhow::Result<()> {
+    sqlx::query(
+        "INSERT INTO checks (slot, monitor_key, region, origin, late_us, verdict, latency_us, http_status)
+         SELECT next_due_at - ((next_due_at - ?1) / (interval_ms * 1000) + 1 + k.value) * interval_ms * 1000, monitor_key,
+                region, 0, 1000, 1, 1000 + abs(random()) % 200000, 200
+           FROM schedule, json_each(?2) AS k
+          ORDER BY 1, 2",
+    )
+    .bind(until.as_micros())
+    .bind(serde_json::to_string(&(0..slots_an_hour(load)).collect::<Vec<_>>())?)
+    .execute(connection)
+    .await?;
     Ok(())
 }

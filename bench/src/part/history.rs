@@ -56,7 +56,7 @@ impl Extent {
                 Self { monitors: 20, interval_seconds: 3_600, days: 70, fails_one_in: seldom(), questions: 5 }
             }
             Size::Small => {
-                Self { monitors: 500, interval_seconds: 300, days: 365, fails_one_in: seldom(), questions: 200 }
+                Self { monitors: 500, interval_seconds: 300, days: 365, fails_one_in: seldom(), questions: 120 }
             }
             Size::Full => {
                 Self { monitors: 2_000, interval_seconds: 300, days: 365, fails_one_in: seldom(), questions: 500 }

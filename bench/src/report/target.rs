@@ -9,7 +9,7 @@ use crate::finding::Finding;
 use crate::part::history::{Aged, LIST_OF_100, PAGE, list_of};
 use crate::part::load::OnStore;
 use crate::size::Size;
-use crate::stage::Measured;
+use crate::stage::{Lateness, Measured};
 use crate::statistics::whole;
 use crate::store::Kind;
 
@@ -60,7 +60,7 @@ pub(super) fn table(kept: &Kept) -> anyhow::Result<String> {
     let (load, dashboards) = (telling(kept.load.as_ref()), telling(kept.dashboards.as_ref()));
     let (crowd, history) = (telling(kept.crowd.as_ref()), telling(kept.history.as_ref()));
     let growth = telling(kept.growth.as_ref()).and_then(|_| crowd::growth(kept));
-    let nodes = telling(kept.nodes.as_ref());
+    let (nodes, closing) = (telling(kept.nodes.as_ref()), telling(kept.closing.as_ref()));
     let bare = load.map(|load| (load.bare_busy.cpu_us.median, load.bare_flat_out.cpu_us.median));
     let load = |kind: Kind| load?.stores.iter().find(|on| on.busy.store == kind);
     let dashboards = |kind: Kind| dashboards?.stores.iter().find(|on| on.alone.store == kind);
@@ -97,6 +97,10 @@ pub(super) fn table(kept: &Kept) -> anyhow::Result<String> {
             mb.map(|mb| (format!("{mb:.0} MB"), mb < MAX_CROWD_MB)).into()
         })?;
     }
+    row("while an hour of so many checks is closed: p99 less than 2 s late", &|kind| {
+        let closing = closing.and_then(|found| Some((found, found.closings.iter().find(|one| one.store == kind)?)));
+        closing.map(|(found, closing)| closed(found.checks, &closing.late_meanwhile)).into()
+    })?;
     row("a start with 1,000,000 monitors serves in less than 5 s", &|kind| {
         let seconds = crowd(kind, 1_000_000).map(|crowd| crowd.ready_after);
         seconds.map(|seconds| (millis(seconds * 1e3), seconds < MAX_READY_AFTER)).into()
@@ -162,6 +166,12 @@ fn carried(on: &OnStore) -> (String, bool) {
 fn in_time_from_start(crowd: &Measured) -> (String, bool) {
     let late = crowd.late_from_start;
     (millis(late.ms[2]), late.missed + late.failed == 0 && late.ms[2] < MAX_CROWD_LATE_MS)
+}
+
+/// How late checks were while so many of an hour were rolled up.
+fn closed(checks: u64, late: &Lateness) -> (String, bool) {
+    let text = format!("{} of {} checks", millis(late.ms[2]), whole(checks as f64));
+    (text, late.missed + late.failed == 0 && late.ms[2] < MAX_CROWD_LATE_MS)
 }
 
 /// The worse of both: the busy load beside bare requests at its rate, and the highest that was carried beside bare requests
