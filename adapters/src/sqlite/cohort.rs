@@ -11,7 +11,7 @@ use watchkeeper_domain::schedule::Schedule;
 use watchkeeper_domain::time::Timestamp;
 
 use super::lease;
-use super::values::identifiers;
+use super::values::{identifiers, pieces, query_with_rows};
 use crate::cohort::seating::{MAX_SEATED, MOST_MEMBERS, MOST_SLOTS_A_DAY, NewcomerRow, RoomRow, Seating, load, seat};
 use crate::cohort::{Archive, CohortRow, MAX_CHANGES, MAX_COHORTS, MemberRow, Tables};
 use crate::row::{Fault, Unreadable};
@@ -26,6 +26,13 @@ pub(super) const MEMBERS: &str = "
       FROM schedule AS d INDEXED BY schedule_by_cohort
       JOIN monitors AS m ON m.key = d.monitor_key
      WHERE d.cohort_id = ? AND d.changed > ?";
+
+/// Writes where cohorts are claimed to and due next. Where each has few slots a claim takes from hundreds of them.
+pub(super) const MOVE_ON: &str = "
+    WITH moved (id, claimed_to, next_due_at) AS ({rows})
+    UPDATE cohorts SET claimed_to = moved.claimed_to, next_due_at = moved.next_due_at
+      FROM moved
+     WHERE cohorts.id = moved.id";
 
 async fn due(
     step: &mut SqliteConnection,
@@ -105,13 +112,11 @@ impl Tables for SqliteTables<'_> {
     }
 
     async fn move_on(&mut self, moved: &[(i64, Sweep)]) -> Result<(), Fault> {
-        for (id, sweep) in moved {
-            sqlx::query("UPDATE cohorts SET claimed_to = ?, next_due_at = ? WHERE id = ?")
-                .bind(sweep.claimed_to.as_micros())
-                .bind(sweep.next_due_at.map(Timestamp::as_micros))
-                .bind(id)
-                .execute(&mut *self.0)
-                .await?;
+        for piece in pieces(moved) {
+            let query = piece.iter().fold(query_with_rows(MOVE_ON, 3, piece.len()), |query, (id, sweep)| {
+                query.bind(*id).bind(sweep.claimed_to.as_micros()).bind(sweep.next_due_at.map(Timestamp::as_micros))
+            });
+            query.execute(&mut *self.0).await?;
         }
         Ok(())
     }

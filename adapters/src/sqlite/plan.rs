@@ -126,12 +126,13 @@ async fn a_batch_is_moved_and_recorded_row_by_row_through_keys() {
     assert!(leased.contains("SEARCH older USING PRIMARY KEY (monitor_key=? AND region=? AND slot<?)"), "{leased}");
     assert!(!leased.contains("SCAN m") && !leased.contains("SCAN s"), "{leased}");
     for (statement, columns, search) in [
+        (cohort::MOVE_ON, 3, "SEARCH cohorts USING INTEGER PRIMARY KEY (rowid=?)"),
         (lease::HELD_BY, 1, "SEARCH leases USING INDEX leases_by_token (token=?)"),
         (lease::END, 1, "SEARCH leases USING INTEGER PRIMARY KEY (rowid=?)"),
         (lease::SHRINK, 3, "SEARCH leases USING INTEGER PRIMARY KEY (rowid=?)"),
     ] {
         let plan = plan(with_rows(statement, columns, 64)).await;
-        assert!(plan.contains(search) && !plan.contains("SCAN leases"), "{plan}");
+        assert!(plan.contains(search) && !plan.contains("SCAN leases") && !plan.contains("SCAN cohorts"), "{plan}");
     }
     let of_cohorts = plan(lease::OF_COHORTS.to_owned()).await;
     assert!(of_cohorts.contains("SEARCH l USING INDEX leases_by_cohort (cohort_id=?)"), "{of_cohorts}");
