@@ -10,8 +10,8 @@ export default defineConfig({
   // One program, one database, one story after the other.
   workers: 1,
   retries: 0,
-  // How long a story, and how long a state of it, is waited for before that counts as failed; a busy machine is not a fault.
-  timeout: 600_000,
+  timeout: 180_000,
+  // How long a state is waited for before the wait counts as failed; a busy machine is not a fault.
   expect: { timeout: 30_000 },
   use: {
     locale: 'en-GB',
