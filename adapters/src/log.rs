@@ -75,8 +75,9 @@ pub(crate) trait Reader: Send {
         with_hours: &[Timestamp],
     ) -> Result<Vec<DayRow>, Fault>;
 
-    /// The packed days of monitors that began in windows, the newest `most` in each window, the newest first.
-    async fn packs(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<Vec<PackedDay>, Fault>;
+    /// The packs of monitors that reach into windows, as far as their beginnings tell: those that began in a window, and the
+    /// newest one that began before it; the newest `most` of each window, the newest first.
+    async fn packs(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<Vec<Packed>, Fault>;
 }
 
 /// How far history has been derived.
@@ -98,9 +99,9 @@ impl Progress {
     }
 }
 
-/// The packed checks of a day of one monitor.
+/// Checks of one monitor that are packed together: of a day, or of some days, all of them before its next pack began.
 #[derive(Clone, Debug)]
-pub(crate) struct PackedDay {
+pub(crate) struct Packed {
     pub(crate) monitor: MonitorId,
     pub(crate) began_at: Timestamp,
     pub(crate) pack: Pack,

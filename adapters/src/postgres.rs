@@ -125,11 +125,6 @@ impl TimeSource for PostgresStore {
 /// How often a step is done at the most that PostgreSQL ends to let another through.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// A number that a domain type keeps unsigned, for a `bigint` column or a `LIMIT`.
-fn bigint(value: impl TryInto<i64>) -> i64 {
-    value.try_into().unwrap_or(i64::MAX)
-}
-
 /// A text without the one character that PostgreSQL cannot keep.
 fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")

@@ -22,7 +22,7 @@ pub(crate) use keeping::{KeepingRow, LeftRow, MonitorKeepingRow, OwnRetentionRow
 pub(crate) use log::{CheckRow, DayRow, EpochRow, FigureRow, GapRow, HourRow, next_slot, schedule};
 pub(crate) use monitor::{MonitorRow, SettingsRow, StateRow};
 pub(crate) use notice::{ChannelRow, DeliveryRow, IncidentRow, NoticeRow, outcome_columns};
-pub(crate) use pack::PackRow;
+pub(crate) use pack::{JOINED_BYTES, PackRow};
 pub(crate) use user::UserRow;
 
 use std::time::Duration;
@@ -33,6 +33,11 @@ pub(crate) const MAX_LOST: u32 = 1_000;
 /// A duration as a column keeps it.
 pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A number that is kept unsigned elsewhere, for a column or a `LIMIT`.
+pub(crate) fn bigint(value: impl TryInto<i64>) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
 }
 
 /// A duration out of its column.

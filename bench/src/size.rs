@@ -17,6 +17,17 @@ pub(crate) enum Size {
     Full,
 }
 
+impl Size {
+    /// About how many checks are packed to see how much room they take.
+    pub(crate) fn room_checks(self) -> u32 {
+        match self {
+            Self::Tiny => 500,
+            Self::Small => 30_000,
+            Self::Full => 240_000,
+        }
+    }
+}
+
 impl fmt::Display for Size {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.write_str(match self {

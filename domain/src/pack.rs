@@ -1,15 +1,17 @@
 //! Packed checks: what is kept of a monitor's log when its details are let go.
 //!
-//! A pack holds the checks of one monitor in one stretch of time (an hour, a day) in the order of their slots. Checks that
-//! follow each other at even steps with the same result are a [`PackRun`]: the slots of a healthy day are one run, since
-//! they lie on a grid. Beside the runs there is one latency for each check, three bytes each. What is let go of is how long
-//! each phase took, the evidence, the last digit of the latency ([`LATENCY_UNIT`]) and of the start ([`LATENESS_UNIT`]).
+//! A pack holds the checks of one monitor in one stretch of time (an hour, a day, some days where there are few in each) in
+//! the order of their slots. Checks that follow each other at even steps with the same result are a [`PackRun`]: the slots of
+//! a healthy day are one run, since they lie on a grid. Beside the runs there is one latency for each check, three bytes each.
+//! What is let go of is how long each phase took, the evidence, the last digit of the latency ([`LATENCY_UNIT`]) and of the
+//! start ([`LATENESS_UNIT`]).
 
 use std::time::Duration;
 
 use crate::check::{Check, Origin, Region};
 use crate::id::MonitorId;
 use crate::report::{Reason, Timings};
+use crate::rollup::DAY;
 use crate::time::{Timestamp, Window};
 use crate::verdict::Verdict;
 
@@ -23,6 +25,13 @@ pub const LATENESS_UNIT: Duration = Duration::from_millis(100);
 /// may take; what is longer is kept as that.
 pub const LATENCY_BYTES: usize = 3;
 const LATENCY_MOST: u32 = (1 << (8 * LATENCY_BYTES as u32)) - 1;
+
+/// A pack takes some room of its own where it is kept, so that days of few checks share one. It goes on with a day as long
+/// as it holds no more checks than this with it.
+pub const JOINED_CHECKS: usize = 128;
+
+/// How many days a pack that is shared reaches over at the most, those without checks among them.
+pub const JOINED_DAYS: u32 = 64;
 
 /// Checks that follow each other at even steps and found the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +79,17 @@ impl PackRun {
         self.slot(self.count.saturating_sub(1))
     }
 
+    /// Takes off those whose slots lie before an instant, and answers them. Its last slot does not lie before it.
+    fn split_off_before(&mut self, at: Timestamp) -> Option<Self> {
+        let before = at.since(self.first).as_micros().div_ceil(self.step.as_micros().max(1));
+        let count = u32::try_from(before).unwrap_or(u32::MAX).min(self.count.saturating_sub(1));
+        let step = |count: u32| if count > 1 { self.step } else { Duration::ZERO };
+        let head = Self { count, step: step(count), ..self.clone() };
+        let rest = self.count.saturating_sub(count);
+        (self.first, self.step, self.count) = (self.slot(count), step(rest), rest);
+        (count > 0).then_some(head)
+    }
+
     /// Goes on with another run, if that follows at the same step and found the same; else gives it back.
     fn join(&mut self, next: Self) -> Option<Self> {
         let is_alike = self.origin == next.origin
@@ -115,6 +135,11 @@ impl Pack {
         &self.latencies
     }
 
+    /// How many checks it holds.
+    pub fn len(&self) -> usize {
+        self.latencies.len() / LATENCY_BYTES
+    }
+
     /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
@@ -134,6 +159,33 @@ impl Pack {
             self.push_run(run);
         }
         self.latencies.extend(later.latencies);
+    }
+
+    /// The checks whose slots lie before an instant, and the others.
+    #[must_use]
+    pub fn split(mut self, at: Timestamp) -> (Self, Self) {
+        let mut runs = self.runs.split_off(self.runs.partition_point(|run| run.last() < at));
+        self.runs.extend(runs.first_mut().and_then(|run| run.split_off_before(at)));
+        let count: usize = self.runs.iter().map(|run| run.count as usize).sum();
+        let latencies = self.latencies.split_off((count * LATENCY_BYTES).min(self.latencies.len()));
+        (self, Self { runs, latencies })
+    }
+
+    /// Whether a pack that began on a day, the newest one that did not begin after the day in question, is where that day's
+    /// checks go: it holds that day already, or has room for it ([`JOINED_CHECKS`], [`JOINED_DAYS`]).
+    pub fn takes(&self, began_at: Timestamp, day: Timestamp, of_day: &Self) -> bool {
+        let holds_it = began_at == day || self.runs.last().is_some_and(|run| run.last() >= day);
+        let is_near = day < began_at.plus(DAY * JOINED_DAYS);
+        holds_it || is_near && self.len() + of_day.len() <= JOINED_CHECKS
+    }
+
+    /// The pack with the checks of a day, in place of those that it had of it.
+    #[must_use]
+    pub fn with_day(self, day: Timestamp, of_day: Self) -> Self {
+        let (mut whole, rest) = self.split(day);
+        whole.append(of_day);
+        whole.append(rest.split(day.plus(DAY)).1);
+        whole
     }
 
     fn push_run(&mut self, run: PackRun) {
@@ -278,7 +330,48 @@ mod tests {
         assert_eq!(Pack::from_parts(runs.into_iter().rev().collect(), latencies), None);
     }
 
+    #[test]
+    fn a_run_is_split_at_an_instant() {
+        let day = |day: u32| T0.plus(DAY * day);
+        let two_days = pack(&(0..48).map(|n| check(n * 3_600_000_000, Verdict::Up, 41_207, 0)).collect::<Vec<_>>());
+        let (first, second) = two_days.clone().split(day(1));
+        let runs = |pack: &Pack| pack.runs().iter().map(|run| (run.first, run.count, run.step)).collect::<Vec<_>>();
+        let hour = Duration::from_secs(3_600);
+        assert_eq!((runs(&first), runs(&second)), (vec![(day(0), 24, hour)], vec![(day(1), 24, hour)]));
+        assert_eq!((first.len(), second.len()), (24, 24));
+        let (head, _) = first.clone().split(T0.plus(Duration::from_secs(1)));
+        assert_eq!(runs(&head), [(day(0), 1, Duration::ZERO)]);
+        assert_eq!(two_days.clone().with_day(day(0), first), two_days, "a day that is derived again changes nothing");
+        assert_eq!(two_days.clone().with_day(day(1), second), two_days);
+    }
+
+    #[test]
+    fn days_of_few_checks_share_a_pack_until_there_are_enough_or_it_is_long() {
+        let of = |count: i64| pack(&(0..count).map(|n| check(n * 60_000_000, Verdict::Up, 10, 0)).collect::<Vec<_>>());
+        let day = |day: u32| T0.plus(DAY * day);
+        let joined = JOINED_CHECKS as i64;
+        assert!(of(joined - 24).takes(day(0), day(1), &of(24)));
+        assert!(!of(joined - 24).takes(day(0), day(1), &of(25)));
+        assert!(of(1).takes(day(0), day(JOINED_DAYS - 1), &of(1)));
+        assert!(!of(1).takes(day(0), day(JOINED_DAYS), &of(1)));
+        assert!(of(1_440).takes(day(0), day(0), &of(1_440)), "a day that is derived again");
+        assert!(!of(1_440).takes(day(0), day(1), &of(1)), "a day of many has its pack to itself");
+    }
+
     proptest! {
+        #[test]
+        fn both_parts_of_a_pack_hold_what_the_whole_held(checks in some_checks(), cut_us in 0_i64..6_000_000_000) {
+            let at = Timestamp::from_micros(T0.as_micros() + cut_us);
+            let whole = pack(&checks);
+            let (before, after) = whole.clone().split(at);
+            for part in [&before, &after] {
+                let again = Pack::from_parts(part.runs().to_vec(), part.latencies().to_vec());
+                prop_assert_eq!(again.as_ref(), Some(part), "its parts belong together");
+            }
+            let (earlier, later): (Vec<_>, Vec<_>) = unpacked(&whole).into_iter().partition(|check| check.slot < at);
+            prop_assert_eq!((unpacked(&before), unpacked(&after)), (earlier, later));
+        }
+
         #[test]
         fn packed_checks_come_back_as_what_is_left_of_them(checks in some_checks()) {
             let left: Vec<_> = checks.iter().map(Check::packed).collect();

@@ -1,5 +1,5 @@
 //! Surveying the log of one monitor over a long window: whole days and hours that are rolled up are read from there,
-//! everything else from packed days, or by look-ups in bounded chunks.
+//! everything else from packs, or by look-ups in bounded chunks.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

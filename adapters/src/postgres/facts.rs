@@ -13,9 +13,9 @@ use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::time::Window;
 use watchkeeper_domain::uptime::TimeFacts;
 
-use super::bigint;
 use super::instant::Instant;
 use crate::log::Depth;
+use crate::row::bigint;
 use crate::row::{self, Code, FactRow, Fault};
 
 /// A row of a monitor.

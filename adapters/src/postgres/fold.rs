@@ -1,7 +1,10 @@
 //! Folding: the hours of a day become the day, a bounded number of monitors at a time, in the order of their identifiers.
 
+use std::collections::HashMap;
+
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
+use watchkeeper_domain::pack::JOINED_CHECKS;
 use watchkeeper_domain::port::Folded;
 use watchkeeper_domain::rollup::{DAY, DayTally, HOUR, day_of};
 use watchkeeper_domain::time::Timestamp;
@@ -9,7 +12,8 @@ use watchkeeper_domain::time::Timestamp;
 use super::instant::Instant;
 use super::progress;
 use crate::log::closing::{ClosedRow, Stretch, Stretches};
-use crate::row::{DayRow, Fault, PackRow, Unreadable};
+use crate::row::bigint;
+use crate::row::{DayRow, Fault, JOINED_BYTES, PackRow, Unreadable};
 
 /// Does what [`watchkeeper_domain::port::Upkeep::fold`] says.
 pub(super) async fn fold(connection: &mut PgConnection, limit: i64) -> Result<Folded, Fault> {
@@ -108,6 +112,47 @@ async fn fold_monitors(connection: &mut PgConnection, day: Timestamp, after: Uui
     Ok(count + write(connection, day, &days.rest()).await?)
 }
 
+#[derive(FromRow)]
+struct EarlierRow {
+    number: i64,
+    #[sqlx(flatten)]
+    row: PackRow,
+}
+
+/// The newest packs that began on a day or before it, of those monitors that have few checks on it, where they may share days;
+/// each with the number of its monitor.
+async fn earlier(
+    connection: &mut PgConnection,
+    day: Timestamp,
+    of: &[Stretch<Uuid, DayTally>],
+) -> Result<HashMap<i64, PackRow>, Fault> {
+    let few: Vec<(i64, &Stretch<Uuid, DayTally>)> =
+        (0_i64..).zip(of).filter(|(_, of)| of.pack.len() <= JOINED_CHECKS).collect();
+    if few.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<EarlierRow> = sqlx::query_as(
+        "SELECT w.number, unix_us(p.began_at) AS began_at, p.runs::text AS runs, p.packed_latencies
+         FROM unnest($1::bigint[], $2::uuid[], $3::text[]) AS w (number, monitor_id, region)
+         CROSS JOIN LATERAL (
+             SELECT *
+             FROM packed_checks
+             WHERE monitor_id = w.monitor_id AND region = w.region AND began_at <= $4
+             ORDER BY began_at DESC
+             LIMIT 1
+         ) AS p
+         WHERE octet_length(p.packed_latencies) <= $5",
+    )
+    .bind(few.iter().map(|(number, _)| *number).collect::<Vec<_>>())
+    .bind(few.iter().map(|(_, of)| of.monitor).collect::<Vec<_>>())
+    .bind(few.iter().map(|(_, of)| of.region.as_str()).collect::<Vec<_>>())
+    .bind(Instant(day))
+    .bind(bigint(JOINED_BYTES))
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|EarlierRow { number, row }| (number, row)).collect())
+}
+
 async fn write(connection: &mut PgConnection, day: Timestamp, of: &[Stretch<Uuid, DayTally>]) -> Result<u64, Fault> {
     if of.is_empty() {
         return Ok(0);
@@ -134,18 +179,22 @@ async fn write(connection: &mut PgConnection, day: Timestamp, of: &[Stretch<Uuid
     .bind(rows.iter().map(|row| row.hours.clone()).collect::<Vec<_>>())
     .execute(&mut *connection)
     .await?;
-    let packs: Vec<PackRow> =
-        of.iter().map(|stretch| PackRow::of(day, &stretch.pack)).collect::<Result<_, Unreadable>>()?;
+    let mut earlier = earlier(connection, day, of).await?;
+    let packs: Vec<PackRow> = (0_i64..)
+        .zip(of)
+        .map(|(number, of)| PackRow::with_day(earlier.remove(&number), day, &of.pack))
+        .collect::<Result<_, Unreadable>>()?;
     sqlx::query(
         "INSERT INTO packed_checks (monitor_id, region, began_at, runs, packed_latencies)
-         SELECT w.monitor_id, w.region, $1, w.runs::json, w.packed_latencies
-         FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bytea[]) AS w (monitor_id, region, runs, packed_latencies)
+         SELECT w.monitor_id, w.region, w.began_at, w.runs::json, w.packed_latencies
+         FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::bytea[])
+              AS w (monitor_id, region, began_at, runs, packed_latencies)
          ON CONFLICT ON CONSTRAINT packed_checks_pkey
          DO UPDATE SET runs = excluded.runs, packed_latencies = excluded.packed_latencies",
     )
-    .bind(Instant(day))
     .bind(monitors)
     .bind(regions)
+    .bind(packs.iter().map(|pack| Instant(Timestamp::from_micros(pack.began_at))).collect::<Vec<_>>())
     .bind(packs.iter().map(|pack| pack.runs.clone()).collect::<Vec<_>>())
     .bind(packs.into_iter().map(|pack| pack.packed_latencies).collect::<Vec<_>>())
     .execute(connection)

@@ -10,9 +10,9 @@ use watchkeeper_domain::schedule::SlotRun;
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::{Gap, GapOutcome};
 
-use super::bigint;
 use super::instant::Instant;
 use super::standing::{lock_states, write_states};
+use crate::row::bigint;
 use crate::row::{Code, Fault, GapRow, schedule};
 
 /// Slots of a monitor that have no check.

@@ -9,8 +9,9 @@ use watchkeeper_domain::time::{Timestamp, Window};
 
 use super::facts::Of;
 use super::instant::Instant;
-use super::{bigint, storable};
+use super::storable;
 use crate::log::{Figure, Stretch};
+use crate::row::bigint;
 use crate::row::{CheckRow, Fault, FigureRow};
 
 /// Writes checks, each of which is in the log at most once. Where one is in the way, it is of the same instant of the

@@ -9,7 +9,8 @@ use watchkeeper_domain::port::{NoticeRepo, RepoResult};
 use watchkeeper_domain::time::Timestamp;
 
 use super::instant::Instant;
-use super::{PostgresStore, bigint, commit, storable};
+use super::{PostgresStore, commit, storable};
+use crate::row::bigint;
 use crate::row::{Code, Fault, NoticeRow, micros, outcome_columns};
 
 #[async_trait]

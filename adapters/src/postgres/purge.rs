@@ -8,9 +8,10 @@ use watchkeeper_domain::session::forgotten_before;
 use watchkeeper_domain::time::{Timestamp, Window};
 
 use super::instant::Instant;
+use super::progress;
 use super::standing::region;
-use super::{bigint, progress};
 use crate::log::Walk;
+use crate::row::bigint;
 use crate::row::{EpochRow, Fault};
 
 /// Does what [`watchkeeper_domain::port::Upkeep::purge`] says.

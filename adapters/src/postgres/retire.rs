@@ -1,5 +1,6 @@
 //! Letting go of history by its age: whole checks by their partitions, packed days and sums row by row, the oldest first.
 
+mod packs;
 mod workspace;
 
 use sqlx::PgConnection;
@@ -8,16 +9,18 @@ use watchkeeper_domain::retention::{Left, Retention};
 use watchkeeper_domain::time::Timestamp;
 
 use super::instant::Instant;
-use super::{bigint, partition, progress};
+use super::{partition, progress};
 use crate::row::Fault;
+use crate::row::bigint;
 
-/// What goes row by row; each is found through its index of days.
-const PACKED: &str = "
-    DELETE FROM packed_checks
-    WHERE ctid = ANY (ARRAY (SELECT ctid FROM packed_checks WHERE began_at < $1 ORDER BY began_at LIMIT $2))";
+/// The sums of days, found through their index of days.
 const ROLLUPS: &str = "
     DELETE FROM day_rollups
-    WHERE ctid = ANY (ARRAY (SELECT ctid FROM day_rollups WHERE began_at < $1 ORDER BY began_at LIMIT $2))";
+    WHERE ctid = ANY (ARRAY (SELECT ctid
+                             FROM day_rollups
+                             WHERE began_at AT TIME ZONE 'UTC' < $1::timestamptz AT TIME ZONE 'UTC'
+                             ORDER BY began_at AT TIME ZONE 'UTC'
+                             LIMIT $2))";
 
 /// Does what [`watchkeeper_domain::port::Upkeep::retire`] says.
 pub(super) async fn retire(
@@ -37,12 +40,10 @@ pub(super) async fn retire(
     if left != before {
         progress::is_left(connection, &left).await?;
     }
-    for (statement, before) in [(PACKED, left.packed_from), (ROLLUPS, left.rollups_from)] {
-        let room = limit.saturating_sub(bigint(retired.rows));
-        let gone =
-            sqlx::query(statement).bind(Instant(before.min(raw_from))).bind(room).execute(&mut *connection).await?;
-        retired.rows += gone.rows_affected();
-    }
+    retired.rows += packs::retire(connection, None, left.packed_from.min(raw_from), limit).await?;
+    let room = limit.saturating_sub(bigint(retired.rows));
+    let before = Instant(left.rollups_from.min(raw_from));
+    retired.rows += sqlx::query(ROLLUPS).bind(before).bind(room).execute(&mut *connection).await?.rows_affected();
     let room = limit.saturating_sub(bigint(retired.rows));
     let (rows, has_more) = workspace::retire(connection, now, retention, raw_from, room).await?;
     retired.rows += rows;

@@ -11,8 +11,9 @@ use watchkeeper_domain::time::Timestamp;
 
 use super::instant::Instant;
 use super::standing::region;
-use super::{bigint, partition, progress};
+use super::{partition, progress};
 use crate::log::closing::{Stretch, Stretches};
+use crate::row::bigint;
 use crate::row::{CheckRow, Fault, PackRow, Unreadable};
 
 /// How many checks are fetched at once.

@@ -4,11 +4,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::FromRow;
-use watchkeeper_domain::pack::{Pack, PackRun};
+use watchkeeper_domain::pack::{JOINED_CHECKS, LATENCY_BYTES, Pack, PackRun};
 use watchkeeper_domain::time::Timestamp;
 
 use super::log::reason;
 use super::{Code, Unreadable, duration, micros};
+
+/// How many bytes the latencies of a pack take at the most that holds several days, or may come to.
+pub(crate) const JOINED_BYTES: usize = JOINED_CHECKS * LATENCY_BYTES;
 
 /// The columns of a pack.
 #[derive(Clone, Debug, FromRow)]
@@ -21,7 +24,7 @@ pub(crate) struct PackRow {
 /// A run as it stands in its array.
 #[derive(Serialize, Deserialize)]
 struct RunColumns(
-    // Microseconds from the beginning of the stretch.
+    // Microseconds from the beginning of the pack.
     i64,
     #[serde(default)] i64,
     #[serde(default)] u32,
@@ -40,6 +43,24 @@ impl PackRow {
         let runs = runs.map_err(|error| Unreadable::new("Pack", error))?;
         let (runs, packed_latencies) = (Value::Array(runs).to_string(), pack.latencies().to_vec());
         Ok(Self { began_at: began_at.as_micros(), runs, packed_latencies })
+    }
+
+    /// The columns of the pack that a day's checks go to: of one that began before, with them, where that takes them; else of
+    /// one of their own.
+    pub(crate) fn with_day(earlier: Option<Self>, day: Timestamp, of_day: &Pack) -> Result<Self, Unreadable> {
+        if let Some(earlier) = earlier {
+            let (began_at, earlier) = (Timestamp::from_micros(earlier.began_at), earlier.pack()?);
+            if earlier.takes(began_at, day, of_day) {
+                return Self::of(began_at, &earlier.with_day(day, of_day.clone()));
+            }
+        }
+        Self::of(day, of_day)
+    }
+
+    /// The columns of what is left of the pack from an instant on, if anything is.
+    pub(crate) fn since(self, at: Timestamp) -> Result<Option<Self>, Unreadable> {
+        let (_, rest) = self.pack()?.split(at);
+        (!rest.is_empty()).then(|| Self::of(at, &rest)).transpose()
     }
 
     /// The pack.
@@ -89,6 +110,7 @@ mod tests {
 
     use watchkeeper_domain::check::Origin;
     use watchkeeper_domain::report::{Reason, ReasonKind};
+    use watchkeeper_domain::rollup::DAY;
     use watchkeeper_domain::testkit::fixture::T0;
     use watchkeeper_domain::verdict::Verdict;
 
@@ -129,6 +151,22 @@ mod tests {
         };
         let pack = Pack::from_parts(vec![healthy(T0, 2), failed], vec![7; 9]).unwrap();
         assert_eq!(PackRow::of(T0, &pack).unwrap().pack().unwrap(), pack);
+    }
+
+    #[test]
+    fn a_pack_goes_on_with_a_day_that_it_takes_and_leaves_what_is_too_old() {
+        let day = |day: u32| T0.plus(DAY * day);
+        let of_day =
+            |number: u32, count: u32| Pack::from_parts(vec![healthy(day(number), count)], vec![7; count as usize * 3]);
+        let (few, many) = (of_day(0, 24).unwrap(), of_day(1, JOINED_CHECKS as u32 + 1).unwrap());
+        let first = PackRow::with_day(None, day(0), &few).unwrap();
+        let joined = PackRow::with_day(Some(first.clone()), day(1), &of_day(1, 24).unwrap()).unwrap();
+        assert_eq!((joined.began_at, joined.packed_latencies.len()), (T0.as_micros(), 48 * 3));
+        let apart = PackRow::with_day(Some(first.clone()), day(1), &many).unwrap();
+        assert_eq!(apart.began_at, day(1).as_micros());
+        let rest = joined.since(day(1)).unwrap().unwrap();
+        assert_eq!((rest.began_at, rest.pack().unwrap()), (day(1).as_micros(), of_day(1, 24).unwrap()));
+        assert!(first.since(day(1)).unwrap().is_none());
     }
 
     #[test]

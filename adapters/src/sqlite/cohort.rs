@@ -14,7 +14,7 @@ use super::lease;
 use super::values::{identifiers, pieces, query_with_rows};
 use crate::cohort::seating::{MAX_SEATED, MOST_MEMBERS, MOST_SLOTS_A_DAY, NewcomerRow, RoomRow, Seating, load, seat};
 use crate::cohort::{Archive, CohortRow, MAX_CHANGES, MAX_COHORTS, MemberRow, Tables};
-use crate::row::{Fault, Unreadable};
+use crate::row::{Fault, Unreadable, bigint};
 
 /// The tables, in a step.
 pub(super) struct SqliteTables<'t>(pub(super) &'t mut SqliteConnection);
@@ -138,7 +138,7 @@ pub(super) async fn depart(
           WHERE id = ?
       RETURNING version",
     )
-    .bind(i64::try_from(departed.len()).unwrap_or(i64::MAX))
+    .bind(bigint(departed.len()))
     .bind(departed.iter().map(|(_, schedule)| load(*schedule)).sum::<i64>())
     .bind(cohort)
     .fetch_one(&mut *step)

@@ -1,6 +1,10 @@
 //! Folding: the hours of a day become the day, a bounded number of monitors at a time, in the order of their keys.
 
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
 use sqlx::{FromRow, SqliteConnection};
+use watchkeeper_domain::pack::JOINED_CHECKS;
 use watchkeeper_domain::port::Folded;
 use watchkeeper_domain::rollup::{DAY, DayTally, HOUR, day_of};
 use watchkeeper_domain::time::Timestamp;
@@ -8,7 +12,7 @@ use watchkeeper_domain::time::Timestamp;
 use super::progress;
 use super::values::{instants, pieces, query_with_rows};
 use crate::log::closing::{ClosedRow, Stretch, Stretches};
-use crate::row::{DayRow, Fault, PackRow, Unreadable};
+use crate::row::{DayRow, Fault, JOINED_BYTES, PackRow, Unreadable, bigint};
 
 /// Does what [`watchkeeper_domain::port::Upkeep::fold`] says.
 pub(super) async fn fold(step: &mut SqliteConnection, limit: u32) -> Result<Folded, Fault> {
@@ -88,10 +92,48 @@ async fn fold_monitors(step: &mut SqliteConnection, day: Timestamp, after: i64, 
     Ok(count + write(step, day, &days.rest()).await?)
 }
 
+/// The newest packs of some monitors that began on a day or before it, where they may share days.
+pub(super) const EARLIER: &str = "
+    SELECT asked.value ->> 0 AS number, p.began_at, p.runs, p.packed_latencies
+      FROM json_each(?1) AS asked
+     CROSS JOIN packed_checks AS p
+        ON p.monitor_key = asked.value ->> 1 AND p.region = asked.value ->> 2
+       AND p.began_at = (SELECT max(began_at)
+                           FROM packed_checks
+                          WHERE monitor_key = asked.value ->> 1 AND region = asked.value ->> 2 AND began_at <= ?2)
+     WHERE length(p.packed_latencies) <= ?3";
+
+/// Those of the days of few checks, each with the number of its day.
+async fn earlier(
+    step: &mut SqliteConnection,
+    day: Timestamp,
+    days: &[Stretch<i64, DayTally>],
+) -> Result<HashMap<i64, PackRow>, Fault> {
+    let few = (0_i64..).zip(days).filter(|(_, of)| of.pack.len() <= JOINED_CHECKS);
+    let asked = Value::from_iter(few.map(|(number, of)| json!([number, of.monitor, of.region])));
+    if asked.as_array().is_none_or(Vec::is_empty) {
+        return Ok(HashMap::new());
+    }
+    let query = sqlx::query_as(EARLIER).bind(asked.to_string()).bind(day.as_micros()).bind(bigint(JOINED_BYTES));
+    let rows: Vec<EarlierRow> = query.fetch_all(step).await?;
+    Ok(rows.into_iter().map(|EarlierRow { number, row }| (number, row)).collect())
+}
+
+#[derive(FromRow)]
+struct EarlierRow {
+    number: i64,
+    #[sqlx(flatten)]
+    row: PackRow,
+}
+
 async fn write(step: &mut SqliteConnection, day: Timestamp, days: &[Stretch<i64, DayTally>]) -> Result<u64, Fault> {
-    let rows: Vec<(&Stretch<i64, DayTally>, DayRow, PackRow)> = days
-        .iter()
-        .map(|of| Ok((of, DayRow::of(day, &of.sums), PackRow::of(day, &of.pack)?)))
+    let mut earlier = earlier(step, day, days).await?;
+    let rows: Vec<(&Stretch<i64, DayTally>, DayRow, PackRow)> = (0_i64..)
+        .zip(days)
+        .map(|(number, of)| {
+            let pack = PackRow::with_day(earlier.remove(&number), day, &of.pack)?;
+            Ok((of, DayRow::of(day, &of.sums), pack))
+        })
         .collect::<Result<_, Unreadable>>()?;
     for piece in pieces(&rows) {
         let statement = "INSERT OR REPLACE INTO day_rollups

@@ -6,7 +6,7 @@ use watchkeeper_domain::schedule::SlotRun;
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::{Gap, GapOutcome};
 
-use crate::row::{Code, Fault, GapRow, schedule};
+use crate::row::{Code, Fault, GapRow, bigint, schedule};
 
 /// The grid that a new gap lies on.
 #[derive(FromRow)]
@@ -40,7 +40,7 @@ pub(super) async fn leave(
     .bind(region.as_str())
     .bind(gap.run.first.as_micros())
     .bind(gap.run.last.as_micros())
-    .bind(i64::try_from(gap.run.count).unwrap_or(i64::MAX))
+    .bind(bigint(gap.run.count))
     .bind(gap.outcome.code())
     .execute(step)
     .await?;

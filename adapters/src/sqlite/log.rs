@@ -16,8 +16,8 @@ use watchkeeper_domain::uptime::TimeFacts;
 
 use super::values::{instants, json, monitor_windows, windows};
 use super::{lease, progress, together};
-use crate::log::{Depth, Figure, PackedDay, Progress, Reader, Stretch};
-use crate::row::{self, CheckRow, Code, DayRow, FactRow, Fault, FigureRow, HourRow, PackRow, Unreadable};
+use crate::log::{Depth, Figure, Packed, Progress, Reader, Stretch};
+use crate::row::{self, CheckRow, Code, DayRow, FactRow, Fault, FigureRow, HourRow, PackRow, Unreadable, bigint};
 
 /// A reader of one snapshot.
 pub(super) struct LogReader<'s> {
@@ -102,7 +102,7 @@ impl Reader for LogReader<'_> {
         let query = sqlx::query_scalar(FACTS)
             .bind(monitor_windows(asked))
             .bind(self.region.as_str())
-            .bind(i64::try_from(most).unwrap_or(i64::MAX))
+            .bind(bigint(most))
             .bind(depth >= Depth::Time)
             .bind(depth >= Depth::Account)
             .bind(Origin::Scheduled.code());
@@ -136,7 +136,7 @@ impl Reader for LogReader<'_> {
         let query = sqlx::query_scalar(CHECKS)
             .bind(self.by_key(&bounds))
             .bind(self.region.as_str())
-            .bind(i64::try_from(most.max(1)).unwrap_or(i64::MAX))
+            .bind(bigint(most.max(1)))
             .bind(self.slots_by_key(stretches));
         let rows: Vec<(i64, CheckRow)> = together::fetch(query, self.step).await?;
         let mut checks = Vec::with_capacity(rows.len());
@@ -188,19 +188,19 @@ impl Reader for LogReader<'_> {
         Ok(query.fetch_all(&mut *self.step).await?)
     }
 
-    async fn packs(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<Vec<PackedDay>, Fault> {
+    async fn packs(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<Vec<Packed>, Fault> {
         let rows: Vec<Of<PackRow>> = sqlx::query_as(PACKS)
             .bind(self.by_key(asked))
             .bind(self.region.as_str())
-            .bind(i64::try_from(most.max(1)).unwrap_or(i64::MAX))
+            .bind(bigint(most.max(1)))
             .fetch_all(&mut *self.step)
             .await?;
-        let day = |Of { monitor_key, row }: Of<PackRow>| {
+        let packed = |Of { monitor_key, row }: Of<PackRow>| {
             let (monitor, began_at) = (self.monitor(monitor_key)?, Timestamp::from_micros(row.began_at));
-            Ok(PackedDay { monitor, began_at, pack: row.pack()? })
+            Ok(Packed { monitor, began_at, pack: row.pack()? })
         };
-        let days: Result<_, Unreadable> = rows.into_iter().map(day).collect();
-        Ok(days?)
+        let packs: Result<_, Unreadable> = rows.into_iter().map(packed).collect();
+        Ok(packs?)
     }
 }
 
@@ -350,10 +350,15 @@ pub(super) const DAYS: &str = "
       FROM day_rollups
      WHERE monitor_key = ?1 AND region = ?2 AND began_at >= ?3 AND began_at < ?4";
 
-/// The packed days of monitors that began in windows, the newest so many in each, the newest first.
+/// The packs of monitors that began in windows, and the newest before each: the newest so many of each, the newest first.
 pub(super) const PACKS: &str = "
     WITH asked (n, key, begins, ends) AS MATERIALIZED (
-        SELECT key, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
+        SELECT key, value ->> 0,
+               coalesce((SELECT max(began_at)
+                           FROM packed_checks
+                          WHERE monitor_key = value ->> 0 AND region = ?2 AND began_at <= value ->> 1), value ->> 1),
+               value ->> 2
+          FROM json_each(?1)
     )
     SELECT p.monitor_key, p.began_at, p.runs, p.packed_latencies
       FROM asked

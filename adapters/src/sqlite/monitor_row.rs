@@ -9,7 +9,7 @@ use watchkeeper_domain::schedule::{Epoch, SlotRun};
 use watchkeeper_domain::status::{State, Status};
 use watchkeeper_domain::time::Timestamp;
 
-use crate::row::{Code, EpochRow, Fault, MonitorRow, StateRow, Unreadable, next_slot, schedule};
+use crate::row::{Code, EpochRow, Fault, MonitorRow, StateRow, Unreadable, bigint, next_slot, schedule};
 
 /// A monitor with its state and its next slot.
 #[derive(FromRow)]
@@ -91,7 +91,7 @@ pub(super) async fn insert_epoch(
     timeout_ms: i64,
     version: u32,
 ) -> Result<(), Fault> {
-    let interval_ms = i64::try_from(epoch.schedule.interval_ms()).unwrap_or(i64::MAX);
+    let interval_ms = bigint(epoch.schedule.interval_ms());
     let phase_ms = i64::try_from(epoch.schedule.phase_ms()).unwrap_or(0);
     sqlx::query(
         "INSERT INTO schedule_epochs (monitor_key, region, began_at, opening_slot, interval_ms, phase_ms)

@@ -37,7 +37,8 @@ async fn packed_and_folded_days_are_looked_up_by_their_monitor() {
     let packs = plan(log::PACKS.to_owned()).await;
     let key = "(monitor_key=? AND region=? AND began_at>? AND began_at<?)";
     assert!(packs.contains(&format!("SEARCH p USING INDEX sqlite_autoindex_packed_checks_1 {key}")), "{packs}");
-    assert!(packs.contains("SEARCH packed_checks USING COVERING INDEX sqlite_autoindex_packed_checks_1"), "{packs}");
+    let bound = "SEARCH packed_checks USING COVERING INDEX sqlite_autoindex_packed_checks_1";
+    assert_eq!(packs.matches(bound).count(), 2, "both bounds of what is read are looked up: {packs}");
     let days = plan(log::DAYS.to_owned()).await;
     assert!(days.contains(&format!("SEARCH day_rollups USING PRIMARY KEY {key}")), "{days}");
     let hours = plan(log::HOURS.to_owned()).await;
@@ -46,9 +47,14 @@ async fn packed_and_folded_days_are_looked_up_by_their_monitor() {
 
 #[tokio::test]
 async fn folding_and_retiring_take_what_is_next_out_of_an_index() {
+    let earlier = plan(fold::EARLIER.to_owned()).await;
+    let key = "(monitor_key=? AND region=? AND began_at";
+    assert!(earlier.contains(&format!("SEARCH p USING INDEX sqlite_autoindex_packed_checks_1 {key}=?)")), "{earlier}");
+    let newest = format!("SEARCH packed_checks USING COVERING INDEX sqlite_autoindex_packed_checks_1 {key}<?)");
+    assert!(earlier.contains(&newest), "{earlier}");
     let hours = plan(fold::HOURS.to_owned()).await;
     assert!(hours.contains("SEARCH h USING PRIMARY KEY (began_at=? AND monitor_key>? AND monitor_key<?)"), "{hours}");
-    for statement in retire::WHOLE.into_iter().chain([retire::PACKED, retire::ROLLUPS]) {
+    for statement in retire::WHOLE.into_iter().chain([retire::packs::OF_ALL, retire::ROLLUPS]) {
         let plan = plan(statement.to_owned()).await;
         assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
     }
@@ -107,7 +113,7 @@ async fn what_a_workspace_lets_go_of_is_looked_up_monitor_by_monitor() {
     assert!(evidence.contains(notable), "{evidence}");
     assert!(evidence.contains("SEARCH e USING COVERING INDEX sqlite_autoindex_evidence_1 (slot=?"), "{evidence}");
     for (statement, index) in [
-        (retire::workspace::PACKED, "sqlite_autoindex_packed_checks_1 (monitor_key=?"),
+        (retire::packs::OF_ONE, "sqlite_autoindex_packed_checks_1 (monitor_key=?"),
         (retire::workspace::ROLLUPS, "PRIMARY KEY (monitor_key=?"),
     ] {
         let plan = plan(statement.to_owned()).await;

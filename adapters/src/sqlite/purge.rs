@@ -14,7 +14,7 @@ use watchkeeper_domain::time::{Timestamp, Window};
 
 use super::progress;
 use super::values::instants;
-use crate::row::{EpochRow, Fault, Unreadable};
+use crate::row::{EpochRow, Fault, Unreadable, bigint};
 
 /// Removes a bounded number of rows that nobody can see any more.
 pub(super) async fn purge(step: &mut SqliteConnection, now: Timestamp, limit: u32) -> Result<Purged, Fault> {
@@ -64,7 +64,7 @@ struct Room {
 
 impl Room {
     fn take(&mut self, removed: u64) {
-        self.left -= i64::try_from(removed).unwrap_or(i64::MAX);
+        self.left -= bigint(removed);
         self.history_rows += removed;
     }
 }

@@ -23,7 +23,7 @@ use watchkeeper_domain::verdict::Verdict;
 use super::monitor_row::{begin_span, first_free, write_state};
 use super::values::{pieces, query_with_rows, scalar_with_rows};
 use super::{claim, gap, incident, lease, together};
-use crate::row::{CheckRow, Code, EpochRow, Fault, MonitorRow, StateRow, Unreadable};
+use crate::row::{CheckRow, Code, EpochRow, Fault, MonitorRow, StateRow, Unreadable, bigint};
 
 /// A result whose claim is held by its token, and as much of its monitor as a healthy check needs.
 #[derive(FromRow)]
@@ -249,7 +249,7 @@ async fn held(
         let query = piece.iter().fold(scalar_with_rows(LEASED, 4, piece.len()), |query, (position, settled)| {
             let claim = &settled.claim;
             query
-                .bind(i64::try_from(*position).unwrap_or(i64::MAX))
+                .bind(bigint(*position))
                 .bind(claim.monitor.uuid())
                 .bind(claim.region.as_str())
                 .bind(claim.slot.as_micros())
@@ -275,7 +275,7 @@ async fn claimed(step: &mut SqliteConnection, asked: &[(usize, &Settled)]) -> Re
         let query = piece.iter().fold(query_with_rows(HELD, 5, piece.len()), |query, (position, settled)| {
             let claim = &settled.claim;
             query
-                .bind(i64::try_from(*position).unwrap_or(i64::MAX))
+                .bind(bigint(*position))
                 .bind(claim.monitor.uuid())
                 .bind(claim.region.as_str())
                 .bind(claim.slot.as_micros())

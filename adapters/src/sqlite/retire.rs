@@ -1,5 +1,6 @@
 //! Letting go of history by its age, row by row, the oldest first.
 
+pub(crate) mod packs;
 pub(crate) mod workspace;
 
 use sqlx::SqliteConnection;
@@ -8,7 +9,7 @@ use watchkeeper_domain::retention::{Left, Retention};
 use watchkeeper_domain::time::Timestamp;
 
 use super::progress;
-use crate::row::Fault;
+use crate::row::{Fault, bigint};
 
 /// What is older than checks are kept whole. It is packed, and nothing reads it any more.
 pub(super) const WHOLE: [&str; 3] = [
@@ -21,9 +22,6 @@ pub(super) const WHOLE: [&str; 3] = [
       WHERE (began_at, monitor_key, region) IN (SELECT began_at, monitor_key, region FROM hour_rollups
                                                  WHERE began_at < ? ORDER BY began_at LIMIT ?)",
 ];
-pub(super) const PACKED: &str = "
-    DELETE FROM packed_checks
-     WHERE rowid IN (SELECT rowid FROM packed_checks WHERE began_at < ? ORDER BY began_at LIMIT ?)";
 pub(super) const ROLLUPS: &str = "
     DELETE FROM day_rollups
      WHERE (monitor_key, region, began_at) IN (SELECT monitor_key, region, began_at FROM day_rollups
@@ -48,14 +46,16 @@ pub(super) async fn retire(
         progress::is_left(step, &left).await?;
     }
     let whole = WHOLE.map(|statement| (statement, raw_from));
-    let packed = [(PACKED, left.packed_from), (ROLLUPS, left.rollups_from)];
     let mut room = i64::from(limit);
-    for (statement, before) in whole.into_iter().chain(packed) {
+    for (statement, before) in whole.into_iter().chain([(ROLLUPS, left.rollups_from)]) {
         let before = before.min(raw_from).as_micros();
         let gone = sqlx::query(statement).bind(before).bind(room).execute(&mut *step).await?.rows_affected();
         retired.rows += gone;
-        room = room.saturating_sub(i64::try_from(gone).unwrap_or(i64::MAX)).max(0);
+        room = room.saturating_sub(bigint(gone)).max(0);
     }
+    let gone = packs::retire(step, None, left.packed_from.min(raw_from), room).await?;
+    retired.rows += gone;
+    room = room.saturating_sub(bigint(gone)).max(0);
     let (rows, has_more) = workspace::retire(step, now, retention, raw_from, room).await?;
     retired.rows += rows;
     retired.has_more = has_more;

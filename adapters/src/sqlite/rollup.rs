@@ -11,7 +11,7 @@ use watchkeeper_domain::time::Timestamp;
 use super::values::{pieces, query_with_rows};
 use super::{SqliteStore, progress};
 use crate::log::closing::{Stretch, Stretches};
-use crate::row::{CheckRow, Fault, PackRow, Unreadable};
+use crate::row::{CheckRow, Fault, PackRow, Unreadable, bigint};
 
 #[derive(FromRow)]
 struct LoggedRow {
@@ -88,7 +88,7 @@ async fn due_hour(store: &SqliteStore, now: Timestamp) -> Result<Option<Timestam
 
 /// A number of checks, for its column.
 fn count(checks: u64) -> i64 {
-    i64::try_from(checks).unwrap_or(i64::MAX)
+    bigint(checks)
 }
 
 async fn write(store: &SqliteStore, hour: Timestamp, hours: &[Stretch<i64, Tally>]) -> Result<(), Fault> {

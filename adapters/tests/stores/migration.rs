@@ -52,6 +52,7 @@ fn sqlite() -> Schema {
             (3, "d93e8a3be2ab9a0fb3551fa0480d2a3f7c9617bf76b260a8d99bf20b3b26f0bf"),
             (4, "9d2f86985bfa4fd50e4606e6191a7a7f48434839a75df7e6677f05575f0d2b75"),
             (5, "048091e63a3b4ef628f604fd87aaa666abc509675dc6472ae2b0f19db62ceadd"),
+            (6, "0b193dc392cea55bd953491a8c6701dbc2a1186a8e062e3f66f39e08a11e7667"),
         ],
     }
 }
@@ -68,6 +69,7 @@ fn postgres() -> Schema {
             (5, "d9b4058c7667e71f481e2ca6b17ee610ea6d3247e440e4c0e6188fcbeb0bfaa9"),
             (6, "2fced6e45770dec8d8ae68b2c33c7754878c4419c6c5f1f35cf901379493d71f"),
             (7, "8806009ed7c08ac784ee335e0d8e5ef035255029a12239592118ff62dae4f6c1"),
+            (8, "4120749bc8a951f917ddfbee391c1ab7e7e52c6d54e8a12a055a0d7319b3436e"),
         ],
     }
 }

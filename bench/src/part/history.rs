@@ -2,7 +2,7 @@
 //!
 //! One day is watched through the store's own ports, rolled up, folded and packed as the program does it. What that left is
 //! then copied into the days before: first into a tenth of them, and after the questions into all, so that the same questions
-//! are asked of a young store and of an old one.
+//! are asked of a young store and of an old one. Where days share a pack, all of them are watched.
 
 mod aging;
 mod question;
@@ -10,6 +10,7 @@ mod question;
 pub(crate) use question::{LIST_OF_100, PAGE, WARM_UP, list_of};
 
 use serde::{Deserialize, Serialize};
+use watchkeeper_domain::pack::{JOINED_CHECKS, JOINED_DAYS};
 use watchkeeper_domain::time::Timestamp;
 
 use super::dashboards::Asked;
@@ -33,28 +34,43 @@ pub(crate) struct Extent {
 }
 
 /// One check in so many fails where nothing is said.
-const fn seldom() -> u32 {
+pub(crate) const fn seldom() -> u32 {
     200
 }
 
 /// Intervals whose days are packed beside those of the history that is asked, and how often a check fails.
-const ROOMS: [(u32, u32); 5] = [(60, seldom()), (300, seldom()), (1_800, seldom()), (3_600, seldom()), (300, 2)];
+const ROOMS: [(u32, u32); 7] = [
+    (60, seldom()),
+    (300, seldom()),
+    (1_800, seldom()),
+    (3_600, seldom()),
+    (21_600, seldom()),
+    (86_400, seldom()),
+    (300, 2),
+];
+
+/// From this interval on, in seconds, days share packs for as long as they may.
+const SELDOM_CHECKED: u32 = 21_600;
 
 impl Extent {
-    /// A few weeks, of which only the room is looked at.
-    const fn of_days(size: Size) -> Self {
+    /// Some weeks, of which only the room is looked at, and how many days of them are watched, so that the store packs them
+    /// itself: all of them where days share a pack, since those are written anew as they grow.
+    fn of_days(size: Size, interval_seconds: u32, fails_one_in: u32) -> (Self, u32) {
+        let a_day = 86_400 / interval_seconds;
+        let days = if interval_seconds < SELDOM_CHECKED { 20 } else { JOINED_DAYS };
+        let extent = |monitors, days| Self { monitors, days, interval_seconds, fails_one_in, ..Self::of(size) };
+        let are_joined = 2 * a_day as usize <= JOINED_CHECKS;
         match size {
-            Size::Tiny => Self { monitors: 5, days: 20, ..Self::of(size) },
-            Size::Small => Self { monitors: 20, days: 60, ..Self::of(size) },
-            Size::Full => Self { monitors: 200, days: 60, ..Self::of(size) },
+            _ if are_joined => (extent((size.room_checks() / (days * a_day)).max(1), days), days),
+            Size::Tiny => (extent(5, 20), 1),
+            Size::Small => (extent(20, 60), 1),
+            Size::Full => (extent(200, 60), 1),
         }
     }
 
     const fn of(size: Size) -> Self {
         match size {
-            Size::Tiny => {
-                Self { monitors: 20, interval_seconds: 3_600, days: 70, fails_one_in: seldom(), questions: 5 }
-            }
+            Size::Tiny => Self { monitors: 20, interval_seconds: 300, days: 70, fails_one_in: seldom(), questions: 5 },
             Size::Small => {
                 Self { monitors: 500, interval_seconds: 300, days: 365, fails_one_in: seldom(), questions: 120 }
             }
@@ -124,20 +140,21 @@ pub(crate) async fn measure(size: Size) -> anyhow::Result<Found> {
     }
     let mut by_interval = Vec::new();
     for (interval_seconds, fails_one_in) in ROOMS {
-        by_interval.push(room(Extent { interval_seconds, fails_one_in, ..Extent::of_days(size) }).await?);
+        let (extent, watched_days) = Extent::of_days(size, interval_seconds, fails_one_in);
+        by_interval.push(room(extent, watched_days).await?);
     }
     Ok(Found { extent, stores, by_interval })
 }
 
 /// How much room packed checks take on each store, where all days are alike.
-async fn room(extent: Extent) -> anyhow::Result<Room> {
+async fn room(extent: Extent, watched_days: u32) -> anyhow::Result<Room> {
     let Extent { interval_seconds, fails_one_in, .. } = extent;
     tell(&format!("  room of a check every {interval_seconds} s, of which one in {fails_one_in} fails"));
     let mut room = Room { interval_seconds, fails_one_in, packed_bytes: Vec::new(), sums_bytes: Vec::new() };
     for kind in Kind::BOTH {
-        let mut aging = Aging::begin(kind, extent).await?;
+        let mut aging = Aging::begin(kind, extent, watched_days).await?;
         aging.pack().await?;
-        aging.copy(1, extent.days).await?;
+        aging.copy(watched_days, extent.days).await?;
         let checks = extent.checks() as f64;
         room.packed_bytes.push(aging.size("packed_checks").await? / checks);
         room.sums_bytes.push(aging.size("day_rollups").await? / checks);
@@ -146,7 +163,7 @@ async fn room(extent: Extent) -> anyhow::Result<Room> {
 }
 
 async fn on_store(kind: Kind, extent: Extent) -> anyhow::Result<Aged> {
-    let mut aging = Aging::begin(kind, extent).await?;
+    let mut aging = Aging::begin(kind, extent, 1).await?;
     let (whole_bytes, roll_up_us, fold_us) = aging.pack().await?;
     aging.copy(1, extent.young_days()).await?;
     let mut young = question::ask(&aging, extent, extent.young_days()).await?;

@@ -83,6 +83,7 @@ pub mod leases;
 pub mod manual;
 pub mod monitors;
 pub mod notices;
+pub mod packs;
 pub mod pause;
 pub mod recording;
 pub mod retention;
@@ -251,6 +252,10 @@ macro_rules! store_contract {
                 an_hour_with_an_open_claim_is_not_rolled_up
                 an_hour_that_a_slot_may_still_be_claimed_of_is_not_rolled_up
                 what_is_rolled_up_reads_as_the_log_does
+            }
+            packs {
+                days_of_few_checks_age_as_those_of_many
+                a_pack_of_some_days_loses_them_one_by_one
             }
             retention {
                 a_day_is_folded_when_all_of_its_hours_are_rolled_up

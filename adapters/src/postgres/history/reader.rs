@@ -10,10 +10,11 @@ use watchkeeper_domain::rollup::Tally;
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::TimeFacts;
 
-use crate::log::{Depth, Figure, PackedDay, Progress, Reader, Stretch};
+use crate::log::{Depth, Figure, Packed, Progress, Reader, Stretch};
 use crate::postgres::facts::Of;
 use crate::postgres::instant::Instant;
-use crate::postgres::{bigint, facts, log, progress};
+use crate::postgres::{facts, log, progress};
+use crate::row::bigint;
 use crate::row::{DayRow, Fault, HourRow, PackRow};
 
 /// A reader of one snapshot.
@@ -108,7 +109,7 @@ impl Reader for LogReader<'_> {
         Ok(rows)
     }
 
-    async fn packs(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<Vec<PackedDay>, Fault> {
+    async fn packs(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<Vec<Packed>, Fault> {
         let rows: Vec<Of<PackRow>> = sqlx::query_as(
             "SELECT w.monitor_id, unix_us(p.began_at) AS began_at, p.runs::text AS runs, p.packed_latencies
              FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
@@ -116,7 +117,11 @@ impl Reader for LogReader<'_> {
              CROSS JOIN LATERAL (
                  SELECT *
                  FROM packed_checks
-                 WHERE monitor_id = w.monitor_id AND region = $4 AND began_at >= w.begins AND began_at < w.ends
+                 WHERE monitor_id = w.monitor_id AND region = $4 AND began_at < w.ends
+                   AND began_at >= coalesce((SELECT max(began_at)
+                                             FROM packed_checks
+                                             WHERE monitor_id = w.monitor_id AND region = $4 AND began_at <= w.begins),
+                                            w.begins)
                  ORDER BY began_at DESC
                  LIMIT $5
              ) AS p
@@ -129,10 +134,10 @@ impl Reader for LogReader<'_> {
         .bind(bigint(most))
         .fetch_all(&mut *self.snapshot)
         .await?;
-        let day = |Of { monitor_id, row }: Of<PackRow>| {
+        let packed = |Of { monitor_id, row }: Of<PackRow>| {
             let (monitor, began_at) = (MonitorId::new(monitor_id), Timestamp::from_micros(row.began_at));
-            Ok(PackedDay { monitor, began_at, pack: row.pack()? })
+            Ok(Packed { monitor, began_at, pack: row.pack()? })
         };
-        rows.into_iter().map(day).collect()
+        rows.into_iter().map(packed).collect()
     }
 }

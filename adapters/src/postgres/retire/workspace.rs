@@ -7,9 +7,9 @@ use watchkeeper_domain::retention::{Left, OwnRetention, Retention};
 use watchkeeper_domain::rollup::day_of;
 use watchkeeper_domain::time::Timestamp;
 
-use super::super::bigint;
 use super::super::instant::Instant;
-use crate::row::{Fault, LeftRow, OwnRetentionRow};
+use super::packs;
+use crate::row::{Fault, LeftRow, OwnRetentionRow, bigint};
 
 /// Evidence, of checks that are still kept whole for others.
 const EVIDENCE: &str = "
@@ -21,10 +21,6 @@ const EVIDENCE: &str = "
                          WHERE k.slot = c.slot AND k.monitor_id = c.monitor_id AND k.region = c.region)
            LIMIT $4) AS gone
     WHERE e.slot = gone.slot AND e.monitor_id = gone.monitor_id AND e.region = gone.region";
-const PACKED: &str = "
-    DELETE FROM packed_checks
-    WHERE ctid = ANY (ARRAY (SELECT ctid FROM packed_checks
-                             WHERE monitor_id = $1 AND began_at < $2 AND began_at >= $3 LIMIT $4))";
 const ROLLUPS: &str = "
     DELETE FROM day_rollups
     WHERE ctid = ANY (ARRAY (SELECT ctid FROM day_rollups
@@ -54,11 +50,8 @@ pub(super) async fn retire(
             return Ok((rows, false));
         };
         let left = OwnRetention::try_from(own)?.within(retention).left(now);
-        let kinds = [
-            (EVIDENCE, left.raw_from, raw_from),
-            (PACKED, left.packed_from.min(raw_from), Left::ALL.packed_from),
-            (ROLLUPS, left.rollups_from.min(raw_from), Left::ALL.rollups_from),
-        ];
+        let kinds =
+            [(EVIDENCE, left.raw_from, raw_from), (ROLLUPS, left.rollups_from.min(raw_from), Left::ALL.rollups_from)];
         while work < limit {
             let Some(monitor) = next_monitor(connection, workspace, retired_id).await? else {
                 all_is_gone(connection, workspace, &left, now).await?;
@@ -77,6 +70,10 @@ pub(super) async fn retire(
                 rows += gone;
                 work += bigint(gone);
             }
+            let before = left.packed_from.min(raw_from);
+            let gone = packs::retire(connection, Some(monitor), before, limit - work).await?;
+            rows += gone;
+            work += bigint(gone);
             if work < limit {
                 retired_id = Some(monitor);
                 work += 1;

@@ -7,7 +7,8 @@ use watchkeeper_domain::retention::{Left, OwnRetention, Retention};
 use watchkeeper_domain::rollup::day_of;
 use watchkeeper_domain::time::Timestamp;
 
-use crate::row::{Fault, LeftRow, OwnRetentionRow};
+use super::packs;
+use crate::row::{Fault, LeftRow, OwnRetentionRow, bigint};
 
 /// Evidence, of checks that are still kept whole for others.
 pub(crate) const EVIDENCE: &str = "
@@ -20,10 +21,6 @@ pub(crate) const EVIDENCE: &str = "
                       WHERE s.monitor_key = ?1
                         AND (c.verdict <> 1 OR c.origin <> 0) AND c.slot < ?2 AND c.slot >= ?3
                       LIMIT ?4)";
-pub(crate) const PACKED: &str = "
-    DELETE FROM packed_checks
-     WHERE rowid IN (SELECT rowid FROM packed_checks
-                      WHERE monitor_key = ?1 AND began_at < ?2 AND began_at >= ?3 LIMIT ?4)";
 pub(crate) const ROLLUPS: &str = "
     DELETE FROM day_rollups
      WHERE (monitor_key, region, began_at) IN (SELECT monitor_key, region, began_at FROM day_rollups
@@ -53,11 +50,8 @@ pub(super) async fn retire(
             return Ok((rows, false));
         };
         let left = OwnRetention::try_from(own)?.within(retention).left(now);
-        let kinds = [
-            (EVIDENCE, left.raw_from, raw_from),
-            (PACKED, left.packed_from.min(raw_from), Left::ALL.packed_from),
-            (ROLLUPS, left.rollups_from.min(raw_from), Left::ALL.rollups_from),
-        ];
+        let kinds =
+            [(EVIDENCE, left.raw_from, raw_from), (ROLLUPS, left.rollups_from.min(raw_from), Left::ALL.rollups_from)];
         while work < limit {
             let Some((key, monitor)) = next_monitor(step, workspace, retired_id).await? else {
                 all_is_gone(step, workspace, &left, now).await?;
@@ -74,8 +68,11 @@ pub(super) async fn retire(
                     .await?
                     .rows_affected();
                 rows += gone;
-                work = work.saturating_add(i64::try_from(gone).unwrap_or(i64::MAX));
+                work = work.saturating_add(bigint(gone));
             }
+            let gone = packs::retire(step, Some(key), left.packed_from.min(raw_from), (limit - work).max(0)).await?;
+            rows += gone;
+            work = work.saturating_add(bigint(gone));
             if work < limit {
                 retired_id = Some(monitor);
                 work += 1;

@@ -1,5 +1,6 @@
 //! A store that becomes old.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,13 +26,18 @@ use crate::store::Kind;
 /// The most that is claimed and recorded at once, and folded in one step.
 const BATCH: u32 = 500;
 
+/// After how many days PostgreSQL clears away what folding wrote anew. By itself it does so more often while a table is as
+/// young as these.
+const DAYS_PER_VACUUM: u32 = 7;
+
 /// A store with its database, and a connection for what is no port.
 pub(super) struct Aging {
     pub(super) store: Arc<dyn Store>,
     pub(super) workspace: WorkspaceId,
     pub(super) monitors: Vec<MonitorId>,
-    /// When the day that was watched has settled.
+    /// When the last day that was watched has settled.
     pub(super) now: Timestamp,
+    watched_days: u32,
     checks_a_day: f64,
     database: Database,
     _postgres: Option<Postgres>,
@@ -44,8 +50,8 @@ enum Database {
 }
 
 impl Aging {
-    /// Makes monitors that are as old as the history is to become, and lets them be watched for its last day, and a while.
-    pub(super) async fn begin(kind: Kind, extent: Extent) -> anyhow::Result<Self> {
+    /// Makes monitors that are as old as the history is to become, and lets them be watched for its last days, and a while.
+    pub(super) async fn begin(kind: Kind, extent: Extent, watched_days: u32) -> anyhow::Result<Self> {
         let (directory, ids) = (tempfile::tempdir()?, Arc::new(CountingIds::new()));
         let (store, database, postgres): (Arc<dyn Store>, _, _) = match kind {
             Kind::Sqlite => {
@@ -74,24 +80,37 @@ impl Aging {
             store.create_monitor(&monitor, u32::MAX).await?;
             monitors.push(monitor.id);
         }
-        let now = watch(store.as_ref(), &ids, midnight, extent).await?;
+        let first = midnight.minus(DAY * watched_days.saturating_sub(1));
+        let now = watch(store.as_ref(), &ids, first..midnight.plus(DAY), extent).await?;
         let checks_a_day = extent.checks() as f64 / f64::from(extent.days);
         let (_postgres, _directory) = (postgres, directory);
-        Ok(Self { store, workspace, monitors, now, checks_a_day, database, _postgres, _directory })
+        Ok(Self { store, workspace, monitors, now, watched_days, checks_a_day, database, _postgres, _directory })
     }
 
-    /// Rolls up, folds and packs what was watched, and lets go of the whole checks. Answers how many bytes a whole check took,
-    /// and how many microseconds rolling up and folding it.
+    /// Rolls up, folds and packs what was watched, and lets go of the whole checks. Answers, where one day was watched, how many
+    /// bytes a whole check took, and how many microseconds rolling up and folding it.
     pub(super) async fn pack(&mut self) -> anyhow::Result<(f64, f64, f64)> {
         let whole_bytes = self.size("checks").await? / self.checks_a_day;
         let began = Instant::now();
         while self.store.roll_up(self.now).await?.is_some() {}
         let roll_up_us = began.elapsed().as_secs_f64() * 1e6 / self.checks_a_day;
         let began = Instant::now();
-        while self.store.fold(BATCH).await?.has_more {}
+        let mut days = 0_u32;
+        loop {
+            let folded = self.store.fold(BATCH).await?;
+            days += u32::from(folded.finished.is_some());
+            if folded.finished.is_some() && days.is_multiple_of(DAYS_PER_VACUUM) {
+                self.run("SELECT 1", "VACUUM packed_checks").await?;
+            }
+            if !folded.has_more {
+                break;
+            }
+        }
         let fold_us = began.elapsed().as_secs_f64() * 1e6 / self.checks_a_day;
         while self.store.retire(self.now, &Retention::new(1, 400, 400)?, BATCH).await?.has_more {}
-        self.run(FORGET_SQLITE, FORGET_POSTGRES).await?;
+        if self.watched_days == 1 {
+            self.run(FORGET_SQLITE, FORGET_POSTGRES).await?;
+        }
         Ok((whole_bytes, roll_up_us, fold_us))
     }
 
@@ -139,12 +158,20 @@ impl Aging {
     }
 }
 
-/// Lets the monitors be watched from one midnight until a while after the next. Answers when that is.
-async fn watch(store: &dyn Store, ids: &CountingIds, midnight: Timestamp, extent: Extent) -> anyhow::Result<Timestamp> {
-    let end = midnight.plus(DAY + Duration::from_secs(1_800));
-    store.prepare(midnight).await?;
-    let (mut chance, mut now) = (0x9e37_79b9_7f4a_7c15_u64, midnight);
+/// Lets the monitors be watched from one midnight until a while after another. Answers when that is.
+async fn watch(
+    store: &dyn Store,
+    ids: &CountingIds,
+    days: Range<Timestamp>,
+    extent: Extent,
+) -> anyhow::Result<Timestamp> {
+    let end = days.end.plus(Duration::from_secs(1_800));
+    let step = Duration::from_secs(extent.interval_seconds.min(300.max(extent.interval_seconds / 12)).into());
+    let (mut chance, mut now) = (0x9e37_79b9_7f4a_7c15_u64, days.start);
     while now < end {
+        if day_of(now) == now {
+            store.prepare(now).await?;
+        }
         loop {
             let token = LeaseToken::new(ids.uuid());
             let region = Region::default();
@@ -157,7 +184,7 @@ async fn watch(store: &dyn Store, ids: &CountingIds, midnight: Timestamp, extent
                 break;
             }
         }
-        now = now.plus(Duration::from_secs(u64::from(extent.interval_seconds.min(300))));
+        now = now.plus(step);
     }
     Ok(now)
 }

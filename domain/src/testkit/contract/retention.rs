@@ -90,7 +90,7 @@ impl Stage {
     }
 }
 
-fn verdict(number: u32) -> Verdict {
+pub(super) fn verdict(number: u32) -> Verdict {
     match number {
         _ if number % 7 == 6 => Verdict::Down,
         _ if number % 5 == 4 => Verdict::Degraded,
@@ -98,7 +98,7 @@ fn verdict(number: u32) -> Verdict {
     }
 }
 
-fn observed(check: Check, number: u32, now: Timestamp) -> Check {
+pub(super) fn observed(check: Check, number: u32, now: Timestamp) -> Check {
     let latency = Duration::from_micros(1_000 + u64::from(number) * u64::from(number) * 997 % 2_000_000);
     Check { latency, checked_at: now.max(check.slot), ..check }
 }
