@@ -7,8 +7,9 @@ use uuid::Uuid;
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::time::{Timestamp, Window};
 
-/// The sizes in which rows travel, the largest first. The largest stays below SQLite's limit of 32,766 parameters.
-const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
+/// The sizes in which rows travel, the largest first: a whole batch of the program's. It stays below SQLite's limit of 32,766
+/// parameters.
+const SIZES: [usize; 6] = [500, 256, 64, 16, 4, 1];
 
 /// Cuts rows into pieces of the few sizes there are.
 pub(super) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {

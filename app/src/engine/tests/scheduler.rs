@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use watchkeeper_domain::port::{Clock, MonitorRepo, Upkeep};
 use watchkeeper_domain::testkit::SteppingClock;
 use watchkeeper_domain::testkit::fixture::T0;
@@ -68,6 +68,33 @@ async fn a_full_pool_claims_nothing() {
     sleep(Duration::from_secs(60)).await;
     scheduler.step().await;
     assert_eq!(stage.switched.claims.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn claims_are_taken_by_the_portion_while_many_are_held() {
+    let stage = Stage::open().await;
+    for _ in 0..128 {
+        stage.monitor(1).await;
+    }
+    // It holds 32 claims at the most.
+    let mut scheduler = scheduler(&stage, 8);
+    let claims = || stage.switched.claims.load(Ordering::SeqCst);
+    // All have been checked twice, and as many are held as may be.
+    let are_held = async {
+        while stage.metrics.claims_made.get() < 256 || stage.metrics.claims_held.get() < 32 {
+            scheduler.step().await;
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), are_held).await.unwrap();
+    let before = claims();
+    while stage.metrics.claims_held.get() > 24 {
+        assert!(scheduler.step().await < POLL_INTERVAL, "it looks again soon");
+        assert_eq!(claims(), before, "{} are held, and the next are among them", stage.metrics.claims_held.get());
+        sleep(Duration::from_millis(1)).await;
+    }
+    scheduler.step().await;
+    assert_eq!((claims(), stage.metrics.claims_held.get()), (before + 1, 32));
 }
 
 #[tokio::test(start_paused = true)]
