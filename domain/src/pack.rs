@@ -27,7 +27,8 @@ pub const LATENCY_BYTES: usize = 3;
 const LATENCY_MOST: u32 = (1 << (8 * LATENCY_BYTES as u32)) - 1;
 
 /// A pack takes some room of its own where it is kept, so that days of few checks share one. It goes on with a day as long
-/// as it holds no more checks than this with it.
+/// as it holds no more checks than this with it. What is kept relies on it, a pack of more being one of a single day: it never
+/// becomes less.
 pub const JOINED_CHECKS: usize = 128;
 
 /// How many days a pack that is shared reaches over at the most, those without checks among them.

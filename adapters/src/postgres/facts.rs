@@ -15,8 +15,7 @@ use watchkeeper_domain::uptime::TimeFacts;
 
 use super::instant::Instant;
 use crate::log::Depth;
-use crate::row::bigint;
-use crate::row::{self, Code, FactRow, Fault};
+use crate::row::{self, Code, FactRow, Fault, bigint};
 
 /// A row of a monitor.
 #[derive(FromRow)]

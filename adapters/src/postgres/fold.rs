@@ -12,8 +12,7 @@ use watchkeeper_domain::time::Timestamp;
 use super::instant::Instant;
 use super::progress;
 use crate::log::closing::{ClosedRow, Stretch, Stretches};
-use crate::row::bigint;
-use crate::row::{DayRow, Fault, JOINED_BYTES, PackRow, Unreadable};
+use crate::row::{DayRow, Fault, JOINED_BYTES, PackRow, Unreadable, bigint};
 
 /// Does what [`watchkeeper_domain::port::Upkeep::fold`] says.
 pub(super) async fn fold(connection: &mut PgConnection, limit: i64) -> Result<Folded, Fault> {

@@ -12,8 +12,7 @@ use watchkeeper_domain::uptime::{Gap, GapOutcome};
 
 use super::instant::Instant;
 use super::standing::{lock_states, write_states};
-use crate::row::bigint;
-use crate::row::{Code, Fault, GapRow, schedule};
+use crate::row::{Code, Fault, GapRow, bigint, schedule};
 
 /// Slots of a monitor that have no check.
 #[derive(Clone, Debug)]

@@ -11,8 +11,7 @@ use super::facts::Of;
 use super::instant::Instant;
 use super::storable;
 use crate::log::{Figure, Stretch};
-use crate::row::bigint;
-use crate::row::{CheckRow, Fault, FigureRow};
+use crate::row::{CheckRow, Fault, FigureRow, bigint};
 
 /// Writes checks, each of which is in the log at most once. Where one is in the way, it is of the same instant of the
 /// same monitor: its claim was recorded before, and the first record stands.

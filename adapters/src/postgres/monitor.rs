@@ -15,8 +15,7 @@ use watchkeeper_domain::time::Timestamp;
 use super::instant::Instant;
 use super::span::{NewSpan, begin_spans};
 use super::{PostgresStore, commit};
-use crate::row::bigint;
-use crate::row::{Fault, MonitorRow, SettingsRow, StateRow, next_slot, schedule};
+use crate::row::{Fault, MonitorRow, SettingsRow, StateRow, bigint, next_slot, schedule};
 
 #[async_trait]
 impl MonitorRepo for PostgresStore {

@@ -10,8 +10,7 @@ use watchkeeper_domain::time::Timestamp;
 
 use super::instant::Instant;
 use super::{PostgresStore, commit, storable};
-use crate::row::bigint;
-use crate::row::{Code, Fault, NoticeRow, micros, outcome_columns};
+use crate::row::{Code, Fault, NoticeRow, bigint, micros, outcome_columns};
 
 #[async_trait]
 impl NoticeRepo for PostgresStore {

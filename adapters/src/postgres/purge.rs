@@ -11,8 +11,7 @@ use super::instant::Instant;
 use super::progress;
 use super::standing::region;
 use crate::log::Walk;
-use crate::row::bigint;
-use crate::row::{EpochRow, Fault};
+use crate::row::{EpochRow, Fault, bigint};
 
 /// Does what [`watchkeeper_domain::port::Upkeep::purge`] says.
 pub(super) async fn purge(connection: &mut PgConnection, now: Timestamp, limit: i64) -> Result<Purged, Fault> {

@@ -10,8 +10,7 @@ use watchkeeper_domain::time::Timestamp;
 
 use super::instant::Instant;
 use super::{partition, progress};
-use crate::row::Fault;
-use crate::row::bigint;
+use crate::row::{Fault, bigint};
 
 /// The sums of days, found through their index of days.
 const ROLLUPS: &str = "

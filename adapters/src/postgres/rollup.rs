@@ -13,8 +13,7 @@ use super::instant::Instant;
 use super::standing::region;
 use super::{partition, progress};
 use crate::log::closing::{Stretch, Stretches};
-use crate::row::bigint;
-use crate::row::{CheckRow, Fault, PackRow, Unreadable};
+use crate::row::{CheckRow, Fault, PackRow, Unreadable, bigint};
 
 /// How many checks are fetched at once.
 const FETCH: &str = "FETCH 5000 FROM closed_hour";

@@ -46,20 +46,33 @@ impl PackRow {
     }
 
     /// The columns of the pack that a day's checks go to: of one that began before, with them, where that takes them; else of
-    /// one of their own.
+    /// one of their own. One that cannot be read takes nothing, so that it does not hold up the others.
     pub(crate) fn with_day(earlier: Option<Self>, day: Timestamp, of_day: &Pack) -> Result<Self, Unreadable> {
         if let Some(earlier) = earlier {
-            let (began_at, earlier) = (Timestamp::from_micros(earlier.began_at), earlier.pack()?);
-            if earlier.takes(began_at, day, of_day) {
-                return Self::of(began_at, &earlier.with_day(day, of_day.clone()));
+            let began_at = Timestamp::from_micros(earlier.began_at);
+            match earlier.pack() {
+                Ok(earlier) if earlier.takes(began_at, day, of_day) => {
+                    return Self::of(began_at, &earlier.with_day(day, of_day.clone()));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, ?began_at, "packed checks cannot be read; no day is added to them")
+                }
             }
         }
         Self::of(day, of_day)
     }
 
-    /// The columns of what is left of the pack from an instant on, if anything is.
+    /// The columns of what is left of the pack from an instant on, if anything is. Of one that cannot be read nothing is.
     pub(crate) fn since(self, at: Timestamp) -> Result<Option<Self>, Unreadable> {
-        let (_, rest) = self.pack()?.split(at);
+        let began_at = Timestamp::from_micros(self.began_at);
+        let (_, rest) = match self.pack() {
+            Ok(pack) => pack.split(at),
+            Err(error) => {
+                tracing::error!(%error, ?began_at, "packed checks cannot be read; they go as soon as some are too old");
+                return Ok(None);
+            }
+        };
         (!rest.is_empty()).then(|| Self::of(at, &rest)).transpose()
     }
 
@@ -167,6 +180,10 @@ mod tests {
         let rest = joined.since(day(1)).unwrap().unwrap();
         assert_eq!((rest.began_at, rest.pack().unwrap()), (day(1).as_micros(), of_day(1, 24).unwrap()));
         assert!(first.since(day(1)).unwrap().is_none());
+        let damaged = PackRow { began_at: T0.as_micros(), runs: "[[".to_owned(), packed_latencies: vec![0; 3] };
+        assert!(damaged.clone().since(day(1)).unwrap().is_none());
+        let by_itself = PackRow::with_day(Some(damaged), day(1), &of_day(1, 24).unwrap()).unwrap();
+        assert_eq!(by_itself.began_at, day(1).as_micros(), "what is damaged holds nobody up");
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn postgres() -> Schema {
             (5, "d9b4058c7667e71f481e2ca6b17ee610ea6d3247e440e4c0e6188fcbeb0bfaa9"),
             (6, "2fced6e45770dec8d8ae68b2c33c7754878c4419c6c5f1f35cf901379493d71f"),
             (7, "8806009ed7c08ac784ee335e0d8e5ef035255029a12239592118ff62dae4f6c1"),
-            (8, "4120749bc8a951f917ddfbee391c1ab7e7e52c6d54e8a12a055a0d7319b3436e"),
+            (8, "0d2924799682333f75230fc38be14f1119fce074aa23bb06453539dad9714e1e"),
         ],
     }
 }

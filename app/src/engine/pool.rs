@@ -27,9 +27,10 @@ use crate::traces::{CHECK, TARGET};
 /// wait for a worker.
 const CLAIMS_PER_WORKER: usize = 4;
 
-/// A portion is one in so many of the claims that are held at the most. Claims are taken by at least a portion: each time costs
-/// the store as much as dozens of checks, and while so many are held, those that are due next are among them.
-const PORTIONS: usize = 4;
+/// A portion is one in so many of the claims that are held at the most. Claims are taken by at least a portion, since each time
+/// costs the store as much as dozens of checks; and by no more where there is no more room, since a claim goes through one
+/// cohort after the other, each up to the horizon, and what is due next of the last one waits for its turn.
+const PORTIONS: usize = 16;
 
 /// For how many workers one claim may wait whose instant has come: enough to keep every worker busy.
 const WORKERS_PER_WAITING_CLAIM: usize = 4;
@@ -82,8 +83,8 @@ impl Pool {
         (Self { shared: Arc::new(shared), tasks: TaskTracker::new() }, found)
     }
 
-    /// How many more claims may be handed in now: none where that is less than a portion. Few or none while claims wait for a
-    /// worker: other nodes may have room, and a claim that waits for long outlives its lease.
+    /// How many more claims may be handed in now: none where there are places for less than a portion. Few or none while claims
+    /// wait for a worker: other nodes may have room, and a claim that waits for long outlives its lease.
     pub fn room(&self) -> usize {
         let (held, waiting) = (self.shared.held.load(Ordering::Relaxed), self.shared.waiting.load(Ordering::Relaxed));
         let free = self.shared.most_held.saturating_sub(held);

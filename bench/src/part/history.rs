@@ -2,7 +2,8 @@
 //!
 //! One day is watched through the store's own ports, rolled up, folded and packed as the program does it. What that left is
 //! then copied into the days before: first into a tenth of them, and after the questions into all, so that the same questions
-//! are asked of a young store and of an old one. Where days share a pack, all of them are watched.
+//! are asked of a young store and of an old one. Where days share a pack,
+//! several of them are watched.
 
 mod aging;
 mod question;
@@ -11,6 +12,7 @@ pub(crate) use question::{LIST_OF_100, PAGE, WARM_UP, list_of};
 
 use serde::{Deserialize, Serialize};
 use watchkeeper_domain::pack::{JOINED_CHECKS, JOINED_DAYS};
+use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::time::Timestamp;
 
 use super::dashboards::Asked;
@@ -39,33 +41,28 @@ pub(crate) const fn seldom() -> u32 {
 }
 
 /// Intervals whose days are packed beside those of the history that is asked, and how often a check fails.
-const ROOMS: [(u32, u32); 7] = [
-    (60, seldom()),
-    (300, seldom()),
-    (1_800, seldom()),
-    (3_600, seldom()),
-    (21_600, seldom()),
-    (86_400, seldom()),
-    (300, 2),
-];
-
-/// From this interval on, in seconds, days share packs for as long as they may.
-const SELDOM_CHECKED: u32 = 21_600;
+const ROOMS: [(u32, u32); 6] =
+    [(60, seldom()), (300, seldom()), (1_800, seldom()), (3_600, seldom()), (86_400, seldom()), (300, 2)];
 
 impl Extent {
-    /// Some weeks, of which only the room is looked at, and how many days of them are watched, so that the store packs them
-    /// itself: all of them where days share a pack, since those are written anew as they grow.
-    fn of_days(size: Size, interval_seconds: u32, fails_one_in: u32) -> (Self, u32) {
+    /// Some time of which only the room is looked at, and how many days of it are watched: one, and where days share a pack
+    /// as many as make a few packs, since those are written anew as they grow. What was watched is copied into the rest.
+    fn of_room(size: Size, interval_seconds: u32, fails_one_in: u32) -> (Self, u32) {
         let a_day = 86_400 / interval_seconds;
-        let days = if interval_seconds < SELDOM_CHECKED { 20 } else { JOINED_DAYS };
-        let extent = |monitors, days| Self { monitors, days, interval_seconds, fails_one_in, ..Self::of(size) };
         let are_joined = 2 * a_day as usize <= JOINED_CHECKS;
-        match size {
-            _ if are_joined => (extent((size.room_checks() / (days * a_day)).max(1), days), days),
-            Size::Tiny => (extent(5, 20), 1),
-            Size::Small => (extent(20, 60), 1),
-            Size::Full => (extent(200, 60), 1),
-        }
+        let watched_days = match a_day {
+            _ if !are_joined => 1,
+            1 => JOINED_DAYS,
+            _ => 10,
+        };
+        let days = if are_joined { watched_days * (1 + times_over(watched_days)) } else { 60 };
+        let monitors = match size {
+            _ if are_joined => (size.room_checks() / (watched_days * a_day)).max(1),
+            Size::Tiny => 5,
+            Size::Small => 10,
+            Size::Full => 200,
+        };
+        (Self { monitors, days, interval_seconds, fails_one_in, ..Self::of(size) }, watched_days)
     }
 
     const fn of(size: Size) -> Self {
@@ -140,10 +137,16 @@ pub(crate) async fn measure(size: Size) -> anyhow::Result<Found> {
     }
     let mut by_interval = Vec::new();
     for (interval_seconds, fails_one_in) in ROOMS {
-        let (extent, watched_days) = Extent::of_days(size, interval_seconds, fails_one_in);
+        let (extent, watched_days) = Extent::of_room(size, interval_seconds, fails_one_in);
         by_interval.push(room(extent, watched_days).await?);
     }
     Ok(Found { extent, stores, by_interval })
+}
+
+/// How often so many days are copied, until all of them are as many as packed checks are kept for by default. One more is watched
+/// in part, that of the last slot before the first midnight.
+fn times_over(watched_days: u32) -> u32 {
+    Retention::DEFAULT.packed_days() / (watched_days + 1)
 }
 
 /// How much room packed checks take on each store, where all days are alike.
@@ -154,7 +157,10 @@ async fn room(extent: Extent, watched_days: u32) -> anyhow::Result<Room> {
     for kind in Kind::BOTH {
         let mut aging = Aging::begin(kind, extent, watched_days).await?;
         aging.pack().await?;
-        aging.copy(watched_days, extent.days).await?;
+        match watched_days {
+            1 => aging.copy(1, extent.days).await?,
+            _ => aging.copy_all(times_over(watched_days)).await?,
+        }
         let checks = extent.checks() as f64;
         room.packed_bytes.push(aging.size("packed_checks").await? / checks);
         room.sums_bytes.push(aging.size("day_rollups").await? / checks);

@@ -14,8 +14,7 @@ use crate::log::{Depth, Figure, Packed, Progress, Reader, Stretch};
 use crate::postgres::facts::Of;
 use crate::postgres::instant::Instant;
 use crate::postgres::{facts, log, progress};
-use crate::row::bigint;
-use crate::row::{DayRow, Fault, HourRow, PackRow};
+use crate::row::{DayRow, Fault, HourRow, PackRow, bigint};
 
 /// A reader of one snapshot.
 pub(super) struct LogReader<'s> {

@@ -71,7 +71,7 @@ pub(super) async fn retire(
                 work += bigint(gone);
             }
             let before = left.packed_from.min(raw_from);
-            let gone = packs::retire(connection, Some(monitor), before, limit - work).await?;
+            let gone = packs::retire(connection, Some(monitor), before, (limit - work).max(0)).await?;
             rows += gone;
             work += bigint(gone);
             if work < limit {

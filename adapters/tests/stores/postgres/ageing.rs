@@ -236,6 +236,9 @@ async fn reading_and_retiring_what_is_packed_never_searches() {
         assert_eq!(reader.fold(10).await.unwrap(), Folded::default());
         assert_eq!(reader.retire(now, &packed(), 10).await.unwrap(), Retired::default());
     }
+    // Packs lose a day, and sums go, of all who have any.
+    let shorter = Retention::new(1, 2, 3).unwrap();
+    assert_eq!(reader.retire(now, &shorter, 20).await.unwrap().rows, 20);
     reader.close().await;
     let after = reads(&mut connection).await;
     assert_eq!(after.0 - before.0, 0, "rows read by scanning history");

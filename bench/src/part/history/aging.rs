@@ -26,10 +26,6 @@ use crate::store::Kind;
 /// The most that is claimed and recorded at once, and folded in one step.
 const BATCH: u32 = 500;
 
-/// After how many days PostgreSQL clears away what folding wrote anew. By itself it does so more often while a table is as
-/// young as these.
-const DAYS_PER_VACUUM: u32 = 7;
-
 /// A store with its database, and a connection for what is no port.
 pub(super) struct Aging {
     pub(super) store: Arc<dyn Store>,
@@ -95,11 +91,10 @@ impl Aging {
         while self.store.roll_up(self.now).await?.is_some() {}
         let roll_up_us = began.elapsed().as_secs_f64() * 1e6 / self.checks_a_day;
         let began = Instant::now();
-        let mut days = 0_u32;
         loop {
             let folded = self.store.fold(BATCH).await?;
-            days += u32::from(folded.finished.is_some());
-            if folded.finished.is_some() && days.is_multiple_of(DAYS_PER_VACUUM) {
+            // PostgreSQL does so by itself where a day writes more than one row in twenty anew, given a minute.
+            if folded.finished.is_some() && self.watched_days > 1 {
                 self.run("SELECT 1", "VACUUM packed_checks").await?;
             }
             if !folded.has_more {
@@ -118,6 +113,13 @@ impl Aging {
     pub(super) async fn copy(&mut self, from: u32, to: u32) -> anyhow::Result<()> {
         let with = |statements: &str| statements.replace("{from}", &from.to_string()).replace("{to}", &to.to_string());
         self.run(&with(COPY_SQLITE), &with(COPY_POSTGRES)).await
+    }
+
+    /// Copies all days that were watched so many times, each time before all that there are.
+    pub(super) async fn copy_all(&mut self, times: u32) -> anyhow::Result<()> {
+        let (times, days) = (times.to_string(), (self.watched_days + 1).to_string());
+        let with = |statements: &str| statements.replace("{times}", &times).replace("{days}", &days);
+        self.run(&with(COPY_ALL_SQLITE), &with(COPY_ALL_POSTGRES)).await
     }
 
     /// How many bytes a table and its indexes take, partitions included.
@@ -250,3 +252,21 @@ WHERE n % 7 = 0
 ON CONFLICT DO NOTHING;
 VACUUM ANALYZE;
 CHECKPOINT";
+
+const COPY_ALL_SQLITE: &str = "WITH RECURSIVE before (n) AS (SELECT {times} UNION ALL SELECT n - 1 FROM before WHERE n > 1)
+INSERT INTO packed_checks (monitor_key, region, began_at, runs, packed_latencies)
+SELECT monitor_key, region, began_at - n * {days} * 86400000000, runs, packed_latencies FROM before, packed_checks;
+WITH RECURSIVE before (n) AS (SELECT {times} UNION ALL SELECT n - 1 FROM before WHERE n > 1)
+INSERT INTO day_rollups (monitor_key, region, began_at, up, degraded, down, latencies, hours)
+SELECT monitor_key, region, began_at - n * {days} * 86400000000, up, degraded, down, latencies, hours FROM before, day_rollups;
+PRAGMA wal_checkpoint(TRUNCATE)";
+
+const COPY_ALL_POSTGRES: &str = "INSERT INTO packed_checks (monitor_id, region, began_at, runs, packed_latencies)
+SELECT monitor_id, region, began_at - n * {days} * interval '1 day', runs, packed_latencies
+FROM generate_series({times}, 1, -1) AS n, packed_checks
+ORDER BY n DESC, began_at, monitor_id;
+INSERT INTO day_rollups (monitor_id, region, began_at, up, degraded, down, latencies, hours)
+SELECT monitor_id, region, began_at - n * {days} * interval '1 day', up, degraded, down, latencies, hours
+FROM generate_series({times}, 1, -1) AS n, day_rollups
+ORDER BY n DESC, began_at, monitor_id;
+VACUUM";

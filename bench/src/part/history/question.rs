@@ -62,12 +62,16 @@ pub(super) async fn ask(aging: &Aging, extent: Extent, days: u32) -> anyhow::Res
         };
     }
     let (times, year) = (extent.questions, extent.days.min(365));
+    // At once, as the dashboard asks for them.
     question!(year, PAGE, times, |n| {
-        ensure!(history.uptimes(workspace, any(n)).await?.len() == 5, "not all uptimes");
         let days = [1, 7, 30, 90, year].get(n as usize % 5).copied().unwrap_or(1).min(year);
-        ensure!(!history.latency(workspace, any(n), last(days), None).await?.is_empty(), "no latencies");
-        let checks = history.checks(workspace, any(n), last(year), None, None, 100).await?;
-        ensure!(checks.checks.len() == 100, "{} checks", checks.checks.len());
+        let (uptimes, latencies, page) = tokio::try_join!(
+            history.uptimes(workspace, any(n)),
+            history.latency(workspace, any(n), last(days), None),
+            history.checks(workspace, any(n), last(year), None, None, 100),
+        )?;
+        ensure!(uptimes.len() == 5 && !latencies.is_empty(), "not all uptimes, or no latencies");
+        ensure!(page.checks.len() == 100, "{} checks", page.checks.len());
     });
     for reach in [1, 7, 30, year] {
         question!(reach, format!("uptime over {}", spelt(reach)), times, |n| {
