@@ -67,6 +67,8 @@ async fn main() -> anyhow::Result<()> {
         Command::Report => write(&document),
         Command::Measure { parts, size, binary } => {
             ensure!(binary.is_file(), "there is no {}: `make build` makes it", binary.display());
+            // A document that the report has no place in would be found out after all has been measured.
+            write(&document)?;
             let parts = if parts.is_empty() { Part::value_variants().to_vec() } else { parts };
             let postgres = postgres::installed_version().await.unwrap_or_else(|| "not installed".to_owned());
             let circumstances = Circumstances::now(postgres);

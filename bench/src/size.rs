@@ -19,11 +19,11 @@ pub(crate) enum Size {
 
 impl Size {
     /// About how many checks are packed to see how much room they take.
-    pub(crate) fn room_checks(self) -> u32 {
+    pub(crate) const fn room_checks(self) -> u32 {
         match self {
             Self::Tiny => 500,
-            Self::Small => 15_000,
-            Self::Full => 240_000,
+            Self::Small => 6_000,
+            Self::Full => 60_000,
         }
     }
 }
@@ -58,8 +58,16 @@ impl Effort {
     pub(crate) const fn of(size: Size) -> Self {
         match size {
             Size::Tiny => Self::new(1, 2, 1),
-            Size::Small => Self::new(2, 3, 3),
+            Size::Small => Self::new(2, 3, 2),
             Size::Full => Self::new(10, 5, 10),
+        }
+    }
+
+    /// While people look on and come back after some seconds, which a measurement is to hold.
+    pub(crate) const fn of_onlookers(size: Size) -> Self {
+        match size {
+            Size::Small => Self::new(2, 3, 3),
+            Size::Tiny | Size::Full => Self::of(size),
         }
     }
 
@@ -67,7 +75,7 @@ impl Effort {
     pub(crate) const fn of_crowd(size: Size) -> Self {
         match size {
             Size::Tiny => Self::new(1, 2, 1),
-            Size::Small => Self::new(4, 3, 3),
+            Size::Small => Self::new(4, 3, 2),
             Size::Full => Self::new(15, 3, 20),
         }
     }

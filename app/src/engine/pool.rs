@@ -30,7 +30,7 @@ const CLAIMS_PER_WORKER: usize = 4;
 /// A portion is one in so many of the claims that are held at the most. No fewer are taken at once, since each time costs the
 /// store as much as dozens of checks. A greater portion would cost lateness: a claim goes through one cohort after the other,
 /// each up to the horizon, and what is due next in the last of them waits for its turn.
-const PORTIONS: usize = 16;
+const PORTIONS: usize = 8;
 
 /// For how many workers one claim may wait whose instant has come: enough to keep every worker busy.
 const WORKERS_PER_WAITING_CLAIM: usize = 4;

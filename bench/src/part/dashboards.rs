@@ -77,7 +77,7 @@ impl Asked {
 }
 
 pub(crate) async fn measure(props: Props<'_>, size: Size) -> anyhow::Result<Found> {
-    let (load, effort) = (load(size), Effort::of(size));
+    let (load, effort) = (load(size), Effort::of_onlookers(size));
     let mut beside = Beside::new(Some(load.rate() as u32), effort);
     beside.ask(props.target).await?;
     let mut stores = Vec::new();

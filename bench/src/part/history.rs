@@ -46,15 +46,14 @@ const ROOMS: [(u32, u32); 6] =
 
 impl Extent {
     /// Some time of which only the room is looked at, and how many days of it are watched: one, and where days share a pack
-    /// as many as make a few packs, since those are written anew as they grow. What was watched is copied into the rest.
+    /// as many as make two packs, or one that reaches over as many days as it may, since those are written anew as they grow.
+    /// What was watched is copied into the rest.
     fn of_room(size: Size, interval_seconds: u32, fails_one_in: u32) -> (Self, u32) {
         let a_day = 86_400 / interval_seconds;
-        let are_joined = 2 * a_day as usize <= JOINED_CHECKS;
-        let watched_days = match a_day {
-            _ if !are_joined => 1,
-            1 => JOINED_DAYS,
-            _ => 10,
-        };
+        // The first pack holds a check of the day before as well: the last slot before midnight is settled after it.
+        let days_a_pack = (JOINED_CHECKS as u32 - 1) / a_day;
+        let are_joined = days_a_pack > 1;
+        let watched_days = if are_joined { (2 * days_a_pack).min(JOINED_DAYS - 1) } else { 1 };
         let days = if are_joined { watched_days * (1 + times_over(watched_days)) } else { 60 };
         let monitors = match size {
             _ if are_joined => (size.room_checks() / (watched_days * a_day)).max(1),

@@ -115,7 +115,8 @@ impl Aging {
         self.run(&with(COPY_SQLITE), &with(COPY_POSTGRES)).await
     }
 
-    /// Copies all days that were watched so many times, each time before all that there are.
+    /// Copies all days that were watched so many times, in the order in which they would have come: into the place that a table
+    /// leaves them, which is less dense than where each monitor's copies follow each other.
     pub(super) async fn copy_all(&mut self, times: u32) -> anyhow::Result<()> {
         let (times, days) = (times.to_string(), (self.watched_days + 1).to_string());
         let with = |statements: &str| statements.replace("{times}", &times).replace("{days}", &days);
@@ -255,10 +256,12 @@ CHECKPOINT";
 
 const COPY_ALL_SQLITE: &str = "WITH RECURSIVE before (n) AS (SELECT {times} UNION ALL SELECT n - 1 FROM before WHERE n > 1)
 INSERT INTO packed_checks (monitor_key, region, began_at, runs, packed_latencies)
-SELECT monitor_key, region, began_at - n * {days} * 86400000000, runs, packed_latencies FROM before, packed_checks;
+SELECT monitor_key, region, began_at - n * {days} * 86400000000, runs, packed_latencies FROM before, packed_checks
+ ORDER BY n DESC, began_at, monitor_key;
 WITH RECURSIVE before (n) AS (SELECT {times} UNION ALL SELECT n - 1 FROM before WHERE n > 1)
 INSERT INTO day_rollups (monitor_key, region, began_at, up, degraded, down, latencies, hours)
-SELECT monitor_key, region, began_at - n * {days} * 86400000000, up, degraded, down, latencies, hours FROM before, day_rollups;
+SELECT monitor_key, region, began_at - n * {days} * 86400000000, up, degraded, down, latencies, hours FROM before, day_rollups
+ ORDER BY n DESC, began_at, monitor_key;
 PRAGMA wal_checkpoint(TRUNCATE)";
 
 const COPY_ALL_POSTGRES: &str = "INSERT INTO packed_checks (monitor_id, region, began_at, runs, packed_latencies)
