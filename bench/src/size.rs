@@ -22,7 +22,7 @@ impl Size {
     pub(crate) const fn room_checks(self) -> u32 {
         match self {
             Self::Tiny => 500,
-            Self::Small => 6_000,
+            Self::Small => 15_000,
             Self::Full => 60_000,
         }
     }

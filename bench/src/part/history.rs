@@ -41,8 +41,7 @@ pub(crate) const fn seldom() -> u32 {
 }
 
 /// Intervals whose days are packed beside those of the history that is asked, and how often a check fails.
-const ROOMS: [(u32, u32); 6] =
-    [(60, seldom()), (300, seldom()), (1_800, seldom()), (3_600, seldom()), (86_400, seldom()), (300, 2)];
+const ROOMS: [(u32, u32); 5] = [(60, seldom()), (1_800, seldom()), (3_600, seldom()), (86_400, seldom()), (300, 2)];
 
 impl Extent {
     /// Some time of which only the room is looked at, and how many days of it are watched: one, and where days share a pack

@@ -169,7 +169,8 @@ async fn watch(
     extent: Extent,
 ) -> anyhow::Result<Timestamp> {
     let end = days.end.plus(Duration::from_secs(1_800));
-    let step = Duration::from_secs(extent.interval_seconds.min(300.max(extent.interval_seconds / 12)).into());
+    // Each time costs the store two commits, and a slot may start until the next one.
+    let step = Duration::from_secs(extent.interval_seconds.min(300.max(extent.interval_seconds / 4)).into());
     let (mut chance, mut now) = (0x9e37_79b9_7f4a_7c15_u64, days.start);
     while now < end {
         if day_of(now) == now {
