@@ -35,10 +35,11 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
         writeln!(text, "| {what} | {on_sqlite:.2} | {on_postgres:.2} |")?;
     }
     if !found.by_interval.is_empty() {
-        text += "\nA pack takes some room of its own, so that days of few checks share one (ten days of an hourly monitor are watched and \
-                 packed day by day, 64 of a daily one, and then copied until they are as old as packed checks are kept by default; copies \
-                 lie close together, while of what grows day by day PostgreSQL clears away what is more than one row in twenty). Checks that follow each other with the same result are one run; where \
-                 results change all the time each run takes some room as well:\n\n\
+        text += "\nA pack takes some room of its own, so that days of few checks share one (so many days are \
+                 watched and packed one by one as make two packs, 63 where a check is made once a day; they are then copied in the order of \
+                 time until they are as old as packed checks are kept by default, and PostgreSQL clears away after each day what was \
+                 written anew). Checks that follow each other with the same result are one run; where results change all the time each \
+                 run takes some room as well:\n\n\
                  | a check every | fails | packed, SQLite | PostgreSQL | its share of the sums, SQLite | PostgreSQL |\n|---|---|---|---|---|---|\n";
     }
     for room in &found.by_interval {

@@ -73,7 +73,7 @@ async fn packed_checks_are_read_in_plain_sql() {
 async fn plain_sql_reads_a_window_of_one_monitor_and_nothing_of_others() {
     let (_nodes, m, now, mut connection) = packed_among_others().await;
     // Days are those of UTC, wherever whoever asks lives.
-    sqlx::query("SET TimeZone = 'Europe/Berlin'").execute(&mut connection).await.unwrap();
+    sqlx::query("SET TIME ZONE -7").execute(&mut connection).await.unwrap();
     let raw_from = packed().left(now).raw_from.as_micros() / 1_000_000;
     let (mut asked, mut met) = (0, 0);
     for (since, until) in [
