@@ -2,8 +2,7 @@
 //!
 //! One day is watched through the store's own ports, rolled up, folded and packed as the program does it. What that left is
 //! then copied into the days before: first into a tenth of them, and after the questions into all, so that the same questions
-//! are asked of a young store and of an old one. Where days share a pack,
-//! several of them are watched.
+//! are asked of a young store and of an old one. Where days share a pack, several of them are watched.
 
 mod aging;
 mod question;
