@@ -1,7 +1,8 @@
-//! Tells the operator, once an episode, that this node itself cannot get out: it has no network, or no room for one more
-//! connection. Nobody is paged for the targets meanwhile: their slots are unknown.
+//! Notices that this node itself cannot get out: it has no network, or no room for one more connection. The operator is told
+//! once an episode, and nobody is paged for the targets meanwhile: their slots are unknown. Other nodes may well get out, so
+//! that this one leaves the slots to them, and tries now and then with a few of them whether it gets out again.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
@@ -12,17 +13,41 @@ use watchkeeper_domain::check::{Outcome, Settled};
 /// others do not.
 pub(super) const EPISODE_ENDS_AFTER: Duration = Duration::from_secs(30);
 
+/// How long a node that could not get out leaves the slots to others before it tries again.
+pub(super) const TRIAL_AFTER: Duration = Duration::from_secs(10);
+
+/// How many slots it tries with: each becomes unknown if it does not get out, although others could have checked it.
+pub(super) const TRIAL_CLAIMS: usize = 4;
+
+/// What a node asks for of the work that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Share {
+    /// All that it has room for, ahead of time.
+    Full,
+    /// [`TRIAL_CLAIMS`] at the most, ahead of time.
+    Trial,
+    /// What nobody else has taken when its instant has come.
+    Rest,
+}
+
 /// Whether this node gets out.
 #[derive(Debug)]
 pub(super) struct Network {
-    /// When a probe last could not get out; `None` outside of an episode.
-    last_cut_off: Mutex<Option<Instant>>,
+    seen: Mutex<Seen>,
     gauge: Gauge,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// When a probe last could not get out; `None` outside of an episode.
+    last_cut_off: Option<Instant>,
+    /// When to try again; `None` where the last that was seen is that we get out.
+    next_trial: Option<Instant>,
 }
 
 impl Network {
     pub(super) fn new(gauge: Gauge) -> Self {
-        Self { last_cut_off: Mutex::new(None), gauge }
+        Self { seen: Mutex::default(), gauge }
     }
 
     /// Learns from a finished probe. An answer of a target proves that we get out; a mere failure proves nothing.
@@ -32,24 +57,44 @@ impl Network {
             Outcome::Checked(check) if check.http_status.is_some() => false,
             Outcome::Checked(_) => return,
         };
-        let mut last = self.last_cut_off.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match *last {
+        let now = Instant::now();
+        let mut seen = self.seen();
+        seen.next_trial = is_cut_off.then(|| now + TRIAL_AFTER);
+        match seen.last_cut_off {
             None if is_cut_off => {
                 self.gauge.set(1);
                 tracing::error!(
                     "this node has no network (or no files or ports left): slots are recorded as unknown, and nobody is \
                      told about targets"
                 );
-                *last = Some(Instant::now());
+                seen.last_cut_off = Some(now);
             }
-            Some(_) if is_cut_off => *last = Some(Instant::now()),
+            Some(_) if is_cut_off => seen.last_cut_off = Some(now),
             Some(at) if at.elapsed() >= EPISODE_ENDS_AFTER => {
                 self.gauge.set(0);
                 tracing::warn!("this node has its network back");
-                *last = None;
+                seen.last_cut_off = None;
             }
             _ => {}
         }
+    }
+
+    /// What to ask for next. A trial is given out once, and the next not before its time, whatever comes of it.
+    pub(super) fn share(&self) -> Share {
+        let now = Instant::now();
+        let next_trial = &mut self.seen().next_trial;
+        match next_trial {
+            None => Share::Full,
+            Some(at) if *at <= now => {
+                *next_trial = Some(now + TRIAL_AFTER);
+                Share::Trial
+            }
+            Some(_) => Share::Rest,
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -106,5 +151,23 @@ mod tests {
         }
         network.saw(&refused);
         assert_eq!(network.gauge.get(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_cut_off_takes_what_is_left_and_tries_now_and_then_until_an_answer_comes() {
+        let network = Network::new(Gauge::default());
+        assert_eq!(network.share(), Share::Full);
+        network.saw(&fixture::cut_off(&claim()));
+        assert_eq!(network.share(), Share::Rest);
+        sleep(TRIAL_AFTER).await;
+        assert_eq!([network.share(), network.share()], [Share::Trial, Share::Rest], "one trial at a time");
+        sleep(TRIAL_AFTER / 2).await;
+        network.saw(&fixture::cut_off(&claim()));
+        sleep(TRIAL_AFTER / 2).await;
+        assert_eq!(network.share(), Share::Rest, "counted from when it was last found to be so");
+        sleep(TRIAL_AFTER / 2).await;
+        assert_eq!(network.share(), Share::Trial);
+        network.saw(&fixture::up(&claim()));
+        assert_eq!(network.share(), Share::Full);
     }
 }

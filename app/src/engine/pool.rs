@@ -19,7 +19,7 @@ use watchkeeper_domain::check::{Outcome, Settled};
 use watchkeeper_domain::usecase::{Assignment, Watch};
 
 use super::metrics::{Counted, Metrics, level};
-use super::network::Network;
+use super::network::{Network, Share};
 use super::recorder::{Backlog, MAX_BATCH};
 use crate::traces::{CHECK, TARGET};
 
@@ -90,6 +90,11 @@ impl Pool {
         let free = self.shared.most_held.saturating_sub(held);
         let room = if free < self.shared.most_held / PORTIONS { 0 } else { free };
         if waiting == 0 { room } else { room.min(self.shared.most_waiting.saturating_sub(waiting)) }
+    }
+
+    /// What of the work that is due had better be asked for: less where this node cannot get out, and others may.
+    pub(super) fn share(&self) -> Share {
+        self.shared.network.share()
     }
 
     /// Takes claims over, each to be started at its slot, or at once where that has passed.

@@ -14,6 +14,7 @@ use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::usecase::{AssignedWork, Watch};
 
 use super::metrics::{Metrics, millis};
+use super::network::{Share, TRIAL_CLAIMS};
 use super::outage::{Outage, STORE_BACKOFF, patiently, timed};
 use super::pool::Pool;
 use super::recorder::Backlog;
@@ -114,9 +115,14 @@ impl Scheduler {
         if limit == 0 {
             return BUSY_PAUSE;
         }
+        let (limit, ahead) = match self.pool.share() {
+            Share::Full => (limit, LOOK_AHEAD),
+            Share::Trial => (limit.min(TRIAL_CLAIMS), LOOK_AHEAD),
+            Share::Rest => (limit, Duration::ZERO),
+        };
         let most = u32::try_from(limit).unwrap_or(u32::MAX);
         let span = info_span!(target: TARGET, "claim", limit, claims = Empty, otel.status_code = Empty);
-        let claim = timed(&self.metrics.calls.claim, patiently(self.watch.claim(most, LOOK_AHEAD)));
+        let claim = timed(&self.metrics.calls.claim, patiently(self.watch.claim(most, ahead)));
         let answer = claim.instrument(span.clone()).await;
         match &answer {
             Ok(work) => span.record("claims", work.assignments.len()),

@@ -11,7 +11,7 @@ use crate::check::{Check, Claim, Outcome, Region, Settled};
 use crate::id::{ChannelId, MonitorId, SessionId, UserId, WorkspaceId};
 use crate::monitor::{Expectation, HttpMethod, HttpTarget, Interval, Monitor, MonitorName, Settings, Target, Timeout};
 use crate::port::NewAccount;
-use crate::report::{Ending, Evidence, Reason, ReasonKind, Report, Timings};
+use crate::report::{Ending, Evidence, Lack, Reason, ReasonKind, Report, Timings};
 use crate::schedule::{Epoch, Schedule};
 use crate::session::{NewSession, REFRESH_TOKEN_LIFETIME, RefreshTokenHash};
 use crate::status::Confirmation;
@@ -154,6 +154,12 @@ pub fn cut_off(claim: &Claim) -> Settled {
 pub fn answer(http_status: u16) -> Report {
     let (timings, evidence) = (Timings::default(), Evidence::default());
     Report { ending: Ending::Answered { http_status }, latency: LATENCY, timings, evidence }
+}
+
+/// The report of a probe that found ourselves without a network.
+pub fn out_of_reach() -> Report {
+    let ending = Ending::CutOff { lack: Lack::Network, detail: "network is unreachable".to_owned() };
+    Report { ending, ..answer(200) }
 }
 
 #[expect(clippy::panic, reason = "a fixture that is written wrongly must fail its test")]

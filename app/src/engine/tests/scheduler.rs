@@ -8,11 +8,13 @@ use watchkeeper_domain::testkit::SteppingClock;
 use watchkeeper_domain::testkit::fixture::T0;
 
 use super::stage::{Manner, Stage};
+use crate::engine::network::{TRIAL_AFTER, TRIAL_CLAIMS};
 use crate::engine::pool::Pool;
 use crate::engine::recorder::{Backlog, Recorder};
-use crate::engine::scheduler::{HEAD_START, MAX_CLAIMS, POLL_INTERVAL, Scheduler};
+use crate::engine::scheduler::{HEAD_START, LOOK_AHEAD, MAX_CLAIMS, POLL_INTERVAL, Scheduler};
 
 const URL: &str = "https://example.org/health";
+const ANSWERS: Manner = Manner::Answers { http_status: 200, after: Duration::from_millis(10) };
 
 /// A scheduler over a pool whose results are recorded.
 fn scheduler(stage: &Stage, workers: usize) -> Scheduler {
@@ -204,4 +206,54 @@ async fn a_slot_is_claimed_ahead_and_starts_at_its_instant() {
     assert_eq!(stage.prober.probes.load(Ordering::SeqCst), 1, "claimed, and not before its time");
     sleep(Duration::from_millis(7)).await;
     assert_eq!(stage.prober.probes.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_get_out_leaves_slots_to_others_until_their_instant_has_come() {
+    let stage = Stage::open().await;
+    let monitor = stage.monitor(600).await;
+    stage.prober.let_it(URL, Manner::IsOutOfReach);
+    let mut scheduler = scheduler(&stage, 4);
+    let claims = || stage.metrics.claims_made.get();
+    let a_little_before_the_next_slot = async |before: Duration| {
+        let view = stage.store.monitor(stage.workspace, monitor.id).await.unwrap().unwrap();
+        let (next, _) = view.next_slot.unwrap();
+        sleep(next.since(stage.clock.now()) - before).await;
+    };
+    scheduler.step().await;
+    for claimed in [1, 2] {
+        a_little_before_the_next_slot(Duration::from_secs(1)).await;
+        // The trial, for which nothing is due.
+        scheduler.step().await;
+        a_little_before_the_next_slot(LOOK_AHEAD / 2).await;
+        scheduler.step().await;
+        assert_eq!(claims(), claimed, "others may take it");
+        a_little_before_the_next_slot(Duration::ZERO).await;
+        stage.prober.let_it(URL, if claimed == 1 { Manner::IsOutOfReach } else { ANSWERS });
+        scheduler.step().await;
+        assert_eq!(claims(), claimed + 1, "nobody has");
+    }
+    a_little_before_the_next_slot(LOOK_AHEAD / 2).await;
+    scheduler.step().await;
+    assert_eq!(claims(), 4, "it has got out");
+    sleep(LOOK_AHEAD).await;
+    let account = stage.account(&monitor).await;
+    assert_eq!((account.unknown, account.up, account.missed), (2, 2, 0), "{account:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_get_out_tries_with_a_few() {
+    let stage = Stage::open().await;
+    stage.monitor(600).await;
+    stage.prober.let_it(URL, Manner::IsOutOfReach);
+    let mut scheduler = scheduler(&stage, 8);
+    scheduler.step().await;
+    sleep(TRIAL_AFTER + Duration::from_secs(1)).await;
+    for _ in 0..20 {
+        stage.monitor(600).await;
+    }
+    scheduler.step().await;
+    assert_eq!(stage.metrics.claims_made.get(), 1 + TRIAL_CLAIMS as u64);
+    scheduler.step().await;
+    assert_eq!(stage.metrics.claims_made.get(), 21, "these are due, and nobody else has come");
 }

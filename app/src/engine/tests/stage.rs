@@ -335,6 +335,7 @@ impl Upkeep for SwitchedStore {
 #[derive(Clone, Copy)]
 pub(crate) enum Manner {
     Answers { http_status: u16, after: Duration },
+    IsOutOfReach,
     Panics,
 }
 
@@ -362,6 +363,7 @@ impl Prober for PatientProber {
         self.probes.fetch_add(1, Ordering::SeqCst);
         let report = match manner {
             None => fixture::answer(200),
+            Some(Manner::IsOutOfReach) => fixture::out_of_reach(),
             Some(Manner::Panics) => panic!("a fault in a prober"),
             Some(Manner::Answers { http_status, after }) => {
                 sleep(after).await;
