@@ -104,9 +104,7 @@ async fn store_errors(url: &str) -> u64 {
 
 /// How many finished checks the program keeps until they are recorded.
 async fn kept_results(url: &str) -> u64 {
-    let text = Client::new().get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
-    let line = text.lines().find(|line| line.starts_with("watchkeeper_results_kept ")).unwrap();
-    line.rsplit(' ').next().unwrap().parse().unwrap()
+    crate::metrics::Shown::at(url).await.sum("watchkeeper_results_kept", "") as u64
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use watchkeeper::engine::scheduler::LOOK_AHEAD;
+use watchkeeper_adapters::rfc3339;
 use watchkeeper_domain::check::LEASE_MARGIN;
 
 use super::scene::{Repair, Scene, Shaky};
@@ -19,6 +20,15 @@ const LATENESS: Duration = Duration::from_secs(1);
 pub(crate) struct InHand {
     pub(crate) slots: usize,
     missed_before: Vec<u64>,
+}
+
+/// Of each monitor its checks, and what became of its other slots.
+pub(crate) type Record = Vec<(Vec<Value>, Value)>;
+
+/// The record up to an instant, at which it can no longer change.
+pub(crate) struct Settled {
+    pub(crate) until: String,
+    pub(crate) record: Record,
 }
 
 impl Scene {
@@ -85,8 +95,22 @@ impl Scene {
         eventually("what was owed is told", is_printed).await;
     }
 
+    /// The record of all monitors as far as it can no longer change.
+    pub(crate) async fn what_is_settled(&self) -> Settled {
+        let now = self.now().await;
+        let settled = async || {
+            let newest = self.newest_slots().await;
+            self.monitors().all(|monitor| newest.get(monitor).is_some_and(|slot| *slot >= now)).then_some(())
+        };
+        eventually("every slot up to now is settled", settled).await;
+        // What was due an interval ago was given no longer than that.
+        let until = rfc3339::format(now.minus(self.interval()));
+        let record = self.record_until(&until).await;
+        Settled { until, record }
+    }
+
     /// The record of all monitors up to an instant at which it can no longer change: the checks, and what became of slots.
-    pub(crate) async fn record_until(&self, until: &str) -> Vec<(Vec<Value>, Value)> {
+    pub(crate) async fn record_until(&self, until: &str) -> Record {
         let mut record = Vec::new();
         for monitor in self.monitors() {
             let mut checks = self.user.checks(monitor).await;

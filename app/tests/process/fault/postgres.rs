@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use reqwest::{Method, StatusCode};
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 use watchkeeper_testdb::{Cluster, Relay, Shutdown};
 
+use super::account::Settled;
 use super::disk::fill;
 use super::scene::Failure;
 use super::{Node, STORE_FAILS, Scene, TRANSACTION_IS_KEPT};
@@ -25,6 +27,8 @@ struct Nodes {
     serving: Node,
     working: Node,
     scene: Scene,
+    /// What the server had acknowledged before anything failed.
+    acknowledged: Option<Settled>,
     _data: TempDir,
 }
 
@@ -35,7 +39,13 @@ impl Nodes {
         let (serving, working) = (Node::serving(&setup).await, Node::working(&setup).await);
         let mut scene = Scene::open(&[&serving, &working]).await;
         scene.is_owed_a_notice(&[&serving, &working]).await;
-        Self { setup, serving, working, scene, _data: data }
+        let acknowledged = Some(scene.what_is_settled().await);
+        Self { setup, serving, working, scene, acknowledged, _data: data }
+    }
+
+    /// From now on the server may forget what it has acknowledged.
+    fn may_lose_something(&mut self) {
+        self.acknowledged = None;
     }
 
     /// Waits until both have noticed that the store is gone.
@@ -44,9 +54,12 @@ impl Nodes {
         self.working.program.logs(STORE_FAILS).await;
     }
 
-    /// Holds the account, and ends the nodes.
+    /// Holds the account, and what was there before against what is there now, and ends the nodes.
     async fn come_back_after(mut self, failure: Failure) {
         self.scene.comes_back_after(failure.ends()).await;
+        if let Some(Settled { until, record }) = &self.acknowledged {
+            assert_eq!(&self.scene.record_until(until).await, record, "what was acknowledged is there, as it was");
+        }
         self.working.ends().await;
         self.serving.ends().await;
     }
@@ -91,11 +104,49 @@ async fn a_standby_that_takes_over_behind_the_same_address_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_vanishes_without_a_word_is_given_up_for_its_standby() {
+    let primary = Cluster::start(&[]).await;
+    let standby = primary.replica().await;
+    let mut address = Relay::to_url(&primary.url()).await;
+    let nodes = Nodes::on(address.url()).await;
+    let failure = Failure::begins("PostgreSQL failed over, its connections left hanging");
+    nodes.scene.a_target_goes_down();
+    // Connections stay open and nobody answers, as where the machine itself is gone.
+    address.fall_silent();
+    nodes.notice().await;
+    primary.stop(Shutdown::Immediate).await;
+    standby.promote().await;
+    address.move_to(&standby.url()).await;
+    address.speak_again();
+    nodes.come_back_after(failure).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_that_is_reached_before_it_takes_over_is_waited_for() {
+    let primary = Cluster::start(&[]).await;
+    let standby = primary.replica().await;
+    let mut address = Relay::to_url(&primary.url()).await;
+    let nodes = Nodes::on(address.url()).await;
+    let failure = Failure::begins("PostgreSQL failed over, its address moved before its standby took over");
+    nodes.scene.a_target_goes_down();
+    primary.stop(Shutdown::Immediate).await;
+    address.move_to(&standby.url()).await;
+    nodes.notice().await;
+    nodes.scene.checks_cease().await;
+    // It can be read, and takes no writes.
+    let read = async || nodes.scene.user().ask(Method::GET, "/monitors", None).await.status() == StatusCode::OK;
+    eventually("what is there can be read", async || read().await.then_some(())).await;
+    standby.promote().await;
+    nodes.come_back_after(failure).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_standby_that_takes_over_without_the_last_seconds_is_gone_on_from() {
     let primary = Cluster::start(&[]).await;
     let standby = primary.asynchronous_replica().await;
     let mut address = Relay::to_url(&primary.url()).await;
     let mut nodes = Nodes::on(address.url()).await;
+    nodes.may_lose_something();
     standby.fall_behind().await;
     let failure = Failure::begins("PostgreSQL failed over to a standby that lacked the last seconds");
     nodes.scene.a_target_goes_down();

@@ -257,7 +257,7 @@ impl Scene {
     }
 
     /// The newest slot of each monitor that has a check.
-    async fn newest_slots(&self) -> BTreeMap<String, Timestamp> {
+    pub(super) async fn newest_slots(&self) -> BTreeMap<String, Timestamp> {
         let page = self.user.get("/monitors?limit=500").await;
         assert_eq!(page["next_cursor"], Value::Null, "the tests have no more monitors than that");
         let newest = |monitor: &Value| {
