@@ -25,7 +25,8 @@ pub(super) struct Of<T> {
     pub(super) row: T,
 }
 
-/// The rows of [`FactRow`]. Where the present status began by a window's beginning, no other reaches into it.
+/// The rows of [`FactRow`]. Where the present status began by a window's beginning, no other reaches into it. Leases are taken
+/// apart once, and not anew for each monitor that is asked for.
 const FACTS: &str = "
     WITH asked AS MATERIALIZED (
         SELECT m.id, w.begins, w.ends, st.since, s.next_due_at, s.interval_ms, s.phase_ms, s.cohort_id, c.claimed_to
@@ -34,6 +35,11 @@ const FACTS: &str = "
         JOIN monitor_states AS st ON st.monitor_id = m.id
         LEFT JOIN schedule AS s ON s.monitor_id = m.id AND s.region = $4
         LEFT JOIN cohorts AS c ON c.id = s.cohort_id
+    ), held AS MATERIALIZED (
+        SELECT u.id, u.slot, l.lease_until, l.cohort_id
+        FROM leases AS l
+        CROSS JOIN LATERAL unnest(l.monitor_ids, l.slots) AS u (id, slot)
+        WHERE $7 AND l.cohort_id = ANY (ARRAY(SELECT cohort_id FROM asked))
     )
     SELECT id AS of, 0 AS kind, unix_us(next_due_at) AS at, unix_us(claimed_to) AS until, NULL::bigint AS slot,
            interval_ms, phase_ms, NULL::smallint AS code, NULL::bigint AS count
@@ -83,11 +89,9 @@ const FACTS: &str = "
     JOIN claims AS c ON c.monitor_id = w.id AND c.region = $4 AND c.origin = $8
     WHERE $7
     UNION ALL
-    SELECT w.id, 4, unix_us(u.slot), unix_us(u.slot) + w.interval_ms * 1000, unix_us(l.lease_until), NULL, NULL, NULL, NULL
-    FROM leases AS l
-    CROSS JOIN LATERAL unnest(l.monitor_ids, l.slots) AS u (id, slot)
-    JOIN asked AS w ON w.id = u.id AND w.cohort_id = l.cohort_id
-    WHERE $7 AND l.cohort_id = ANY (ARRAY(SELECT cohort_id FROM asked))";
+    SELECT w.id, 4, unix_us(h.slot), unix_us(h.slot) + w.interval_ms * 1000, unix_us(h.lease_until), NULL, NULL, NULL, NULL
+    FROM held AS h
+    JOIN asked AS w ON w.id = h.id AND w.cohort_id = h.cohort_id";
 
 /// What is known of each monitor in its window; deleted ones are left out.
 pub(super) async fn facts(
