@@ -83,9 +83,9 @@ impl Upkeep for PostgresStore {
 
     async fn arrears(&self) -> RepoResult<Arrears> {
         let mut snapshot = self.snapshot().await?;
-        let (notices, due_at): (i64, Option<Instant>) = sqlx::query_as(
+        let (notices, due_at, whole_since): (i64, Option<Instant>, Option<Instant>) = sqlx::query_as(
             "SELECT (SELECT count(*) FROM (SELECT 1 FROM notices WHERE state = 0 LIMIT $1) AS owed),
-                    (SELECT min(due_at) FROM notices WHERE state = 0)",
+                    (SELECT min(due_at) FROM notices WHERE state = 0), (SELECT min(slot) FROM checks)",
         )
         .bind(i64::from(Arrears::MAX_NOTICES))
         .fetch_one(&mut *snapshot)
@@ -98,6 +98,7 @@ impl Upkeep for PostgresStore {
             notice_due_at: due_at.map(|at| at.0),
             rolled_up_to: progress.hours_to,
             folded_to: progress.days_to,
+            whole_since: whole_since.map(|at| at.0),
         })
     }
 

@@ -64,9 +64,9 @@ impl Upkeep for SqliteStore {
 
     async fn arrears(&self) -> RepoResult<Arrears> {
         let mut snapshot = self.read().await?;
-        let (notices, due_at): (i64, Option<i64>) = sqlx::query_as(
+        let (notices, due_at, whole_since): (i64, Option<i64>, Option<i64>) = sqlx::query_as(
             "SELECT (SELECT count(*) FROM (SELECT 1 FROM notices WHERE state = 0 LIMIT ?)),
-                    (SELECT min(due_at) FROM notices WHERE state = 0)",
+                    (SELECT min(due_at) FROM notices WHERE state = 0), (SELECT min(slot) FROM checks)",
         )
         .bind(Arrears::MAX_NOTICES)
         .fetch_one(&mut *snapshot)
@@ -79,6 +79,7 @@ impl Upkeep for SqliteStore {
             notice_due_at: due_at.map(Timestamp::from_micros),
             rolled_up_to: progress.hours_to,
             folded_to: progress.days_to,
+            whole_since: whole_since.map(Timestamp::from_micros),
         })
     }
 

@@ -130,7 +130,7 @@ impl Janitor {
         if tidied != Tidied::default() {
             tracing::debug!(?tidied, "tidied up");
         }
-        self.arrears.show(&within(self.upkeep.arrears()).await?, now);
+        self.arrears.show(&within(self.upkeep.arrears()).await?, now, self.retention.left(now).raw_from);
         // Rounds that follow upon each other at once are no reason to look at every file each time.
         if !tidied.has_more {
             self.store_size.set(i64::try_from(within(self.upkeep.size_bytes()).await?).unwrap_or(i64::MAX));

@@ -50,6 +50,8 @@ pub struct Arrears {
     pub rolled_up_to: Option<Timestamp>,
     /// Days that began before it are folded; `None` before the first.
     pub folded_to: Option<Timestamp>,
+    /// The slot of the oldest check that is kept whole, also where its time is up; `None` where there is none.
+    pub whole_since: Option<Timestamp>,
 }
 
 impl Arrears {

@@ -21,6 +21,7 @@ fn owed() -> Arrears {
         notice_due_at: Some(T0.minus(Duration::from_secs(90))),
         rolled_up_to: Some(T0.minus(Duration::from_secs(3600))),
         folded_to: None,
+        whole_since: Some(Retention::DEFAULT.left(T0).raw_from.minus(Duration::from_secs(7200))),
     }
 }
 
@@ -127,6 +128,7 @@ async fn a_step_shows_what_is_still_owed() {
     let shown = &stage.metrics.arrears;
     assert_eq!((shown.notices.get(), shown.notice_overdue.get()), (3, 90));
     assert_eq!((shown.rolled_up_to.get(), shown.folded_to.get()), (T0.as_micros() / 1_000_000 - 3600, 0));
+    assert_eq!(shown.whole_overdue.get(), 7200);
 }
 
 #[tokio::test(start_paused = true)]

@@ -236,9 +236,13 @@ pub async fn what_is_older_than_it_is_kept_goes_and_leaves_its_sums(stage: &Stag
     let (m, now) = stage.live_for_days().await;
     let (log, windows) = (stage.log(m.id()).await, windows(&m));
     let before = told(stage, &m, &windows, now).await;
+    let oldest = |from: Timestamp| log.iter().map(|check| check.slot).filter(|slot| *slot >= from).min();
     stage.fold_all(now).await;
+    assert_eq!(stage.store().arrears().await.unwrap().whole_since, oldest(Timestamp::EPOCH));
     let shorter = retention([1, 2, 400]);
     assert!(stage.retire_all(now, &shorter).await > 0);
+    let whole_since = stage.store().arrears().await.unwrap().whole_since;
+    assert_eq!((whole_since, whole_since.is_some()), (oldest(shorter.left(now).raw_from), true));
     let kept: Vec<_> = log.into_iter().filter(|check| check.slot >= shorter.left(now).packed_from).collect();
     assert_eq!(stage.log(m.id()).await, packed_before(&kept, shorter.left(now).raw_from));
     assert_eq!(told(stage, &m, &windows, now).await, before);

@@ -93,7 +93,11 @@ impl Upkeep for MemoryStore {
     async fn arrears(&self) -> RepoResult<Arrears> {
         let world = self.world();
         let (notices, notice_due_at) = world.owed();
-        Ok(Arrears { notices, notice_due_at, rolled_up_to: world.rolled_up_to, folded_to: world.folded_to })
+        let raw_from = world.raw_from.unwrap_or(Timestamp::EPOCH);
+        let oldest = |watched: &Watched| Some(*watched.checks.range(raw_from..).next()?.0);
+        let whole_since = world.monitors.values().filter_map(oldest).min();
+        let (rolled_up_to, folded_to) = (world.rolled_up_to, world.folded_to);
+        Ok(Arrears { notices, notice_due_at, rolled_up_to, folded_to, whole_since })
     }
 
     async fn size_bytes(&self) -> RepoResult<u64> {
