@@ -33,13 +33,14 @@ pub(crate) fn write(directory: &Path, circumstances: &Circumstances, found: &[Fo
 fn in_words(found: &Found) {
     let (account, growth, (least, most)) = (found.account, found.memory.growth(), found.memory.range());
     tell(&format!(
-        "  {}: {} slots due, {} of them missed and {} unknown; {} unaccounted for, {} twice",
+        "  {}: {} slots due, {} of them missed and {} unknown; {} unaccounted for, {} twice; {} notices told",
         found.whereon,
         whole(account.due as f64),
         account.missed,
         account.unknown,
         account.unaccounted,
-        found.slots_twice
+        found.record.slots_twice,
+        found.record.notices.told
     ));
     tell(&format!(
         "    in the second half {least:.0} to {most:.0} MB, growing by {:.1} MB an hour (flat: at most {:.0})",
@@ -63,7 +64,8 @@ fn figures(found: &Found) -> Value {
         "monitors": found.monitors,
         "seconds": found.lasted.as_secs(),
         "slots": found.account,
-        "slots_twice": found.slots_twice,
+        "slots_twice": found.record.slots_twice,
+        "notices_told": found.record.notices.told,
         "errors": found.said.errors,
         "warnings": found.said.warnings,
         "turned_away": found.turned_away,

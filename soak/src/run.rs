@@ -19,7 +19,7 @@ use crate::crowd::{self, Account};
 use crate::curve::Curve;
 use crate::log::Said;
 use crate::people::{CHANGED, People, Stopped};
-use crate::store;
+use crate::store::{self, Notices, Record};
 
 /// How often the memory is looked at.
 const SAMPLED_EVERY: Duration = Duration::from_secs(1);
@@ -64,7 +64,7 @@ pub(crate) struct Found {
     pub(crate) monitors: u32,
     pub(crate) lasted: Duration,
     pub(crate) account: Account,
-    pub(crate) slots_twice: i64,
+    pub(crate) record: Record,
     pub(crate) said: Said,
     /// How often somebody was told that the program is too busy.
     pub(crate) turned_away: u64,
@@ -119,14 +119,14 @@ impl Run<'_> {
         monitors.extend(changed);
         let account = crowd::account(&door.log_in().await?, &monitors).await?;
         node.stop().await?;
-        let slots_twice = store::slots_twice(directory.path(), url).await?;
+        let record = store::read(directory.path(), url).await.context("reading the record")?;
         let said = Said::read(&log)?;
         Ok(Found {
             whereon: self.whereon,
             monitors: self.monitors,
             lasted,
             account,
-            slots_twice,
+            record,
             said,
             turned_away: people.turned_away(),
             memory,
@@ -166,8 +166,12 @@ impl Found {
         if most_mb > MOST_MB {
             complaints.push(format!("{most_mb:.0} MB of memory are more than {MOST_MB:.0}"));
         }
-        if self.slots_twice != 0 {
-            complaints.push(format!("{} slots are in the record twice", self.slots_twice));
+        let Record { slots_twice, notices: Notices { told, given_up, overdue } } = self.record;
+        if slots_twice != 0 {
+            complaints.push(format!("{slots_twice} slots are in the record twice"));
+        }
+        if told == 0 || given_up != 0 || overdue != 0 {
+            complaints.push(format!("notices: {told} told, {given_up} given up, {overdue} overdue"));
         }
         let growth = self.memory.growth();
         if !growth.is_flat() {
@@ -187,6 +191,8 @@ impl Found {
 mod tests {
     use super::*;
 
+    const IN_ORDER: Record = Record { slots_twice: 0, notices: Notices { told: 4, given_up: 0, overdue: 0 } };
+
     fn found() -> Found {
         let mut memory = Curve::default();
         (0..60).for_each(|second| memory.add(f64::from(second), 50_000));
@@ -195,7 +201,7 @@ mod tests {
             monitors: 2_000,
             lasted: Duration::from_secs(60),
             account: Account { due: 10, up: 8, down: 2, ..Account::default() },
-            slots_twice: 0,
+            record: IN_ORDER,
             said: Said::default(),
             turned_away: 0,
             memory,
@@ -213,11 +219,17 @@ mod tests {
         (0..60).for_each(|second| growing.add(f64::from(second), 50_000 + 2_000 * second as u64));
         let mut large = Curve::default();
         (0..60).for_each(|second| large.add(f64::from(second), 600_000));
-        let account = found().account;
+        let (account, told) = (found().account, IN_ORDER.notices);
         for (faulty, word) in [
             (Found { account: Account { unaccounted: 1, ..account }, ..found() }, "unaccounted"),
             (Found { account: Account { down: 0, ..account }, ..found() }, "put to the test"),
-            (Found { slots_twice: 1, ..found() }, "twice"),
+            (Found { record: Record { slots_twice: 1, ..IN_ORDER }, ..found() }, "twice"),
+            (Found { record: Record { notices: Notices { told: 0, ..told }, ..IN_ORDER }, ..found() }, "0 told"),
+            (
+                Found { record: Record { notices: Notices { given_up: 1, ..told }, ..IN_ORDER }, ..found() },
+                "1 given up",
+            ),
+            (Found { record: Record { notices: Notices { overdue: 1, ..told }, ..IN_ORDER }, ..found() }, "1 overdue"),
             (Found { said: Said { errors: vec!["gone".to_owned()], ..Said::default() }, ..found() }, "gone"),
             (Found { account: Account { missed: 1, ..account }, ..found() }, "not checked"),
             (Found { account: Account { unknown: 1, ..account }, ..found() }, "not checked"),
