@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
 use serde::{Deserialize, Serialize};
+use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 use watchkeeper_domain::time::Timestamp;
 
@@ -25,6 +26,8 @@ const RECORDING: Duration = Duration::from_secs(2);
 /// How often it is looked whether an hour is closed, and how long that may take: as long as the janitor gives it, twice.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const CLOSING: Duration = Duration::from_secs(600);
+/// How long it may take until checks are made again whose slots are not over yet.
+const CATCHING_UP: Duration = Duration::from_secs(600);
 
 /// Of so many monitors the account of slots is looked at.
 const ACCOUNTS: u32 = 10;
@@ -139,8 +142,10 @@ impl Stage {
         Self::on(ground, props, load, crew).await
     }
 
-    /// Starts the program on a store that has these monitors.
+    /// Starts the program on a store that has these monitors. What was put into it is on the disk by then, as after a restart
+    /// of the machine: else the program's own commits would wait for it.
     pub(crate) async fn on(ground: Ground, props: Props<'_>, load: Load, crew: Crew) -> anyhow::Result<Self> {
+        ensure!(Command::new("sync").status().await?.success(), "sync failed");
         let started_at = now();
         let mut nodes = Vec::new();
         match crew {
@@ -206,6 +211,19 @@ impl Stage {
         Ok(measured)
     }
 
+    /// How many seconds it takes from the start on until checks are made whose slots are not over yet: those that fell due while
+    /// nobody was there come first.
+    pub(crate) async fn catch_up(&self) -> anyhow::Result<f64> {
+        let catching_up = async {
+            let lag = RECORDING.as_micros() as i64;
+            while self.store.newest_slot().await?.is_none_or(|slot| slot < (now() - lag).max(self.started_at)) {
+                sleep(LOOK_EVERY).await;
+            }
+            anyhow::Ok((now() - self.started_at) as f64 / 1e6)
+        };
+        timeout(CATCHING_UP, catching_up).await.context("what fell due before the start is not made up for in time")?
+    }
+
     /// What is watched.
     pub(crate) fn load(&self) -> Load {
         self.load
@@ -244,8 +262,8 @@ impl Stage {
         Ok((closing as f64 / 1e6, late))
     }
 
-    /// The same as [`Stage::watch`], after which the account of slots is looked at and everything is ended. Nodes that do not serve are joined by
-    /// one that does.
+    /// The same as [`Stage::watch`], after which the account of slots is looked at and everything is ended. Nodes that do not
+    /// serve are joined by one that does.
     pub(crate) async fn watch_and_clear(mut self, effort: Effort) -> anyhow::Result<Measured> {
         let measured = self.watch(effort).await?;
         if let Crew::Working(_) = self.crew {

@@ -114,6 +114,20 @@ impl Store {
         })
     }
 
+    /// The newest slot of which there is a check, in microseconds since the Unix epoch; `None` where there is none.
+    pub(crate) async fn newest_slot(&self) -> anyhow::Result<Option<i64>> {
+        Ok(match self {
+            Self::Sqlite(file) => {
+                let newest = sqlx::query_scalar("SELECT max(slot) FROM checks");
+                newest.fetch_one(&mut read_only(file).await?).await?
+            }
+            Self::Postgres(url) => {
+                let newest = sqlx::query_scalar("SELECT unix_us(max(slot)) FROM checks");
+                newest.fetch_one(&mut PgConnection::connect(url).await?).await?
+            }
+        })
+    }
+
     /// What has been written up to now.
     pub(crate) async fn written(&self) -> anyhow::Result<Written> {
         let count = "SELECT count(*) FROM checks";

@@ -53,6 +53,10 @@ pub(crate) struct Run {
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Restored {
     pub(crate) run: Run,
+    /// Seconds from the start of the program until what fell due since the backup was made up for; nothing where that was not
+    /// looked at yet.
+    #[serde(default)]
+    pub(crate) caught_up_after: Option<f64>,
     pub(crate) went_on: Measured,
 }
 
@@ -112,7 +116,12 @@ async fn restore(file: &str, into: Kind, props: Props<'_>, load: Load, size: Siz
     let ended = Running::through(&mut ground.command(props.binary, &["restore", file])).await?;
     tell(&format!("    restored into {into} in {:.1} s", ended.lasted.as_secs_f64()));
     let stage = Stage::on(ground, props, load, Crew::Serving).await?;
-    Ok(Restored { run: (&ended).into(), went_on: stage.watch_and_clear(Effort::of_start(size)).await? })
+    let caught_up_after = Some(stage.catch_up().await?);
+    Ok(Restored {
+        run: (&ended).into(),
+        caught_up_after,
+        went_on: stage.watch_and_clear(Effort::of_start(size)).await?,
+    })
 }
 
 /// How many rows a command says it has carried.

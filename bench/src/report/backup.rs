@@ -33,7 +33,7 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
         let Backup { of, checks, .. } = backup;
         row(&format!("backup of {of}, {} checks among it", whole(*checks as f64)), backup.made)?;
         row("verified", backup.verified)?;
-        for Restored { run, went_on } in &backup.restored {
+        for Restored { run, went_on, .. } in &backup.restored {
             row(&format!("restored into {}", went_on.store), *run)?;
         }
     }
@@ -49,18 +49,20 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
     writeln!(
         text,
         "\nThe program is then started on what was restored. Nobody has a seat in a cohort there, which all are given in the \
-         first interval; all of this is from within it. Lateness counts from the start on.\n\n\
-         | from | into | served after | {LATENESS_HEAD} | CPU of the program | memory, highest |\n\
-         |---|---|---|{LATENESS_RULE}|---|---|"
+         first interval; all of this is from within it. Lateness counts from the start on, and only of slots that fell due since \
+         then: those of between the backup and the start are made up for first.\n\n\
+         | from | into | served after | all made up for after | {LATENESS_HEAD} | CPU of the program | memory, highest |\n\
+         |---|---|---|---|{LATENESS_RULE}|---|---|"
     )?;
     for backup in &found.backups {
-        for Restored { went_on, .. } in &backup.restored {
+        for Restored { went_on, caught_up_after, .. } in &backup.restored {
             writeln!(
                 text,
-                "| {} | {} | {:.2} s | {} | {} µs | {:.0} MB |",
+                "| {} | {} | {:.2} s | {} | {} | {} µs | {:.0} MB |",
                 backup.of,
                 went_on.store,
                 went_on.ready_after,
+                caught_up_after.map_or_else(String::new, |seconds| format!("{seconds:.1} s")),
                 lateness(&went_on.late_from_start),
                 whole(went_on.cpu_us.median),
                 went_on.resident_peak_mb,

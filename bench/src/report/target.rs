@@ -6,6 +6,7 @@ use super::nodes::server_us;
 use super::words::millis;
 use super::{Kept, crowd};
 use crate::finding::Finding;
+use crate::load::Load;
 use crate::part::history::{Aged, Found as History, LIST_OF_100, PAGE, list_of, seldom};
 use crate::part::load::OnStore;
 use crate::size::Size;
@@ -97,9 +98,9 @@ pub(super) fn table(kept: &Kept) -> anyhow::Result<String> {
             mb.map(|mb| (format!("{mb:.0} MB"), mb < MAX_CROWD_MB)).into()
         })?;
     }
-    row("while an hour of so many checks is closed: p99 less than 2 s late", &|kind| {
+    row("while an hour is closed: p99 less than 2 s late", &|kind| {
         let closing = closing.and_then(|found| Some((found, found.closings.iter().find(|one| one.store == kind)?)));
-        closing.map(|(found, closing)| closed(found.checks, &closing.late_meanwhile)).into()
+        closing.map(|(found, closing)| closed(found.load, &closing.late_meanwhile)).into()
     })?;
     row("a start with 1,000,000 monitors serves in less than 5 s", &|kind| {
         let seconds = crowd(kind, 1_000_000).map(|crowd| crowd.ready_after);
@@ -179,8 +180,8 @@ fn in_time_from_start(crowd: &Measured) -> (String, bool) {
 }
 
 /// How late checks were while so many of an hour were rolled up.
-fn closed(checks: u64, late: &Lateness) -> (String, bool) {
-    let text = format!("{} of {} checks", millis(late.ms[2]), whole(checks as f64));
+fn closed(load: Load, late: &Lateness) -> (String, bool) {
+    let text = format!("{} ({load})", millis(late.ms[2]));
     (text, late.missed + late.failed == 0 && late.ms[2] < MAX_CROWD_LATE_MS)
 }
 
