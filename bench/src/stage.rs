@@ -26,8 +26,8 @@ const RECORDING: Duration = Duration::from_secs(2);
 /// How often it is looked whether an hour is closed, and how long that may take: as long as the janitor gives it, twice.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const CLOSING: Duration = Duration::from_secs(600);
-/// How long it may take until checks are made again whose slots are not over yet.
-const CATCHING_UP: Duration = Duration::from_secs(600);
+/// How long it may take until all is claimed that fell due while nobody was there.
+const CATCHING_UP: Duration = Duration::from_secs(1_800);
 
 /// Of so many monitors the account of slots is looked at.
 const ACCOUNTS: u32 = 10;
@@ -211,12 +211,12 @@ impl Stage {
         Ok(measured)
     }
 
-    /// How many seconds it takes from the start on until checks are made whose slots are not over yet: those that fell due while
-    /// nobody was there come first.
+    /// How many seconds it takes from the start on until nothing is due that nobody has claimed: what fell due while nobody was
+    /// there comes first.
     pub(crate) async fn catch_up(&self) -> anyhow::Result<f64> {
         let catching_up = async {
             let lag = RECORDING.as_micros() as i64;
-            while self.store.newest_slot().await?.is_none_or(|slot| slot < (now() - lag).max(self.started_at)) {
+            while self.store.due_since().await?.is_some_and(|due| due < now() - lag) {
                 sleep(LOOK_EVERY).await;
             }
             anyhow::Ok((now() - self.started_at) as f64 / 1e6)

@@ -114,16 +114,21 @@ impl Store {
         })
     }
 
-    /// The newest slot of which there is a check, in microseconds since the Unix epoch; `None` where there is none.
-    pub(crate) async fn newest_slot(&self) -> anyhow::Result<Option<i64>> {
+    /// The slot that is to be claimed next, of monitors by themselves and of cohorts, in microseconds since the Unix epoch;
+    /// `None` where nobody is watched.
+    pub(crate) async fn due_since(&self) -> anyhow::Result<Option<i64>> {
+        let next = "SELECT min(next_due_at) AS at FROM schedule WHERE cohort_id IS NULL \
+                    UNION ALL SELECT min(next_due_at) FROM cohorts";
         Ok(match self {
             Self::Sqlite(file) => {
-                let newest = sqlx::query_scalar("SELECT max(slot) FROM checks");
-                newest.fetch_one(&mut read_only(file).await?).await?
+                let next = format!("SELECT min(at) FROM ({next})");
+                let next = sqlx::query_scalar(sqlx::AssertSqlSafe(next));
+                next.fetch_one(&mut read_only(file).await?).await?
             }
             Self::Postgres(url) => {
-                let newest = sqlx::query_scalar("SELECT unix_us(max(slot)) FROM checks");
-                newest.fetch_one(&mut PgConnection::connect(url).await?).await?
+                let next = format!("SELECT unix_us(min(at)) FROM ({next}) AS next");
+                let next = sqlx::query_scalar(sqlx::AssertSqlSafe(next));
+                next.fetch_one(&mut PgConnection::connect(url).await?).await?
             }
         })
     }

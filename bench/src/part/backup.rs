@@ -53,7 +53,7 @@ pub(crate) struct Run {
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Restored {
     pub(crate) run: Run,
-    /// Seconds from the start of the program until what fell due since the backup was made up for; nothing where that was not
+    /// Seconds from the start of the program until nothing was due any more that nobody had claimed; nothing where that was not
     /// looked at yet.
     #[serde(default)]
     pub(crate) caught_up_after: Option<f64>,
