@@ -1,5 +1,7 @@
 //! Who gets a seat in a cohort. A monitor is due by itself until its first slot has been claimed, and again from when it is
-//! changed; in between it has a seat.
+//! changed; in between it has a seat. Where a crowd is overdue by itself, as after a restore, taking them one by one would take
+//! longer than it takes them to fall due again: they get a seat each in a cohort of their own, which is claimed to where the first
+//! of them is due.
 
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -10,6 +12,8 @@ use crate::row::schedule;
 
 /// How many monitors get a seat in one claim.
 pub(crate) const MAX_SEATED: u32 = 2_000;
+/// How many monitors are a crowd, beside those that a claim takes anyway.
+pub(crate) const CROWD: usize = 2_000;
 /// How many members a cohort has at the most, as its column keeps it.
 pub(crate) const MOST_MEMBERS: i64 = MAX_MEMBERS as i64;
 /// How many slots a day, likewise.

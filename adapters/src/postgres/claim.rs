@@ -14,7 +14,7 @@ use watchkeeper_domain::settle::{confirmation_deadline, instants_between_slots, 
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::{Gap, GapOutcome};
 
-use super::cohort::{PgTables, seat_newcomers};
+use super::cohort::{PgTables, seat_crowd, seat_newcomers};
 use super::gap::{Silent, fall_silent};
 use super::instant::Instant;
 use super::lease;
@@ -32,8 +32,11 @@ pub(super) async fn claim(
     lease::take_apart_ended(connection, request).await?;
     let mut silent = drop_lost(connection, request).await?;
     let mut claims = claim_one_by_one(connection, request, &mut silent).await?;
-    seat_newcomers(connection, request).await?;
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
+    if claims.len() >= limit {
+        seat_crowd(connection, request).await?;
+    }
+    seat_newcomers(connection, request).await?;
     let room = limit.saturating_sub(claims.len());
     let taken = cohort::claim(&mut PgTables(&mut *connection), memory, request, room).await?;
     claims.extend(taken.claims);

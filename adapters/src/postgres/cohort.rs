@@ -20,7 +20,7 @@ use crate::cohort::seating::load;
 use crate::cohort::{Archive, CohortRow, MAX_CHANGES, MAX_COHORTS, MemberRow, Tables};
 use crate::row::{Fault, schedule};
 
-pub(super) use seat::seat_newcomers;
+pub(super) use seat::{seat_crowd, seat_newcomers};
 
 /// The rows of cohorts, with the timeline of the write-ahead log: it changes with each failover and each recovery to a point
 /// in time (<https://www.postgresql.org/docs/15/continuous-archiving.html#BACKUP-TIMELINES>), and whoever remembers a cohort

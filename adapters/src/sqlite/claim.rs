@@ -13,7 +13,7 @@ use watchkeeper_domain::settle::{confirmation_deadline, instants_between_slots, 
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::GapOutcome;
 
-use super::cohort::{SqliteTables, seat_newcomers};
+use super::cohort::{SqliteTables, seat_crowd, seat_newcomers};
 use super::monitor_row::{fall_silent, first_free, newest_epoch, view};
 use super::values::{pieces, query_with_rows};
 use super::{gap, lease};
@@ -28,8 +28,11 @@ pub(super) async fn claim(
 ) -> Result<Claimed, Fault> {
     lease::take_apart_ended(step, request).await?;
     let ClaimedWork { mut claims, mut missed } = claim_one_by_one(step, request).await?;
-    seat_newcomers(step, request).await?;
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
+    if claims.len() >= limit {
+        seat_crowd(step, request).await?;
+    }
+    seat_newcomers(step, request).await?;
     let room = limit.saturating_sub(claims.len());
     let taken = cohort::claim(&mut SqliteTables(&mut *step), memory, request, room).await?;
     for (monitor, run) in taken.missed {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use uuid::Uuid;
 use watchkeeper_domain::check::Region;
-use watchkeeper_domain::cohort::{Lease, Member, Sweep};
+use watchkeeper_domain::cohort::{Lease, MAX_MEMBERS, Member, Sweep};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::port::ClaimRequest;
 use watchkeeper_domain::schedule::Schedule;
@@ -12,7 +12,9 @@ use watchkeeper_domain::time::Timestamp;
 
 use super::lease;
 use super::values::{identifiers, pieces, query_with_rows};
-use crate::cohort::seating::{MAX_SEATED, MOST_MEMBERS, MOST_SLOTS_A_DAY, NewcomerRow, RoomRow, Seating, load, seat};
+use crate::cohort::seating::{
+    CROWD, MAX_SEATED, MOST_MEMBERS, MOST_SLOTS_A_DAY, NewcomerRow, RoomRow, Seating, load, seat,
+};
 use crate::cohort::{Archive, CohortRow, MAX_CHANGES, MAX_COHORTS, MemberRow, Tables};
 use crate::row::{Fault, Unreadable, bigint};
 
@@ -177,17 +179,45 @@ pub(super) const NEWCOMERS: &str = "
 
 /// Gives monitors a seat that are due by themselves, though not before the horizon.
 pub(super) async fn seat_newcomers(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<(), Fault> {
-    let newcomers: Vec<NewcomerRow> = sqlx::query_as(NEWCOMERS)
-        .bind(request.region.as_str())
-        .bind(request.horizon.max(request.now).as_micros())
-        .bind(MAX_SEATED)
-        .fetch_all(&mut *step)
-        .await?;
+    let newcomers = unseated(step, NEWCOMERS, request, MAX_SEATED).await?;
     if newcomers.is_empty() {
         return Ok(());
     }
     let room = room(step, request).await?;
-    let Some(Seating { room, seated, first_slot, longest_interval_ms }) = seat(newcomers, room) else { return Ok(()) };
+    let Some(seating) = seat(newcomers, room) else { return Ok(()) };
+    take_seats(step, request, seating).await
+}
+
+/// Monitors without a seat that are overdue.
+pub(super) const OVERDUE: &str = "
+    SELECT m.id, d.next_due_at, d.interval_ms, d.phase_ms
+      FROM schedule AS d
+      JOIN monitors AS m ON m.key = d.monitor_key
+     WHERE d.region = ? AND d.cohort_id IS NULL AND d.next_due_at <= ?
+     ORDER BY d.next_due_at
+     LIMIT ?";
+
+/// Gives monitors a seat each in a cohort of their own that are overdue by themselves, where they are a crowd.
+pub(super) async fn seat_crowd(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<(), Fault> {
+    let overdue = unseated(step, OVERDUE, request, MAX_MEMBERS).await?;
+    let Some(first) = overdue.first().filter(|_| overdue.len() >= CROWD) else { return Ok(()) };
+    let room = make_room(step, request, Timestamp::from_micros(first.next_due_at)).await?;
+    let Some(seating) = seat(overdue, room) else { return Ok(()) };
+    take_seats(step, request, seating).await
+}
+
+async fn unseated(
+    step: &mut SqliteConnection,
+    statement: &'static str,
+    request: &ClaimRequest,
+    most: u32,
+) -> Result<Vec<NewcomerRow>, Fault> {
+    let query = sqlx::query_as(statement).bind(request.region.as_str());
+    Ok(query.bind(request.horizon.max(request.now).as_micros()).bind(most).fetch_all(step).await?)
+}
+
+async fn take_seats(step: &mut SqliteConnection, request: &ClaimRequest, seating: Seating) -> Result<(), Fault> {
+    let Seating { room, seated, first_slot, longest_interval_ms } = seating;
     sqlx::query(
         "UPDATE cohorts
             SET version = ?1, members = ?2, slots_a_day = ?3, next_due_at = min(coalesce(next_due_at, ?4), ?4),
@@ -234,13 +264,22 @@ async fn room(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<Roo
     if let Some(free) = free {
         return Ok(free);
     }
+    make_room(step, request, request.horizon.max(request.now).next()).await
+}
+
+/// A new cohort that is claimed up to an instant.
+async fn make_room(
+    step: &mut SqliteConnection,
+    request: &ClaimRequest,
+    claimed_to: Timestamp,
+) -> Result<RoomRow, Fault> {
     let made = sqlx::query_as(
         "INSERT INTO cohorts (region, claimed_to, version, members, slots_a_day, longest_interval_ms)
          VALUES (?, ?, 0, 0, 0, 0)
       RETURNING id, claimed_to, version, members, slots_a_day",
     )
     .bind(request.region.as_str())
-    .bind(request.horizon.max(request.now).next().as_micros())
+    .bind(claimed_to.as_micros())
     .fetch_one(step)
     .await?;
     Ok(made)

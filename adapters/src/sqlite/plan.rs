@@ -99,9 +99,11 @@ async fn what_is_due_comes_out_of_its_index_in_order() {
 async fn who_is_in_a_cohort_and_who_is_not_comes_out_of_an_index() {
     let newcomers = plan(cohort::NEWCOMERS.to_owned()).await;
     assert!(newcomers.contains("schedule_due (region=? AND next_due_at>?)"), "{newcomers}");
+    let overdue = plan(cohort::OVERDUE.to_owned()).await;
+    assert!(overdue.contains("schedule_due (region=? AND next_due_at<?)"), "{overdue}");
     let members = plan(cohort::MEMBERS.to_owned()).await;
     assert!(members.contains("schedule_by_cohort (cohort_id=? AND changed>?)"), "{members}");
-    for plan in [newcomers, members] {
+    for plan in [newcomers, overdue, members] {
         assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
     }
 }

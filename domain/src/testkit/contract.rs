@@ -23,6 +23,7 @@
 //! | Reading ahead takes nothing | [`slots::reading_ahead_takes_nothing`] |
 //! | The next slot never moves back | [`slots::the_next_slot_never_moves_back_with_the_clock`] |
 //! | At most `limit`, the longest due first | [`slots::the_limit_is_kept_and_the_longest_due_come_first`] |
+//! | The same of more than can be taken one by one, as after a restore | [`slots::a_crowd_that_is_overdue_is_given_slot_by_slot`] |
 //! | Regions are apart | [`slots::another_region_gets_nothing`] |
 //! | A claim carries the version of the settings | [`slots::a_claim_carries_the_version_of_the_settings`] |
 //! | A lease that ended is taken over; the former holder is stale | [`leases::a_slot_whose_lease_has_ended_is_given_anew`] |
@@ -137,6 +138,7 @@ macro_rules! store_contract {
                 reading_ahead_takes_nothing
                 the_next_slot_never_moves_back_with_the_clock
                 the_limit_is_kept_and_the_longest_due_come_first
+                a_crowd_that_is_overdue_is_given_slot_by_slot
                 another_region_gets_nothing
                 a_claim_carries_the_version_of_the_settings
             }

@@ -1,9 +1,10 @@
 //! Giving monitors a seat in a cohort.
 
 use sqlx::PgConnection;
+use watchkeeper_domain::cohort::MAX_MEMBERS;
 use watchkeeper_domain::port::ClaimRequest;
 
-use crate::cohort::seating::{MAX_SEATED, MOST_MEMBERS, MOST_SLOTS_A_DAY, NewcomerRow, RoomRow, Seating, seat};
+use crate::cohort::seating::{CROWD, MAX_SEATED, MOST_MEMBERS, MOST_SLOTS_A_DAY, NewcomerRow, RoomRow, Seating, seat};
 use crate::postgres::instant::Instant;
 use crate::row::Fault;
 
@@ -12,15 +13,29 @@ pub(in crate::postgres) async fn seat_newcomers(
     connection: &mut PgConnection,
     request: &ClaimRequest,
 ) -> Result<(), Fault> {
-    let newcomers = lock_newcomers(connection, request).await?;
+    let newcomers = lock_unseated(connection, NEWCOMERS, request, MAX_SEATED).await?;
     if newcomers.is_empty() {
         return Ok(());
     }
     let room = lock_room(connection, request).await?;
-    let Some(Seating { room, seated, first_slot, longest_interval_ms }) = room.and_then(|room| seat(newcomers, room))
-    else {
-        return Ok(());
-    };
+    let Some(seating) = room.and_then(|room| seat(newcomers, room)) else { return Ok(()) };
+    take_seats(connection, request, seating).await
+}
+
+/// Gives monitors a seat each in a cohort of their own that are overdue by themselves, where they are a crowd.
+pub(in crate::postgres) async fn seat_crowd(
+    connection: &mut PgConnection,
+    request: &ClaimRequest,
+) -> Result<(), Fault> {
+    let overdue = lock_unseated(connection, OVERDUE, request, MAX_MEMBERS).await?;
+    let Some(first) = overdue.first().filter(|_| overdue.len() >= CROWD) else { return Ok(()) };
+    let room = make_room(connection, request, first.next_due_at).await?;
+    let Some(seating) = seat(overdue, room) else { return Ok(()) };
+    take_seats(connection, request, seating).await
+}
+
+async fn take_seats(connection: &mut PgConnection, request: &ClaimRequest, seating: Seating) -> Result<(), Fault> {
+    let Seating { room, seated, first_slot, longest_interval_ms } = seating;
     sqlx::query(
         "UPDATE cohorts
          SET version = $2, members = $3, slots_a_day = $4, next_due_at = least(next_due_at, $5),
@@ -45,21 +60,46 @@ pub(in crate::postgres) async fn seat_newcomers(
     Ok(())
 }
 
-async fn lock_newcomers(connection: &mut PgConnection, request: &ClaimRequest) -> Result<Vec<NewcomerRow>, Fault> {
-    let rows = sqlx::query_as(
-        "SELECT monitor_id AS id, unix_us(next_due_at) AS next_due_at, interval_ms, phase_ms
-         FROM schedule
-         WHERE region = $1 AND cohort_id IS NULL AND schedule.next_due_at > $2
-         ORDER BY schedule.next_due_at
-         LIMIT $3
-         FOR UPDATE SKIP LOCKED",
+/// Monitors without a seat that fall due after the horizon.
+const NEWCOMERS: &str = "
+    SELECT monitor_id AS id, unix_us(next_due_at) AS next_due_at, interval_ms, phase_ms
+    FROM schedule
+    WHERE region = $1 AND cohort_id IS NULL AND schedule.next_due_at > $2
+    ORDER BY schedule.next_due_at
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED";
+
+/// Those that are overdue.
+const OVERDUE: &str = "
+    SELECT monitor_id AS id, unix_us(next_due_at) AS next_due_at, interval_ms, phase_ms
+    FROM schedule
+    WHERE region = $1 AND cohort_id IS NULL AND schedule.next_due_at <= $2
+    ORDER BY schedule.next_due_at
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED";
+
+async fn lock_unseated(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    request: &ClaimRequest,
+    most: u32,
+) -> Result<Vec<NewcomerRow>, Fault> {
+    let query = sqlx::query_as(statement).bind(request.region.as_str());
+    Ok(query.bind(Instant(request.horizon.max(request.now))).bind(i64::from(most)).fetch_all(connection).await?)
+}
+
+/// A new cohort that is claimed up to an instant, in microseconds since the Unix epoch.
+async fn make_room(connection: &mut PgConnection, request: &ClaimRequest, claimed_to: i64) -> Result<RoomRow, Fault> {
+    let made = sqlx::query_as(
+        "INSERT INTO cohorts (region, claimed_to, version, members, slots_a_day, longest_interval_ms)
+         VALUES ($1, $2, 0, 0, 0, 0)
+         RETURNING id, unix_us(claimed_to) AS claimed_to, version, members, slots_a_day",
     )
     .bind(request.region.as_str())
-    .bind(Instant(request.horizon.max(request.now)))
-    .bind(i64::from(MAX_SEATED))
-    .fetch_all(connection)
+    .bind(Instant::from_micros(claimed_to))
+    .fetch_one(connection)
     .await?;
-    Ok(rows)
+    Ok(made)
 }
 
 /// A cohort that has seats left, its row locked: a new one where all are full, none where somebody else is at it.

@@ -1,12 +1,13 @@
 //! Slots: what is due, to whom it is given, and what becomes of what was not.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::Stage;
 use super::stage::{Step, at_once};
 use crate::check::{Claim, Origin, Region};
-use crate::port::{ClaimRequest, ClaimedWork};
+use crate::id::MonitorId;
+use crate::port::{ClaimRequest, ClaimedWork, Recorded};
 use crate::schedule::{Schedule, SlotRun};
 use crate::testkit::fixture::{self, T0, seconds, up};
 use crate::time::Timestamp;
@@ -146,6 +147,51 @@ pub async fn the_limit_is_kept_and_the_longest_due_come_first(stage: &Stage) {
         assert_eq!(given, expected);
     }
     stage.assert_nothing_due(now).await;
+}
+
+/// So many are overdue at once that a store may seat them in cohorts before they have been claimed: each is given its newest
+/// slot that may start, and misses those before.
+pub async fn a_crowd_that_is_overdue_is_given_slot_by_slot(stage: &Stage) {
+    const CROWD: u32 = 2_100;
+    let now = T0.plus(seconds(215));
+    let mut expected = HashMap::new();
+    let mut specimens = Vec::new();
+    for _ in 0..CROWD {
+        let m = stage.monitor_every(60).await;
+        let newest = (0..4).rev().find(|number| m.slot(*number) <= now).unwrap();
+        expected.insert(m.id(), (newest, m.slot(newest), m.slot(newest + 1)));
+        specimens.push(m);
+    }
+    let (mut given, mut missed) = (HashMap::new(), 0);
+    for limit in std::iter::once(50).chain([500; 20]) {
+        let ClaimedWork { claims, missed: more } = stage.claim_work_up_to(now, limit).await;
+        missed += more;
+        for claim in &claims {
+            let before = given.insert(claim.monitor, (claim.slot, claim.start_before));
+            assert_eq!(before, None, "no monitor is given twice");
+        }
+        let results: Vec<_> = claims.iter().map(up).collect();
+        let recorded = stage.store().record(now, &results).await.unwrap();
+        assert!(recorded.iter().all(|recorded| matches!(recorded, Recorded::Recorded { .. })));
+    }
+    let newest = |(monitor, (_, slot, next)): (&MonitorId, &(u32, Timestamp, Timestamp))| (*monitor, (*slot, *next));
+    assert!(given == expected.iter().map(newest).collect(), "each is given its newest slot");
+    assert_eq!(missed, expected.values().map(|(before, ..)| u64::from(*before)).sum::<u64>());
+    for m in specimens.iter().step_by(300) {
+        let account = stage.account(m.id(), now).await;
+        let missed = u64::from(expected[&m.id()].0);
+        let counted = (account.up, account.missed, account.unaccounted, account.in_flight);
+        assert_eq!(counted, (1, missed, 0, 0), "{account:?}");
+    }
+    let later = now.plus(seconds(60));
+    let mut again = HashSet::new();
+    for _ in 0..20 {
+        for claim in stage.claim_some(later, 500).await {
+            assert_eq!(claim.slot, expected[&claim.monitor].2, "the slot after it");
+            assert!(again.insert(claim.monitor), "no slot is given twice");
+        }
+    }
+    assert_eq!(again.len(), CROWD as usize);
 }
 
 /// What is checked from one region is not given to another.
