@@ -7,13 +7,14 @@ use sqlx::FromRow;
 use uuid::Uuid;
 use watchkeeper_domain::cohort::{MAX_MEMBERS, MAX_SLOTS_A_DAY, slots_a_day};
 use watchkeeper_domain::schedule::Schedule;
+use watchkeeper_domain::time::Timestamp;
 
 use crate::row::schedule;
 
 /// How many monitors get a seat in one claim.
 pub(crate) const MAX_SEATED: u32 = 2_000;
 /// How many monitors are a crowd, beside those that a claim takes anyway.
-pub(crate) const CROWD: usize = 2_000;
+const CROWD: usize = 2_000;
 /// How many members a cohort has at the most, as its column keeps it.
 pub(crate) const MOST_MEMBERS: i64 = MAX_MEMBERS as i64;
 /// How many slots a day, likewise.
@@ -55,6 +56,17 @@ pub(crate) struct Seating {
     pub(crate) longest_interval_ms: i64,
 }
 
+/// Those of the overdue who are a crowd, and where the first of them is due. Who waits for an opening slot is none of them: that
+/// lies on no grid, and all that is leased together does.
+pub(crate) fn crowd(mut overdue: Vec<NewcomerRow>) -> Option<(Vec<NewcomerRow>, i64)> {
+    overdue.retain(|row| {
+        let at = Timestamp::from_micros(row.next_due_at);
+        schedule(row.interval_ms, row.phase_ms).at_or_before(at) == at
+    });
+    let first = overdue.iter().map(|row| row.next_due_at).min()?;
+    (overdue.len() >= CROWD).then_some((overdue, first))
+}
+
 /// Seats as many as there is room for; `None` where that is nobody.
 pub(crate) fn seat(newcomers: Vec<NewcomerRow>, mut room: RoomRow) -> Option<Seating> {
     let mut seated = Vec::with_capacity(newcomers.len());
@@ -79,6 +91,14 @@ pub(crate) fn seat(newcomers: Vec<NewcomerRow>, mut room: RoomRow) -> Option<Sea
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_crowd_waits_for_slots_of_its_grids() {
+        let overdue = |due_at: fn(usize) -> i64| (0..CROWD).map(|n| newcomer(n as u128, due_at(n), 60_000)).collect();
+        let (seated, first) = crowd(overdue(|n| 60_000_000 * (n as i64 + 1))).unwrap();
+        assert_eq!((seated.len(), first), (CROWD, 60_000_000));
+        assert!(crowd(overdue(|n| 60_000_000 + n as i64)).is_none(), "all but one wait for an opening slot");
+    }
 
     fn newcomer(number: u128, next_due_at: i64, interval_ms: i64) -> NewcomerRow {
         NewcomerRow { id: Uuid::from_u128(number), next_due_at, interval_ms, phase_ms: 0 }

@@ -46,7 +46,8 @@ async fn oldest_check(connection: &mut PgConnection) -> Result<Option<Timestamp>
 }
 
 /// Whether a check of before an instant may still come: its slot is claimed, or may still be. A slot of a long interval
-/// may start for hours, at the most one and a half intervals where it opens an epoch.
+/// may start for hours, at the most one and a half intervals where it opens an epoch. A cohort's next slot may be that of a short
+/// interval, and another one of its members be due later and at any time up to the end.
 async fn is_open(connection: &mut PgConnection, end: Timestamp, now: Timestamp) -> Result<bool, Fault> {
     let is_open = sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM claims WHERE slot < $1)
@@ -56,7 +57,7 @@ async fn is_open(connection: &mut PgConnection, end: Timestamp, now: Timestamp) 
                            AND next_due_at + interval_ms * interval '1.5 milliseconds' > $2)
              OR EXISTS (SELECT FROM cohorts
                          WHERE next_due_at < $1
-                           AND next_due_at + longest_interval_ms * interval '1.5 milliseconds' > $2)",
+                           AND $1 + longest_interval_ms * interval '1.5 milliseconds' > $2)",
     )
     .bind(Instant(end))
     .bind(Instant(now))

@@ -13,7 +13,7 @@ use watchkeeper_domain::time::Timestamp;
 use super::lease;
 use super::values::{identifiers, pieces, query_with_rows};
 use crate::cohort::seating::{
-    CROWD, MAX_SEATED, MOST_MEMBERS, MOST_SLOTS_A_DAY, NewcomerRow, RoomRow, Seating, load, seat,
+    MAX_SEATED, MOST_MEMBERS, MOST_SLOTS_A_DAY, NewcomerRow, RoomRow, Seating, crowd, load, seat,
 };
 use crate::cohort::{Archive, CohortRow, MAX_CHANGES, MAX_COHORTS, MemberRow, Tables};
 use crate::row::{Fault, Unreadable, bigint};
@@ -200,9 +200,9 @@ pub(super) const OVERDUE: &str = "
 /// Gives monitors a seat each in a cohort of their own that are overdue by themselves, where they are a crowd.
 pub(super) async fn seat_crowd(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<(), Fault> {
     let overdue = unseated(step, OVERDUE, request, MAX_MEMBERS).await?;
-    let Some(first) = overdue.first().filter(|_| overdue.len() >= CROWD) else { return Ok(()) };
-    let room = make_room(step, request, Timestamp::from_micros(first.next_due_at)).await?;
-    let Some(seating) = seat(overdue, room) else { return Ok(()) };
+    let Some((crowd, first)) = crowd(overdue) else { return Ok(()) };
+    let room = make_room(step, request, Timestamp::from_micros(first)).await?;
+    let Some(seating) = seat(crowd, room) else { return Ok(()) };
     take_seats(step, request, seating).await
 }
 

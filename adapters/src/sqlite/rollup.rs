@@ -70,14 +70,15 @@ async fn due_hour(store: &SqliteStore, now: Timestamp) -> Result<Option<Timestam
         return Ok(None);
     }
     // A slot of a long interval may start for hours, at the most one and a half intervals where it opens an epoch: it keeps
-    // its hour open until it is claimed.
+    // its hour open until it is claimed. A cohort's next slot may be that of a short interval, and another one of its members be
+    // due later and at any time up to the end.
     let is_open: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM claims WHERE slot < ?1)
              OR EXISTS (SELECT 1 FROM leases WHERE first_slot < ?1)
              OR EXISTS (SELECT 1 FROM schedule
                          WHERE cohort_id IS NULL AND next_due_at < ?1 AND next_due_at + interval_ms * 1500 > ?2)
              OR EXISTS (SELECT 1 FROM cohorts
-                         WHERE next_due_at < ?1 AND next_due_at + longest_interval_ms * 1500 > ?2)",
+                         WHERE next_due_at < ?1 AND ?1 + longest_interval_ms * 1500 > ?2)",
     )
     .bind(hour.plus(HOUR).as_micros())
     .bind(now.as_micros())

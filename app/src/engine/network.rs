@@ -79,18 +79,18 @@ impl Network {
         }
     }
 
-    /// What to ask for next. A trial is given out once, and the next not before its time, whatever comes of it.
+    /// What to ask for next.
     pub(super) fn share(&self) -> Share {
-        let now = Instant::now();
-        let next_trial = &mut self.seen().next_trial;
-        match next_trial {
+        match self.seen().next_trial {
             None => Share::Full,
-            Some(at) if *at <= now => {
-                *next_trial = Some(now + TRIAL_AFTER);
-                Share::Trial
-            }
+            Some(at) if at <= Instant::now() => Share::Trial,
             Some(_) => Share::Rest,
         }
+    }
+
+    /// A trial is under way: the next one not before its time, whatever comes of it.
+    pub(super) fn tries(&self) {
+        self.seen().next_trial = Some(Instant::now() + TRIAL_AFTER);
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -160,7 +160,9 @@ mod tests {
         network.saw(&fixture::cut_off(&claim()));
         assert_eq!(network.share(), Share::Rest);
         sleep(TRIAL_AFTER).await;
-        assert_eq!([network.share(), network.share()], [Share::Trial, Share::Rest], "one trial at a time");
+        assert_eq!([network.share(), network.share()], [Share::Trial; 2], "until there is something to try with");
+        network.tries();
+        assert_eq!(network.share(), Share::Rest, "one trial at a time");
         sleep(TRIAL_AFTER / 2).await;
         network.saw(&fixture::cut_off(&claim()));
         sleep(TRIAL_AFTER / 2).await;

@@ -97,6 +97,11 @@ impl Pool {
         self.shared.network.share()
     }
 
+    /// Notes that what was claimed is a trial.
+    pub(super) fn tries(&self) {
+        self.shared.network.tries();
+    }
+
     /// Takes claims over, each to be started at its slot, or at once where that has passed.
     pub fn start(&self, assignments: Vec<Assignment>) {
         let (now, instant) = (self.shared.watch.clock.now(), Instant::now());

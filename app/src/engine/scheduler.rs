@@ -115,7 +115,8 @@ impl Scheduler {
         if limit == 0 {
             return BUSY_PAUSE;
         }
-        let (limit, ahead) = match self.pool.share() {
+        let share = self.pool.share();
+        let (limit, ahead) = match share {
             Share::Full => (limit, LOOK_AHEAD),
             Share::Trial => (limit.min(TRIAL_CLAIMS), LOOK_AHEAD),
             Share::Rest => (limit, Duration::ZERO),
@@ -137,6 +138,9 @@ impl Scheduler {
                 self.metrics.claims_made.inc_by(assignments.len() as u64);
                 // Where what falls due at one instant does not fit, a claim may stop short of its limit.
                 let is_work_left = assignments.len() >= limit - limit / 10;
+                if share == Share::Trial && !assignments.is_empty() {
+                    self.pool.tries();
+                }
                 self.pool.start(assignments);
                 if is_work_left { BUSY_PAUSE } else { POLL_INTERVAL }
             }

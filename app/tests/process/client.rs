@@ -132,9 +132,9 @@ impl User {
 
     /// Makes sure that each slot of a monitor is in the record once, and none is nowhere.
     pub(crate) async fn finds_every_slot_accounted_for(&self, monitor: &str) {
+        let checks = self.checks(monitor).await;
         let account = self.slots(monitor).await;
         assert_eq!(account["unaccounted"], 0, "{account}");
-        let checks = self.checks(monitor).await;
         let scheduled = checks.iter().filter(|check| check["origin"] == "scheduled").count() as u64;
         let counted: u64 = ["up", "degraded", "down"].iter().map(|outcome| account[outcome].as_u64().unwrap()).sum();
         assert!(scheduled <= counted + AFTER_AN_OPEN_ONE, "{scheduled} slots are checked, and not counted: {account}");

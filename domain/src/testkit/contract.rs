@@ -253,6 +253,7 @@ macro_rules! store_contract {
                 an_hour_is_rolled_up_when_it_is_closed
                 an_hour_with_an_open_claim_is_not_rolled_up
                 an_hour_that_a_slot_may_still_be_claimed_of_is_not_rolled_up
+                an_hour_stays_open_for_a_long_interval_beside_a_short_one
                 what_is_rolled_up_reads_as_the_log_does
             }
             packs {

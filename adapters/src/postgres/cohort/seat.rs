@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use watchkeeper_domain::cohort::MAX_MEMBERS;
 use watchkeeper_domain::port::ClaimRequest;
 
-use crate::cohort::seating::{CROWD, MAX_SEATED, MOST_MEMBERS, MOST_SLOTS_A_DAY, NewcomerRow, RoomRow, Seating, seat};
+use crate::cohort::seating::{MAX_SEATED, MOST_MEMBERS, MOST_SLOTS_A_DAY, NewcomerRow, RoomRow, Seating, crowd, seat};
 use crate::postgres::instant::Instant;
 use crate::row::Fault;
 
@@ -28,9 +28,9 @@ pub(in crate::postgres) async fn seat_crowd(
     request: &ClaimRequest,
 ) -> Result<(), Fault> {
     let overdue = lock_unseated(connection, OVERDUE, request, MAX_MEMBERS).await?;
-    let Some(first) = overdue.first().filter(|_| overdue.len() >= CROWD) else { return Ok(()) };
-    let room = make_room(connection, request, first.next_due_at).await?;
-    let Some(seating) = seat(overdue, room) else { return Ok(()) };
+    let Some((crowd, first)) = crowd(overdue) else { return Ok(()) };
+    let room = make_room(connection, request, first).await?;
+    let Some(seating) = seat(crowd, room) else { return Ok(()) };
     take_seats(connection, request, seating).await
 }
 

@@ -127,6 +127,32 @@ pub async fn an_hour_that_a_slot_may_still_be_claimed_of_is_not_rolled_up(stage:
     assert_eq!(counts, 1);
 }
 
+/// The same where a short interval beside it has had nothing but slots that may no longer start.
+pub async fn an_hour_stays_open_for_a_long_interval_beside_a_short_one(stage: &Stage) {
+    let (long, _short) = (stage.monitor_every(12 * 3600).await, stage.monitor_every(60).await);
+    for after in [0, 61] {
+        for claim in stage.claim(long.slot(0).plus(fixture::seconds(after))).await {
+            stage.settle(fixture::up(&claim)).await;
+        }
+    }
+    let (hour_of_late, now) = (hour_of(long.slot(1)), long.slot(1).plus(HOUR * 7));
+    let mut rolled_up = Vec::new();
+    while let Some(hour) = stage.store().roll_up(now).await.unwrap() {
+        rolled_up.push(hour);
+        assert!(hour < hour_of_late, "{rolled_up:?}");
+    }
+    let claims = stage.claim(now).await;
+    assert!(claims.iter().any(|claim| (claim.monitor, claim.slot) == (long.id(), long.slot(1))), "{claims:?}");
+    for claim in &claims {
+        stage.settle_at(now, fixture::up(claim)).await;
+    }
+    while let Some(hour) = stage.store().roll_up(now).await.unwrap() {
+        rolled_up.push(hour);
+        assert!(rolled_up.len() < 30, "rolling up comes to its end");
+    }
+    assert!(rolled_up.contains(&hour_of_late), "{rolled_up:?}");
+}
+
 /// Whatever the window and the stretches are, after one more hour as before it.
 pub async fn what_is_rolled_up_reads_as_the_log_does(stage: &Stage) {
     let m = stage.monitor_every(300).await;

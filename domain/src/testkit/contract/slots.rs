@@ -164,7 +164,7 @@ pub async fn a_crowd_that_is_overdue_is_given_slot_by_slot(stage: &Stage) {
     }
     let (mut given, mut missed) = (HashMap::new(), 0);
     for limit in std::iter::once(50).chain([500; 20]) {
-        let ClaimedWork { claims, missed: more } = stage.claim_work_up_to(now, limit).await;
+        let ClaimedWork { claims, missed: more } = stage.store().claim(&stage.request(now, now, limit)).await.unwrap();
         missed += more;
         for claim in &claims {
             let before = given.insert(claim.monitor, (claim.slot, claim.start_before));

@@ -158,15 +158,11 @@ impl Stage {
 
     /// Takes what is due, and how many slots it came too late for.
     pub async fn claim_work(&self, now: Timestamp) -> ClaimedWork {
-        self.claim_work_up_to(now, 100).await
+        self.store.claim(&self.request(now, now, 100)).await.unwrap()
     }
 
-    /// The same, up to a limit.
-    pub async fn claim_work_up_to(&self, now: Timestamp, limit: u32) -> ClaimedWork {
-        self.store.claim(&self.request(now, now, limit)).await.unwrap()
-    }
-
-    fn request(&self, now: Timestamp, horizon: Timestamp, limit: u32) -> ClaimRequest {
+    /// A request of somebody new.
+    pub fn request(&self, now: Timestamp, horizon: Timestamp, limit: u32) -> ClaimRequest {
         ClaimRequest { region: Region::default(), now, horizon, limit, token: self.token() }
     }
 
