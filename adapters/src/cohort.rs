@@ -17,7 +17,7 @@ use watchkeeper_domain::cohort::{Cohort, Member};
 use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::time::Timestamp;
 
-use crate::row::{duration, schedule};
+use crate::row::{Instant, duration, schedule};
 
 pub(crate) use claiming::{Claimed, MAX_COHORTS, Tables, claim};
 pub(crate) use reading::Archive;
@@ -29,7 +29,7 @@ pub(crate) const MAX_CHANGES: i64 = 1_000;
 #[derive(Clone, Copy, Debug, FromRow)]
 pub(crate) struct CohortRow {
     pub(crate) id: i64,
-    pub(crate) claimed_to: i64,
+    pub(crate) claimed_to: Instant,
     pub(crate) version: i64,
     /// Which history of the record this is: a standby that took over may have lost the last changes, and counts them anew.
     pub(crate) timeline: i64,
@@ -37,7 +37,7 @@ pub(crate) struct CohortRow {
 
 impl CohortRow {
     pub(crate) fn claimed_to(&self) -> Timestamp {
-        Timestamp::from_micros(self.claimed_to)
+        self.claimed_to.0
     }
 }
 
@@ -119,7 +119,7 @@ impl CohortMemory {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MemberRow {
     pub(crate) id: uuid::Uuid,
-    pub(crate) first_slot: i64,
+    pub(crate) first_slot: Instant,
     pub(crate) interval_ms: i64,
     pub(crate) phase_ms: i64,
     pub(crate) timeout_ms: i64,
@@ -131,7 +131,7 @@ impl From<MemberRow> for Member {
         Self {
             monitor: MonitorId::new(row.id),
             schedule: schedule(row.interval_ms, row.phase_ms),
-            first_slot: Timestamp::from_micros(row.first_slot),
+            first_slot: row.first_slot.0,
             timeout: duration(row.timeout_ms.saturating_mul(1_000)),
             version: u32::try_from(row.version).unwrap_or(0),
         }
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     fn row(version: i64, timeline: i64) -> CohortRow {
-        CohortRow { id: 7, claimed_to: 0, version, timeline }
+        CohortRow { id: 7, claimed_to: Instant::from_micros(0), version, timeline }
     }
 
     #[test]

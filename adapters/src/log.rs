@@ -139,7 +139,7 @@ impl TryFrom<FigureRow> for Figure {
 
     fn try_from(row: FigureRow) -> Result<Self, Self::Error> {
         Ok(Self {
-            slot: Timestamp::from_micros(row.slot),
+            slot: row.slot.0,
             origin: Origin::of_code(row.origin)?,
             verdict: Verdict::of_code(row.verdict)?,
             latency: duration(row.latency_us),

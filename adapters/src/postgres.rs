@@ -23,7 +23,6 @@ mod fold;
 mod gap;
 mod history;
 mod incident;
-mod instant;
 mod lease;
 mod log;
 mod monitor;
@@ -58,8 +57,7 @@ pub use newer::TooNew;
 use crate::clock::TimeSource;
 use crate::cohort::CohortMemory;
 use crate::connections::Connections;
-use crate::row::Fault;
-use instant::Instant;
+use crate::row::{Fault, Instant};
 
 /// The store on PostgreSQL.
 #[derive(Clone)]

@@ -1,12 +1,14 @@
 //! What both stores have in common: how domain values become columns and come back.
 //!
-//! Enumerations are small numbers ([`Code`]), instants and durations whole microseconds, and evidence is JSON. The row
-//! types read by column name, so that a query of either store can be read by them as long as its columns are named so.
+//! Enumerations are small numbers ([`Code`]), instants what each store keeps them as ([`Instant`]), durations whole microseconds,
+//! and evidence is JSON. The row types read by column name, so that a query of either store can be read by them as long as its
+//! columns are named so.
 
 mod code;
 mod evidence;
 mod fact;
 mod fault;
+mod instant;
 mod keeping;
 mod log;
 mod monitor;
@@ -18,6 +20,7 @@ pub(crate) use code::{Code, NoticeState};
 pub(crate) use evidence::EvidenceJson;
 pub(crate) use fact::{FactRow, facts};
 pub(crate) use fault::{Fault, Unreadable};
+pub(crate) use instant::{Instant, instant_of, wire_of};
 pub(crate) use keeping::{KeepingRow, LeftRow, MonitorKeepingRow, OwnRetentionRow};
 pub(crate) use log::{CheckRow, DayRow, EpochRow, FigureRow, GapRow, HourRow, next_slot, schedule};
 pub(crate) use monitor::{MonitorRow, SettingsRow, StateRow};

@@ -60,6 +60,7 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
+    use crate::row::Instant;
 
     /// Cohorts without members, each of which may be read once it is let.
     #[derive(Clone)]
@@ -84,7 +85,9 @@ mod tests {
     #[async_trait]
     impl Archive for Slow {
         async fn due(&self, _: &Region, _: Timestamp) -> Result<Vec<CohortRow>, Fault> {
-            Ok((1..=self.cohorts).map(|id| CohortRow { id, claimed_to: 0, version: 1, timeline: 0 }).collect())
+            Ok((1..=self.cohorts)
+                .map(|id| CohortRow { id, claimed_to: Instant::from_micros(0), version: 1, timeline: 0 })
+                .collect())
         }
 
         async fn members(&self, cohort: i64) -> Result<Vec<Member>, Fault> {

@@ -9,7 +9,7 @@ use watchkeeper_domain::cohort::{MAX_MEMBERS, MAX_SLOTS_A_DAY, slots_a_day};
 use watchkeeper_domain::schedule::Schedule;
 use watchkeeper_domain::time::Timestamp;
 
-use crate::row::schedule;
+use crate::row::{Instant, schedule};
 
 /// How many monitors get a seat in one claim.
 pub(crate) const MAX_SEATED: u32 = 2_000;
@@ -29,7 +29,7 @@ pub(crate) fn load(of: Schedule) -> i64 {
 #[derive(Clone, Copy, Debug, FromRow)]
 pub(crate) struct RoomRow {
     pub(crate) id: i64,
-    pub(crate) claimed_to: i64,
+    pub(crate) claimed_to: Instant,
     pub(crate) version: i64,
     pub(crate) members: i64,
     pub(crate) slots_a_day: i64,
@@ -39,7 +39,7 @@ pub(crate) struct RoomRow {
 #[derive(Clone, Copy, Debug, FromRow)]
 pub(crate) struct NewcomerRow {
     pub(crate) id: Uuid,
-    pub(crate) next_due_at: i64,
+    pub(crate) next_due_at: Instant,
     pub(crate) interval_ms: i64,
     pub(crate) phase_ms: i64,
 }
@@ -51,19 +51,19 @@ pub(crate) struct Seating {
     pub(crate) room: RoomRow,
     pub(crate) seated: Vec<NewcomerRow>,
     /// The first slot of any of them.
-    pub(crate) first_slot: i64,
+    pub(crate) first_slot: Instant,
     /// The longest interval of any of them.
     pub(crate) longest_interval_ms: i64,
 }
 
 /// Those of the overdue who are a crowd, and where the first of them is due. Who waits for an opening slot is none of them: that
 /// lies on no grid, and all that is leased together does.
-pub(crate) fn crowd(mut overdue: Vec<NewcomerRow>) -> Option<(Vec<NewcomerRow>, i64)> {
+pub(crate) fn crowd(mut overdue: Vec<NewcomerRow>) -> Option<(Vec<NewcomerRow>, Timestamp)> {
     overdue.retain(|row| {
-        let at = Timestamp::from_micros(row.next_due_at);
+        let at = row.next_due_at.0;
         schedule(row.interval_ms, row.phase_ms).at_or_before(at) == at
     });
-    let first = overdue.iter().map(|row| row.next_due_at).min()?;
+    let first = overdue.iter().map(|row| row.next_due_at.0).min()?;
     (overdue.len() >= CROWD).then_some((overdue, first))
 }
 
@@ -96,16 +96,21 @@ mod tests {
     fn a_crowd_waits_for_slots_of_its_grids() {
         let overdue = |due_at: fn(usize) -> i64| (0..CROWD).map(|n| newcomer(n as u128, due_at(n), 60_000)).collect();
         let (seated, first) = crowd(overdue(|n| 60_000_000 * (n as i64 + 1))).unwrap();
-        assert_eq!((seated.len(), first), (CROWD, 60_000_000));
+        assert_eq!((seated.len(), first), (CROWD, Timestamp::from_secs(60)));
         assert!(crowd(overdue(|n| 60_000_000 + n as i64)).is_none(), "all but one wait for an opening slot");
     }
 
     fn newcomer(number: u128, next_due_at: i64, interval_ms: i64) -> NewcomerRow {
-        NewcomerRow { id: Uuid::from_u128(number), next_due_at, interval_ms, phase_ms: 0 }
+        NewcomerRow {
+            id: Uuid::from_u128(number),
+            next_due_at: Instant::from_micros(next_due_at),
+            interval_ms,
+            phase_ms: 0,
+        }
     }
 
     fn room(members: i64, slots_a_day: i64) -> RoomRow {
-        RoomRow { id: 1, claimed_to: 1_000, version: 7, members, slots_a_day }
+        RoomRow { id: 1, claimed_to: Instant::from_micros(1_000), version: 7, members, slots_a_day }
     }
 
     #[test]
@@ -114,7 +119,7 @@ mod tests {
         let seating = seat(newcomers, room(10, 100)).unwrap();
         assert_eq!(seating.seated.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>(), [2, 3]);
         assert_eq!((seating.room.version, seating.room.members, seating.room.slots_a_day), (8, 12, 100 + 1_440 + 1));
-        assert_eq!((seating.first_slot, seating.longest_interval_ms), (1_000, 86_400_000));
+        assert_eq!((seating.first_slot, seating.longest_interval_ms), (Instant::from_micros(1_000), 86_400_000));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_domain::uptime::TimeFacts;
 
 use super::{Depth, Figure, MAX_FACTS, Progress, Reader, Walk, packed};
-use crate::row::Fault;
+use crate::row::{Fault, Instant};
 
 /// How many slots are looked up at once.
 const CHUNK: usize = 2_000;
@@ -160,7 +160,7 @@ async fn days(
     }
     for began_at in packed::days_in(window) {
         let day = whole(began_at);
-        match rows.remove(&began_at.as_micros()) {
+        match rows.remove(&Instant(began_at)) {
             // Where nothing is left of a day, no part of it holds anything.
             None => covered.push(window.clip(day)),
             Some(row) if is_taken(day) => {

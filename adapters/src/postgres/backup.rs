@@ -9,9 +9,9 @@ use sqlx::{Connection, Executor, PgConnection};
 use super::PostgresStore;
 use super::connect::MIGRATIONS;
 use super::copy::CopyReader;
-use super::instant::Instant;
 use crate::backup::{BackupError, Column, Header, Kind, Progress, Sink, Summary, TABLES, Table, unseated};
 use crate::rfc3339;
+use crate::row::Instant;
 
 /// Other than the rest, a backup may take hours, and waits for whoever takes it.
 pub(super) const WITHOUT_HASTE: &str = "SET statement_timeout = 0; SET lock_timeout = 0;

@@ -12,7 +12,7 @@ use crate::row::{ChannelRow, Fault};
 impl ChannelRepo for PostgresStore {
     async fn channels(&self, workspace: WorkspaceId) -> RepoResult<Vec<Channel>> {
         let rows: Vec<ChannelRow> = sqlx::query_as(
-            "SELECT id, workspace_id, name, kind, is_enabled, unix_us(created_at) AS created_at
+            "SELECT id, workspace_id, name, kind, is_enabled, created_at
              FROM channels
              WHERE workspace_id = $1
              ORDER BY id",

@@ -6,10 +6,9 @@ use watchkeeper_domain::port::{CheckRepo, ClaimRequest, ClaimedWork, ManualClaim
 use watchkeeper_domain::time::Timestamp;
 
 use super::cohort::PgArchive;
-use super::instant::Instant;
 use super::{PostgresStore, claim, commit, log, partition, record};
 use crate::cohort::Claimed;
-use crate::row::Fault;
+use crate::row::{Fault, Instant};
 
 impl PostgresStore {
     async fn claim_once(&self, request: &ClaimRequest) -> Result<ClaimedWork, Fault> {

@@ -16,12 +16,11 @@ use watchkeeper_domain::uptime::{Gap, GapOutcome};
 
 use super::cohort::{PgTables, seat_crowd, seat_newcomers};
 use super::gap::{Silent, fall_silent};
-use super::instant::Instant;
 use super::lease;
 use super::schedule::NextRow;
 use super::standing::watched;
 use crate::cohort::{self, Claimed, CohortMemory};
-use crate::row::{Code, Fault, MAX_LOST, schedule};
+use crate::row::{Code, Fault, Instant, MAX_LOST, schedule};
 
 /// Takes what [`watchkeeper_domain::port::CheckRepo::claim`] says.
 pub(super) async fn claim(

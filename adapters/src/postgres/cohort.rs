@@ -14,11 +14,10 @@ use watchkeeper_domain::port::ClaimRequest;
 use watchkeeper_domain::schedule::Schedule;
 use watchkeeper_domain::time::Timestamp;
 
-use super::instant::Instant;
 use super::lease;
 use crate::cohort::seating::load;
 use crate::cohort::{Archive, CohortRow, MAX_CHANGES, MAX_COHORTS, MemberRow, Tables};
-use crate::row::{Fault, schedule};
+use crate::row::{Fault, Instant, schedule};
 
 pub(super) use seat::{seat_crowd, seat_newcomers};
 
@@ -28,7 +27,7 @@ pub(super) use seat::{seat_crowd, seat_newcomers};
 macro_rules! due_and {
     ($rest:literal) => {
         concat!(
-            "SELECT id, unix_us(claimed_to) AS claimed_to, version,
+            "SELECT id, claimed_to, version,
                     (SELECT CASE WHEN pg_is_in_recovery() THEN -1
                                  ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint
                             END) AS timeline
@@ -131,7 +130,7 @@ impl MembersRow {
         let rows = self.ids.into_iter().zip(self.first_slots).zip(grids).zip(settings);
         rows.map(|(((id, first_slot), (interval_ms, phase_ms)), (timeout_ms, version))| MemberRow {
             id,
-            first_slot: first_slot.0.as_micros(),
+            first_slot,
             interval_ms,
             phase_ms,
             timeout_ms,

@@ -14,10 +14,9 @@ use watchkeeper_domain::settle::{Standing, confirmation_deadline};
 use watchkeeper_domain::status::Flip;
 use watchkeeper_domain::time::Timestamp;
 
-use super::instant::Instant;
 use super::span::{NewSpan, begin_spans};
 use super::storable;
-use crate::row::{Code, EvidenceJson, Fault};
+use crate::row::{Code, EvidenceJson, Fault, Instant};
 
 /// A change of status, and what the check that settled it saw.
 pub(super) struct Turn {

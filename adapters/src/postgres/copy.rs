@@ -5,9 +5,8 @@ use std::str::FromStr;
 
 use watchkeeper_domain::time::Timestamp;
 
-use super::instant::{instant_of, wire_of};
 use crate::backup::{Kind, Row, Value};
-use crate::row::{Fault, Unreadable};
+use crate::row::{Fault, Unreadable, instant_of, wire_of};
 
 const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 /// The signature, flags, and the length of an extension that there is not.

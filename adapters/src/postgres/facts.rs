@@ -13,9 +13,8 @@ use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::time::Window;
 use watchkeeper_domain::uptime::TimeFacts;
 
-use super::instant::Instant;
 use crate::log::Depth;
-use crate::row::{self, Code, FactRow, Fault, bigint};
+use crate::row::{self, Code, FactRow, Fault, Instant, bigint};
 
 /// A row of a monitor.
 #[derive(FromRow)]
@@ -25,11 +24,11 @@ pub(super) struct Of<T> {
     pub(super) row: T,
 }
 
-/// The rows of [`FactRow`]. Where the present status began by a window's beginning, no other reaches into it. Leases are taken
-/// apart once, and not anew for each monitor that is asked for.
+/// The rows of [`FactRow`]. Where the present status began by a window's beginning, no other reaches into it, and its span need
+/// not be looked for. Leases are taken apart once, and not anew for each monitor that is asked for.
 const FACTS: &str = "
     WITH asked AS MATERIALIZED (
-        SELECT m.id, w.begins, w.ends, st.since, s.next_due_at, s.interval_ms, s.phase_ms, s.cohort_id, c.claimed_to
+        SELECT m.id, w.begins, w.ends, st.held, st.since, s.next_due_at, s.interval_ms, s.phase_ms, s.cohort_id, c.claimed_to
         FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS w (id, begins, ends)
         JOIN monitors AS m ON m.id = w.id AND m.deleted_at IS NULL
         JOIN monitor_states AS st ON st.monitor_id = m.id
@@ -41,11 +40,11 @@ const FACTS: &str = "
         CROSS JOIN LATERAL unnest(l.monitor_ids, l.slots) AS u (id, slot)
         WHERE $7 AND l.cohort_id = ANY (ARRAY(SELECT cohort_id FROM asked))
     )
-    SELECT id AS of, 0 AS kind, unix_us(next_due_at) AS at, unix_us(claimed_to) AS until, NULL::bigint AS slot,
+    SELECT id AS of, 0 AS kind, next_due_at AS at, claimed_to AS until, NULL::timestamptz AS slot,
            interval_ms, phase_ms, NULL::smallint AS code, NULL::bigint AS count
     FROM asked
     UNION ALL
-    SELECT w.id, 1, unix_us(e.began_at), unix_us(e.ended_at), unix_us(e.opening_slot), e.interval_ms, e.phase_ms, NULL, NULL
+    SELECT w.id, 1, e.began_at, e.ended_at, e.opening_slot, e.interval_ms, e.phase_ms, NULL, NULL
     FROM asked AS w
     CROSS JOIN LATERAL (
         SELECT *
@@ -56,7 +55,7 @@ const FACTS: &str = "
     ) AS e
     WHERE e.ended_at IS NULL OR e.ended_at > w.begins
     UNION ALL
-    SELECT w.id, 2, unix_us(g.first_slot), unix_us(g.last_slot), NULL, NULL, NULL, g.outcome, g.slot_count
+    SELECT w.id, 2, g.first_slot, g.last_slot, NULL, NULL, NULL, g.outcome, g.slot_count
     FROM asked AS w
     CROSS JOIN LATERAL (
         SELECT *
@@ -70,26 +69,30 @@ const FACTS: &str = "
         LIMIT $5
     ) AS g
     UNION ALL
-    SELECT w.id, 3, unix_us(s.began_at), unix_us(s.ended_at), NULL, NULL, NULL, s.status, NULL
+    SELECT id, 3, since, NULL, NULL, NULL, NULL, held, NULL
+    FROM asked
+    WHERE $6 AND since <= begins AND since < ends
+    UNION ALL
+    SELECT w.id, 3, s.began_at, s.ended_at, NULL, NULL, NULL, s.status, NULL
     FROM asked AS w
     CROSS JOIN LATERAL (
         SELECT *
         FROM status_spans
         WHERE monitor_id = w.id AND began_at < w.ends AND (ended_at IS NULL OR ended_at > w.begins)
-          AND began_at >= CASE WHEN w.since <= w.begins THEN w.since ELSE coalesce(
+          AND began_at >= coalesce(
               (SELECT max(began_at) FROM status_spans WHERE monitor_id = w.id AND began_at <= w.begins),
-              w.begins) END
+              w.begins)
         ORDER BY began_at DESC
         LIMIT $5
     ) AS s
-    WHERE $6
+    WHERE $6 AND w.since > w.begins
     UNION ALL
-    SELECT w.id, 4, unix_us(c.slot), unix_us(c.start_before), unix_us(c.free_at), NULL, NULL, NULL, NULL
+    SELECT w.id, 4, c.slot, c.start_before, c.free_at, NULL, NULL, NULL, NULL
     FROM asked AS w
     JOIN claims AS c ON c.monitor_id = w.id AND c.region = $4 AND c.origin = $8
     WHERE $7
     UNION ALL
-    SELECT w.id, 4, unix_us(h.slot), unix_us(h.slot) + w.interval_ms * 1000, unix_us(h.lease_until), NULL, NULL, NULL, NULL
+    SELECT w.id, 4, h.slot, h.slot + w.interval_ms * interval '1 millisecond', h.lease_until, NULL, NULL, NULL, NULL
     FROM held AS h
     JOIN asked AS w ON w.id = h.id AND w.cohort_id = h.cohort_id";
 

@@ -9,10 +9,9 @@ use watchkeeper_domain::port::Folded;
 use watchkeeper_domain::rollup::{DAY, DayTally, HOUR, day_of};
 use watchkeeper_domain::time::Timestamp;
 
-use super::instant::Instant;
 use super::progress;
 use crate::log::closing::{ClosedRow, Stretch, Stretches};
-use crate::row::{DayRow, Fault, JOINED_BYTES, PackRow, Unreadable, bigint};
+use crate::row::{DayRow, Fault, Instant, JOINED_BYTES, PackRow, Unreadable, bigint};
 
 /// Does what [`watchkeeper_domain::port::Upkeep::fold`] says.
 pub(super) async fn fold(connection: &mut PgConnection, limit: i64) -> Result<Folded, Fault> {
@@ -81,7 +80,7 @@ async fn fold_monitors(connection: &mut PgConnection, day: Timestamp, after: Uui
     // The bounds on the time beside the hours tell which partition matters; the OFFSET keeps the planner at one search of
     // the index for each hour.
     let rows: Vec<HourOf> = sqlx::query_as(
-        "SELECT h.monitor_id, h.region, unix_us(h.began_at) AS began_at, h.up, h.degraded, h.down, h.latencies,
+        "SELECT h.monitor_id, h.region, h.began_at, h.up, h.degraded, h.down, h.latencies,
                 h.runs::text AS runs, h.packed_latencies
          FROM unnest($1::timestamptz[]) AS w (began_at)
          CROSS JOIN LATERAL (
@@ -131,7 +130,7 @@ async fn earlier(
         return Ok(HashMap::new());
     }
     let rows: Vec<EarlierRow> = sqlx::query_as(
-        "SELECT w.number, unix_us(p.began_at) AS began_at, p.runs::text AS runs, p.packed_latencies
+        "SELECT w.number, p.began_at, p.runs::text AS runs, p.packed_latencies
          FROM unnest($1::bigint[], $2::uuid[], $3::text[]) AS w (number, monitor_id, region)
          CROSS JOIN LATERAL (
              SELECT *
@@ -193,7 +192,7 @@ async fn write(connection: &mut PgConnection, day: Timestamp, of: &[Stretch<Uuid
     )
     .bind(monitors)
     .bind(regions)
-    .bind(packs.iter().map(|pack| Instant(Timestamp::from_micros(pack.began_at))).collect::<Vec<_>>())
+    .bind(packs.iter().map(|pack| pack.began_at).collect::<Vec<_>>())
     .bind(packs.iter().map(|pack| pack.runs.clone()).collect::<Vec<_>>())
     .bind(packs.into_iter().map(|pack| pack.packed_latencies).collect::<Vec<_>>())
     .execute(connection)

@@ -10,9 +10,8 @@ use watchkeeper_domain::schedule::SlotRun;
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::{Gap, GapOutcome};
 
-use super::instant::Instant;
 use super::standing::{lock_states, write_states};
-use crate::row::{Code, Fault, GapRow, bigint, schedule};
+use crate::row::{Code, Fault, GapRow, Instant, bigint, schedule};
 
 /// Slots of a monitor that have no check.
 #[derive(Clone, Debug)]
@@ -51,11 +50,11 @@ pub(super) async fn fall_silent(connection: &mut PgConnection, silent: Vec<Silen
 #[derive(FromRow)]
 struct BeforeRow {
     ordinal: i64,
-    opening_slot: i64,
+    opening_slot: Instant,
     interval_ms: i64,
     phase_ms: i64,
-    first_slot: Option<i64>,
-    last_slot: Option<i64>,
+    first_slot: Option<Instant>,
+    last_slot: Option<Instant>,
     count: Option<i64>,
     outcome: Option<i16>,
 }
@@ -68,8 +67,8 @@ pub(super) async fn leave_gaps(connection: &mut PgConnection, mut silent: Vec<Si
     }
     silent.sort_by_key(|silent| (silent.monitor, silent.gap.run.first));
     let rows: Vec<BeforeRow> = sqlx::query_as(
-        "SELECT w.ordinal, unix_us(e.opening_slot) AS opening_slot, e.interval_ms, e.phase_ms,
-                unix_us(g.first_slot) AS first_slot, unix_us(g.last_slot) AS last_slot, g.slot_count AS count, g.outcome
+        "SELECT w.ordinal, e.opening_slot, e.interval_ms, e.phase_ms, g.first_slot, g.last_slot, g.slot_count AS count,
+                g.outcome
          FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) WITH ORDINALITY
               AS w (monitor_id, region, first_slot, ordinal)
          CROSS JOIN LATERAL (
@@ -121,7 +120,7 @@ fn extended(
     let fresh = written.range(beginning..(silent.monitor, first)).next_back().map(|(_, silent)| silent.gap);
     let before = stored.into_iter().chain(fresh).max_by_key(|gap| (gap.run.first, gap.run.last));
     let grid = schedule(row.interval_ms, row.phase_ms);
-    let gap = silent.gap.joined_to(before, Timestamp::from_micros(row.opening_slot), grid);
+    let gap = silent.gap.joined_to(before, row.opening_slot.0, grid);
     Ok(Silent { gap, ..silent.clone() })
 }
 

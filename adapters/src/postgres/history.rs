@@ -14,9 +14,8 @@ use watchkeeper_domain::uptime::{Gap, TimeFacts};
 
 use self::reader::LogReader;
 use super::PostgresStore;
-use super::instant::Instant;
 use crate::log;
-use crate::row::{Fault, GapRow};
+use crate::row::{Fault, GapRow, Instant};
 
 #[async_trait]
 impl HistoryRepo for PostgresStore {
@@ -68,7 +67,7 @@ impl HistoryRepo for PostgresStore {
         limit: u32,
     ) -> RepoResult<Vec<Gap>> {
         let rows: Vec<GapRow> = sqlx::query_as(
-            "SELECT unix_us(first_slot) AS first_slot, unix_us(last_slot) AS last_slot, slot_count AS count, outcome
+            "SELECT first_slot, last_slot, slot_count AS count, outcome
              FROM slot_gaps AS g
              WHERE monitor_id = $1 AND region = $2 AND first_slot < $4 AND last_slot >= $3
                -- Gaps lie apart: only the last one that begins by the window's beginning can reach into it.

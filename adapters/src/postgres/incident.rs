@@ -8,30 +8,36 @@ use watchkeeper_domain::incident::{Incident, TimelineEvent};
 use watchkeeper_domain::port::{IncidentQuery, IncidentRepo, RepoResult};
 
 use super::PostgresStore;
-use super::instant::Instant;
-use crate::row::{Code, DeliveryRow, Fault, IncidentRow};
+use crate::row::{Code, DeliveryRow, Fault, IncidentRow, Instant};
+
+/// The incidents of a workspace before one, the newest first.
+const OF_WORKSPACE: &str = "
+    SELECT i.id, i.workspace_id, monitor_id, monitor_name, target_url, started_at, confirmed_at, ended_at, ending, cause_kind,
+           cause_detail, evidence::text AS evidence
+    FROM incidents AS i JOIN monitors AS m ON m.id = i.monitor_id AND m.deleted_at IS NULL
+    WHERE i.workspace_id = $1 AND i.id < $2
+    ORDER BY i.id DESC
+    LIMIT $3";
+
+/// Those of a monitor.
+const OF_MONITOR: &str = "
+    SELECT i.id, i.workspace_id, monitor_id, monitor_name, target_url, started_at, confirmed_at, ended_at, ending, cause_kind,
+           cause_detail, evidence::text AS evidence
+    FROM incidents AS i JOIN monitors AS m ON m.id = i.monitor_id AND m.deleted_at IS NULL
+    WHERE i.workspace_id = $1 AND i.monitor_id = $2 AND i.id < $3
+    ORDER BY i.id DESC
+    LIMIT $4";
 
 #[async_trait]
 impl IncidentRepo for PostgresStore {
     async fn incidents(&self, query: &IncidentQuery) -> RepoResult<Vec<Incident>> {
-        let rows: Vec<IncidentRow> = sqlx::query_as(
-            "SELECT i.id, i.workspace_id, monitor_id, monitor_name, target_url, unix_us(started_at) AS started_at,
-                    unix_us(confirmed_at) AS confirmed_at, unix_us(ended_at) AS ended_at, ending, cause_kind,
-                    cause_detail, evidence::text AS evidence
-             FROM incidents AS i JOIN monitors AS m ON m.id = i.monitor_id AND m.deleted_at IS NULL
-             WHERE i.workspace_id = $1
-               AND ($2::uuid IS NULL OR i.monitor_id = $2)
-               AND ($3::uuid IS NULL OR i.id < $3)
-             ORDER BY i.id DESC
-             LIMIT $4",
-        )
-        .bind(query.workspace.uuid())
-        .bind(query.monitor.map(|monitor| monitor.uuid()))
-        .bind(query.before.map(IncidentId::uuid))
-        .bind(i64::from(query.limit))
-        .fetch_all(&self.questions)
-        .await
-        .map_err(Fault::from)?;
+        let (workspace, before) = (query.workspace.uuid(), query.before.map_or(Uuid::max(), IncidentId::uuid));
+        let rows = match query.monitor {
+            None => sqlx::query_as(OF_WORKSPACE).bind(workspace),
+            Some(monitor) => sqlx::query_as(OF_MONITOR).bind(workspace).bind(monitor.uuid()),
+        };
+        let rows: Vec<IncidentRow> =
+            rows.bind(before).bind(i64::from(query.limit)).fetch_all(&self.questions).await.map_err(Fault::from)?;
         Ok(rows.into_iter().map(Incident::try_from).collect::<Result<_, _>>().map_err(Fault::from)?)
     }
 
@@ -42,9 +48,8 @@ impl IncidentRepo for PostgresStore {
     ) -> RepoResult<Option<(Incident, Vec<TimelineEvent>)>> {
         let mut snapshot = self.snapshot().await?;
         let row: Option<IncidentRow> = sqlx::query_as(
-            "SELECT i.id, i.workspace_id, monitor_id, monitor_name, target_url, unix_us(started_at) AS started_at,
-                    unix_us(confirmed_at) AS confirmed_at, unix_us(ended_at) AS ended_at, ending, cause_kind,
-                    cause_detail, evidence::text AS evidence
+            "SELECT i.id, i.workspace_id, monitor_id, monitor_name, target_url, started_at, confirmed_at, ended_at, ending,
+                    cause_kind, cause_detail, evidence::text AS evidence
              FROM incidents AS i JOIN monitors AS m ON m.id = i.monitor_id AND m.deleted_at IS NULL
              WHERE i.id = $1 AND i.workspace_id = $2",
         )
@@ -80,7 +85,7 @@ async fn timeline(connection: &mut PgConnection, incident: &Incident) -> Result<
     .fetch_all(&mut *connection)
     .await?;
     let deliveries: Vec<DeliveryRow> = sqlx::query_as(
-        "SELECT notice_id, channel_id, attempt, unix_us(at) AS at, error, unix_us(retry_at) AS retry_at
+        "SELECT notice_id, channel_id, attempt, at, error, retry_at
          FROM deliveries JOIN notices ON notices.id = deliveries.notice_id
          WHERE incident_id = $1
          ORDER BY notice_id, attempt",

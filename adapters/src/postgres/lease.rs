@@ -13,8 +13,7 @@ use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::port::ClaimRequest;
 use watchkeeper_domain::time::Timestamp;
 
-use super::instant::Instant;
-use crate::row::{Code, Fault};
+use crate::row::{Code, Fault, Instant};
 
 /// How many leases that have ended one claim takes apart; the next one goes on.
 const MAX_ENDED: i64 = 50;

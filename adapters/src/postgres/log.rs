@@ -8,10 +8,9 @@ use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::time::{Timestamp, Window};
 
 use super::facts::Of;
-use super::instant::Instant;
 use super::storable;
 use crate::log::{Figure, Stretch};
-use crate::row::{CheckRow, Fault, FigureRow, bigint};
+use crate::row::{CheckRow, Fault, FigureRow, Instant, bigint};
 
 /// Writes checks, each of which is in the log at most once. Where one is in the way, it is of the same instant of the
 /// same monitor: its claim was recorded before, and the first record stands.
@@ -110,9 +109,8 @@ fn bounds(stretches: &[(MonitorId, Stretch)]) -> Option<Window> {
 /// their evidence. A LIMIT keeps the planner at one look-up for each key, which is what the key order of the log is made
 /// for.
 const CHECKS: &str = "
-    SELECT w.monitor_id, unix_us(c.slot) AS slot, c.origin, unix_us(c.checked_at) AS checked_at, c.verdict,
-           c.reason_kind, c.reason_detail, c.latency_us, c.dns_us, c.connect_us, c.tls_us, c.first_byte_us,
-           c.transfer_us, c.http_status, NULL::text AS evidence
+    SELECT w.monitor_id, c.slot, c.origin, c.checked_at, c.verdict, c.reason_kind, c.reason_detail, c.latency_us, c.dns_us,
+           c.connect_us, c.tls_us, c.first_byte_us, c.transfer_us, c.http_status, NULL::text AS evidence
     FROM unnest($1::uuid[], $2::timestamptz[]) AS w (monitor_id, slot)
     CROSS JOIN LATERAL (
         SELECT *
@@ -122,9 +120,8 @@ const CHECKS: &str = "
     ) AS c
     WHERE c.verdict = 1 AND c.origin = 0
     UNION ALL
-    SELECT w.monitor_id, unix_us(c.slot), c.origin, unix_us(c.checked_at), c.verdict,
-           c.reason_kind, c.reason_detail, c.latency_us, c.dns_us, c.connect_us, c.tls_us, c.first_byte_us,
-           c.transfer_us, c.http_status, e.evidence::text
+    SELECT w.monitor_id, c.slot, c.origin, c.checked_at, c.verdict, c.reason_kind, c.reason_detail, c.latency_us, c.dns_us,
+           c.connect_us, c.tls_us, c.first_byte_us, c.transfer_us, c.http_status, e.evidence::text
     FROM unnest($3::uuid[], $4::timestamptz[], $5::timestamptz[]) AS w (monitor_id, begins, ends)
     CROSS JOIN LATERAL (
         SELECT *
@@ -174,7 +171,7 @@ pub(super) async fn figures(
 
 /// As much as figures are made of; the LIMIT and the OFFSET keep the planner at one look-up for each slot and window.
 const FIGURES: &str = "
-    SELECT unix_us(c.slot) AS slot, c.origin, c.verdict, c.latency_us
+    SELECT c.slot, c.origin, c.verdict, c.latency_us
     FROM unnest($1::timestamptz[]) AS w (slot)
     CROSS JOIN LATERAL (
         SELECT *
@@ -184,7 +181,7 @@ const FIGURES: &str = "
     ) AS c
     WHERE c.verdict = 1 AND c.origin = 0
     UNION ALL
-    SELECT unix_us(c.slot), c.origin, c.verdict, c.latency_us
+    SELECT c.slot, c.origin, c.verdict, c.latency_us
     FROM unnest($2::timestamptz[], $3::timestamptz[]) AS w (begins, ends)
     CROSS JOIN LATERAL (
         SELECT *

@@ -4,6 +4,7 @@ mod change;
 
 use async_trait::async_trait;
 use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
 use watchkeeper_domain::check::Region;
 use watchkeeper_domain::id::{MonitorId, WorkspaceId};
 use watchkeeper_domain::monitor::{Monitor, Settings};
@@ -12,10 +13,9 @@ use watchkeeper_domain::schedule::Epoch;
 use watchkeeper_domain::status::State;
 use watchkeeper_domain::time::Timestamp;
 
-use super::instant::Instant;
 use super::span::{NewSpan, begin_spans};
 use super::{PostgresStore, commit};
-use crate::row::{Fault, MonitorRow, SettingsRow, StateRow, bigint, next_slot, schedule};
+use crate::row::{Fault, Instant, MonitorRow, SettingsRow, StateRow, bigint, next_slot, schedule};
 
 #[async_trait]
 impl MonitorRepo for PostgresStore {
@@ -43,20 +43,20 @@ impl MonitorRepo for PostgresStore {
         let rows: Vec<ViewRow> = sqlx::query_as(
             "SELECT m.id, m.workspace_id, m.name, m.target_kind, m.url, m.http_method, m.follow_redirects,
                     m.interval_secs, m.timeout_secs, m.statuses, m.slow_after_ms, m.confirm_down, m.confirm_up,
-                    m.is_active, unix_us(m.created_at) AS created_at, m.version,
-                    st.held, unix_us(st.since) AS since, unix_us(st.streak_since) AS streak_since, st.streak_count,
-                    unix_us(st.silence_since) AS silence_since, st.silence_count, unix_us(st.last_slot) AS last_slot,
+                    m.is_active, m.created_at, m.version,
+                    st.held, st.since, st.streak_since, st.streak_count, st.silence_since, st.silence_count, st.last_slot,
                     sc.next_due_at, sc.interval_ms, sc.phase_ms, co.claimed_to
              FROM monitors AS m
              JOIN monitor_states AS st ON st.monitor_id = m.id
-             LEFT JOIN schedule AS sc ON sc.monitor_id = m.id
+             LEFT JOIN schedule AS sc ON sc.monitor_id = m.id AND sc.monitor_id > $2
              LEFT JOIN cohorts AS co ON co.id = sc.cohort_id
-             WHERE m.workspace_id = $1 AND m.deleted_at IS NULL AND ($2::uuid IS NULL OR m.id > $2)
+             -- Of each table, so that a merge of them begins where the page does.
+             WHERE m.workspace_id = $1 AND m.deleted_at IS NULL AND m.id > $2 AND st.monitor_id > $2
              ORDER BY m.id
              LIMIT $3",
         )
         .bind(workspace.uuid())
-        .bind(after.map(MonitorId::uuid))
+        .bind(after.map_or(Uuid::nil(), MonitorId::uuid))
         .bind(i64::from(limit))
         .fetch_all(&self.questions)
         .await
@@ -81,7 +81,7 @@ impl MonitorRepo for PostgresStore {
     async fn monitors_by_id(&self, ids: &[MonitorId]) -> RepoResult<Vec<Monitor>> {
         let rows: Vec<MonitorRow> = sqlx::query_as(
             "SELECT id, workspace_id, name, target_kind, url, http_method, follow_redirects, interval_secs, timeout_secs,
-                    statuses, slow_after_ms, confirm_down, confirm_up, is_active, unix_us(created_at) AS created_at,
+                    statuses, slow_after_ms, confirm_down, confirm_up, is_active, created_at,
                     version
              FROM monitors
              WHERE id = ANY ($1) AND deleted_at IS NULL",
@@ -153,9 +153,8 @@ async fn view(
     let row: Option<ViewRow> = sqlx::query_as(
         "SELECT m.id, m.workspace_id, m.name, m.target_kind, m.url, m.http_method, m.follow_redirects,
                 m.interval_secs, m.timeout_secs, m.statuses, m.slow_after_ms, m.confirm_down, m.confirm_up,
-                m.is_active, unix_us(m.created_at) AS created_at, m.version,
-                st.held, unix_us(st.since) AS since, unix_us(st.streak_since) AS streak_since, st.streak_count,
-                unix_us(st.silence_since) AS silence_since, st.silence_count, unix_us(st.last_slot) AS last_slot,
+                m.is_active, m.created_at, m.version,
+                st.held, st.since, st.streak_since, st.streak_count, st.silence_since, st.silence_count, st.last_slot,
                 sc.next_due_at, sc.interval_ms, sc.phase_ms, co.claimed_to
          FROM monitors AS m
          JOIN monitor_states AS st ON st.monitor_id = m.id

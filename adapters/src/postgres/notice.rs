@@ -8,9 +8,8 @@ use watchkeeper_domain::notice::{Delivery, NOTICE_LEASE, Notice, NoticeClaim};
 use watchkeeper_domain::port::{NoticeRepo, RepoResult};
 use watchkeeper_domain::time::Timestamp;
 
-use super::instant::Instant;
 use super::{PostgresStore, commit, storable};
-use crate::row::{Code, Fault, NoticeRow, bigint, micros, outcome_columns};
+use crate::row::{Code, Fault, Instant, NoticeRow, bigint, micros, outcome_columns};
 
 #[async_trait]
 impl NoticeRepo for PostgresStore {
@@ -30,8 +29,8 @@ impl NoticeRepo for PostgresStore {
              FROM due
              WHERE n.id = due.id
              RETURNING n.id, workspace_id, channel_id, channel_kind, monitor_id, incident_id, monitor_name, target_url,
-                       from_status, to_status, unix_us(since) AS since, reason_kind, reason_detail,
-                       unix_us(created_at) AS created_at, attempts",
+                       from_status, to_status, since, reason_kind, reason_detail,
+                       created_at, attempts",
         )
         .bind(Instant(now))
         .bind(i64::from(limit))

@@ -9,9 +9,8 @@ use sqlx::{AssertSqlSafe, Connection, FromRow, PgConnection};
 use watchkeeper_domain::rollup::{DAY, day_of};
 use watchkeeper_domain::time::Timestamp;
 
-use super::instant::Instant;
 use super::{Work, take_turns};
-use crate::row::Fault;
+use crate::row::{Fault, Instant};
 
 /// How many are made beside the one of the present: before it for results that come late, after it as a reserve.
 const BEHIND: u32 = 1;

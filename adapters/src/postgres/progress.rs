@@ -5,9 +5,8 @@ use uuid::Uuid;
 use watchkeeper_domain::retention::Left;
 use watchkeeper_domain::time::Timestamp;
 
-use super::instant::Instant;
 use crate::log::Progress;
-use crate::row::{Fault, LeftRow};
+use crate::row::{Fault, Instant, LeftRow};
 
 const READ: &str = "SELECT hours_to, days_to, folded_id, raw_from, packed_from, rollups_from FROM history_progress";
 const LOCK: &str = "

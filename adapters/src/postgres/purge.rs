@@ -7,11 +7,10 @@ use watchkeeper_domain::port::Purged;
 use watchkeeper_domain::session::forgotten_before;
 use watchkeeper_domain::time::{Timestamp, Window};
 
-use super::instant::Instant;
 use super::progress;
 use super::standing::region;
 use crate::log::Walk;
-use crate::row::{EpochRow, Fault, bigint};
+use crate::row::{EpochRow, Fault, Instant, bigint};
 
 /// Does what [`watchkeeper_domain::port::Upkeep::purge`] says.
 pub(super) async fn purge(connection: &mut PgConnection, now: Timestamp, limit: i64) -> Result<Purged, Fault> {
@@ -104,8 +103,8 @@ async fn purge_log(connection: &mut PgConnection, monitor: Uuid, step: &mut Step
     let raw_from = progress::read(connection).await?.raw_from.unwrap_or(Timestamp::from_micros(i64::MIN));
     while step.room() > 0 {
         let Some((region, epoch)) = newest_epoch(connection, monitor).await? else { break };
-        let end = epoch.ended_at.unwrap_or(i64::MAX);
-        let whole = Window::new(Timestamp::from_micros(epoch.began_at), Timestamp::from_micros(end));
+        let end = epoch.ended_at.map_or(Timestamp::from_micros(i64::MAX), |at| at.0);
+        let whole = Window::new(epoch.began_at.0, end);
         // What is older is packed, and goes with the days.
         let Some(whole) = whole.map(|whole| whole.not_before(raw_from)) else { break };
         let gaps = newest_gaps(connection, monitor, &region, whole, step.room()).await?;
@@ -123,7 +122,7 @@ async fn purge_log(connection: &mut PgConnection, monitor: Uuid, step: &mut Step
         sqlx::query(shrunk)
             .bind(monitor)
             .bind(region.as_str())
-            .bind(Instant::from_micros(epoch.began_at))
+            .bind(epoch.began_at)
             .bind(Instant(stretch.window.from()))
             .execute(&mut *connection)
             .await?;
@@ -164,8 +163,7 @@ async fn newest_epoch(connection: &mut PgConnection, monitor: Uuid) -> Result<Op
         epoch: EpochRow,
     }
     let row: Option<Row> = sqlx::query_as(
-        "SELECT region, unix_us(began_at) AS began_at, unix_us(ended_at) AS ended_at,
-                unix_us(opening_slot) AS opening_slot, interval_ms, phase_ms
+        "SELECT region, began_at, ended_at, opening_slot, interval_ms, phase_ms
          FROM schedule_epochs
          WHERE monitor_id = $1
          ORDER BY began_at DESC

@@ -16,10 +16,9 @@ use watchkeeper_domain::verdict::Verdict;
 
 use super::consequence::{Confirmation, Turn, confirm, take_turns_of_status};
 use super::gap::{Silent, leave_gaps};
-use super::instant::Instant;
 use super::standing::{lock_standings, write_states};
 use super::{lease, log};
-use crate::row::{Code, Fault};
+use crate::row::{Code, Fault, Instant};
 
 /// A result whose claim was held.
 struct Accepted<'a> {
@@ -155,6 +154,8 @@ struct GlanceRow {
     has_older: bool,
 }
 
+/// The planner cannot know how many slots leases hold: a join would go through all that is open for each result, where grouping
+/// looks at each slot once. From there on, OFFSET 0 keeps it at one look-up for each monitor.
 async fn glance(
     connection: &mut PgConnection,
     accepted: &[Accepted<'_>],
@@ -166,21 +167,30 @@ async fn glance(
     let leased: HashSet<usize> = settling.positions.iter().copied().collect();
     let others = accepted.iter().filter(|accepted| !leased.contains(&accepted.position));
     let rows: Vec<GlanceRow> = sqlx::query_as(
-        "WITH older AS MATERIALIZED (
-             SELECT u.monitor_id, min(u.slot) AS slot
-             FROM leases AS l
-             CROSS JOIN LATERAL unnest(l.monitor_ids, l.slots) AS u (monitor_id, slot)
-             WHERE l.first_slot < $3
-               AND l.cohort_id = ANY ($4 || ARRAY (SELECT cohort_id FROM schedule
-                                                   WHERE monitor_id = ANY ($5) AND cohort_id IS NOT NULL))
-             GROUP BY u.monitor_id
-         )
-         SELECT s.monitor_id, m.workspace_id, s.held, s.streak_since IS NULL AND s.silence_since IS NULL AS is_calm,
-                EXISTS (SELECT FROM claims AS c WHERE c.monitor_id = w.monitor_id AND c.slot < w.slot)
-                OR EXISTS (SELECT FROM older AS o WHERE o.monitor_id = w.monitor_id AND o.slot < w.slot) AS has_older
-         FROM unnest($1::uuid[], $2::timestamptz[]) AS w (monitor_id, slot)
-         JOIN monitor_states AS s ON s.monitor_id = w.monitor_id
-         JOIN monitors AS m ON m.id = w.monitor_id",
+        "SELECT w.monitor_id, m.workspace_id, s.held, s.streak_since IS NULL AND s.silence_since IS NULL AS is_calm,
+                w.has_older
+         FROM (
+             SELECT o.monitor_id, coalesce(min(o.open) < max(o.recorded), false) AS has_older
+             FROM (
+                 SELECT monitor_id, slot AS recorded, NULL::timestamptz AS open
+                 FROM unnest($1::uuid[], $2::timestamptz[]) AS r (monitor_id, slot)
+                 UNION ALL
+                 SELECT monitor_id, NULL, slot
+                 FROM claims
+                 WHERE monitor_id = ANY ($1)
+                 UNION ALL
+                 SELECT u.monitor_id, NULL, u.slot
+                 FROM leases AS l
+                 CROSS JOIN LATERAL unnest(l.monitor_ids, l.slots) AS u (monitor_id, slot)
+                 WHERE l.first_slot < $3
+                   AND l.cohort_id = ANY ($4 || ARRAY (SELECT cohort_id FROM schedule
+                                                       WHERE monitor_id = ANY ($5) AND cohort_id IS NOT NULL))
+             ) AS o
+             GROUP BY o.monitor_id
+             HAVING max(o.recorded) IS NOT NULL
+         ) AS w
+         CROSS JOIN LATERAL (SELECT * FROM monitor_states WHERE monitor_id = w.monitor_id OFFSET 0) AS s
+         CROSS JOIN LATERAL (SELECT workspace_id FROM monitors WHERE id = w.monitor_id OFFSET 0) AS m",
     )
     .bind(newest.keys().map(|monitor| monitor.uuid()).collect::<Vec<_>>())
     .bind(newest.values().map(|slot| Instant(*slot)).collect::<Vec<_>>())

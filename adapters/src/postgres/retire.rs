@@ -8,9 +8,8 @@ use watchkeeper_domain::port::Retired;
 use watchkeeper_domain::retention::{Left, Retention};
 use watchkeeper_domain::time::Timestamp;
 
-use super::instant::Instant;
 use super::{partition, progress};
-use crate::row::{Fault, bigint};
+use crate::row::{Fault, Instant, bigint};
 
 /// The sums of days, found through their index of days.
 const ROLLUPS: &str = "

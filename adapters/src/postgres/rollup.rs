@@ -9,11 +9,10 @@ use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::rollup::{HOUR, Tally, has_settled, hour_of};
 use watchkeeper_domain::time::Timestamp;
 
-use super::instant::Instant;
 use super::standing::region;
 use super::{partition, progress};
 use crate::log::closing::{Stretch, Stretches};
-use crate::row::{CheckRow, Fault, PackRow, Unreadable, bigint};
+use crate::row::{CheckRow, Fault, Instant, PackRow, Unreadable, bigint};
 
 /// How many checks are fetched at once.
 const FETCH: &str = "FETCH 5000 FROM closed_hour";
@@ -80,13 +79,13 @@ async fn close(connection: &mut PgConnection, hour: Timestamp) -> Result<(), Fau
     sqlx::query(PATIENCE).execute(&mut *connection).await?;
     sqlx::query(
         "DECLARE closed_hour NO SCROLL CURSOR FOR
-         SELECT monitor_id, region, unix_us(slot) AS slot, origin, unix_us(checked_at) AS checked_at, verdict,
-                reason_kind, reason_detail, latency_us, NULL::bigint AS dns_us, NULL::bigint AS connect_us,
-                NULL::bigint AS tls_us, NULL::bigint AS first_byte_us, NULL::bigint AS transfer_us, http_status,
+         SELECT monitor_id, region, slot, origin, checked_at, verdict, reason_kind, reason_detail, latency_us,
+                NULL::bigint AS dns_us, NULL::bigint AS connect_us, NULL::bigint AS tls_us,
+                NULL::bigint AS first_byte_us, NULL::bigint AS transfer_us, http_status,
                 NULL::text AS evidence
          FROM checks
          WHERE slot >= $1 AND slot < $2
-         ORDER BY monitor_id, region, checks.slot",
+         ORDER BY monitor_id, region, slot",
     )
     .bind(Instant(hour))
     .bind(Instant(hour.plus(HOUR)))

@@ -4,8 +4,7 @@ use sqlx::FromRow;
 use watchkeeper_domain::schedule::Schedule;
 use watchkeeper_domain::time::Timestamp;
 
-use super::instant::Instant;
-use crate::row::{next_slot, schedule};
+use crate::row::{Instant, next_slot, schedule};
 
 /// A row of the schedule with the one of its cohort.
 #[derive(Clone, Copy, FromRow)]

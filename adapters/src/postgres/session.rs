@@ -8,9 +8,8 @@ use watchkeeper_domain::port::{RepoResult, SessionRepo};
 use watchkeeper_domain::session::{NewSession, RefreshTokenHash, Rotation};
 use watchkeeper_domain::time::Timestamp;
 
-use super::instant::Instant;
 use super::{PostgresStore, commit};
-use crate::row::Fault;
+use crate::row::{Fault, Instant};
 
 #[async_trait]
 impl SessionRepo for PostgresStore {

@@ -6,8 +6,7 @@ use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::status::Status;
 use watchkeeper_domain::time::Timestamp;
 
-use super::instant::Instant;
-use crate::row::{Code, Fault};
+use crate::row::{Code, Fault, Instant};
 
 /// The beginning of a span.
 pub(super) struct NewSpan {

@@ -10,10 +10,8 @@ use watchkeeper_domain::monitor::Monitor;
 use watchkeeper_domain::schedule::Epoch;
 use watchkeeper_domain::settle::Standing;
 use watchkeeper_domain::status::State;
-use watchkeeper_domain::time::Timestamp;
 
-use super::instant::Instant;
-use crate::row::{EpochRow, Fault, MonitorRow, StateRow};
+use crate::row::{EpochRow, Fault, Instant, MonitorRow, StateRow};
 
 #[derive(FromRow)]
 struct StateOfRow {
@@ -29,8 +27,7 @@ pub(super) async fn lock_states(
 ) -> Result<BTreeMap<MonitorId, State>, Fault> {
     let ids: Vec<Uuid> = monitors.iter().map(|monitor| monitor.uuid()).collect();
     let rows: Vec<StateOfRow> = sqlx::query_as(
-        "SELECT monitor_id, held, unix_us(since) AS since, unix_us(streak_since) AS streak_since, streak_count,
-                unix_us(silence_since) AS silence_since, silence_count, unix_us(last_slot) AS last_slot
+        "SELECT monitor_id, held, since, streak_since, streak_count, silence_since, silence_count, last_slot
          FROM monitor_states
          WHERE monitor_id = ANY ($1)
          ORDER BY monitor_id
@@ -74,10 +71,8 @@ pub(super) async fn watched(
     let ids: Vec<Uuid> = monitors.iter().map(|monitor| monitor.uuid()).collect();
     let rows: Vec<WatchedRow> = sqlx::query_as(
         "SELECT m.id, m.workspace_id, m.name, m.target_kind, m.url, m.http_method, m.follow_redirects, m.interval_secs,
-                m.timeout_secs, m.statuses, m.slow_after_ms, m.confirm_down, m.confirm_up, m.is_active,
-                unix_us(m.created_at) AS created_at, m.version,
-                e.region, unix_us(e.began_at) AS began_at, unix_us(e.ended_at) AS ended_at,
-                unix_us(e.opening_slot) AS opening_slot, e.interval_ms, e.phase_ms
+                m.timeout_secs, m.statuses, m.slow_after_ms, m.confirm_down, m.confirm_up, m.is_active, m.created_at,
+                m.version, e.region, e.began_at, e.ended_at, e.opening_slot, e.interval_ms, e.phase_ms
          FROM monitors AS m
          CROSS JOIN LATERAL (
              SELECT * FROM schedule_epochs WHERE monitor_id = m.id ORDER BY began_at DESC LIMIT 1
@@ -109,12 +104,9 @@ pub(super) async fn write_states(
     }
     let ids: Vec<Uuid> = states.keys().map(|monitor| monitor.uuid()).collect();
     let rows: Vec<StateRow> = states.values().map(StateRow::from).collect();
-    let instants = |column: fn(&StateRow) -> i64| -> Vec<Instant> {
-        rows.iter().map(|row| Instant(Timestamp::from_micros(column(row)))).collect()
-    };
-    let maybe = |column: fn(&StateRow) -> Option<i64>| -> Vec<Option<Instant>> {
-        rows.iter().map(|row| column(row).map(Instant::from_micros)).collect()
-    };
+    let instants = |column: fn(&StateRow) -> Instant| -> Vec<Instant> { rows.iter().map(column).collect() };
+    let maybe =
+        |column: fn(&StateRow) -> Option<Instant>| -> Vec<Option<Instant>> { rows.iter().map(column).collect() };
     sqlx::query(
         "UPDATE monitor_states AS s
          SET held = w.held, since = w.since, streak_since = w.streak_since, streak_count = w.streak_count,

@@ -6,9 +6,8 @@ use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::time::Timestamp;
 
 use super::connect::MIGRATIONS;
-use super::instant::Instant;
 use super::{PostgresStore, commit, fold, partition, progress, purge, retire, rollup};
-use crate::row::Fault;
+use crate::row::{Fault, Instant};
 
 #[async_trait]
 impl Upkeep for PostgresStore {

@@ -7,10 +7,9 @@ use watchkeeper_domain::id::UserId;
 use watchkeeper_domain::notice::ChannelKind;
 use watchkeeper_domain::port::{Credentials, NewAccount, RepoResult, SignedUp, UserRepo};
 
-use super::instant::Instant;
 use super::session::insert_session;
 use super::{PostgresStore, Work, commit, take_turns};
-use crate::row::{Code, Fault, UserRow};
+use crate::row::{Code, Fault, Instant, UserRow};
 
 #[async_trait]
 impl UserRepo for PostgresStore {
@@ -31,7 +30,7 @@ impl UserRepo for PostgresStore {
 
     async fn credentials(&self, email: &Email) -> RepoResult<Option<Credentials>> {
         let row: Option<UserRow> = sqlx::query_as(
-            "SELECT id, email, password_hash, workspace_id, unix_us(created_at) AS created_at
+            "SELECT id, email, password_hash, workspace_id, created_at
              FROM users
              WHERE email = $1",
         )
@@ -44,7 +43,7 @@ impl UserRepo for PostgresStore {
 
     async fn user(&self, id: UserId) -> RepoResult<Option<User>> {
         let row: Option<UserRow> = sqlx::query_as(
-            "SELECT id, email, password_hash, workspace_id, unix_us(created_at) AS created_at
+            "SELECT id, email, password_hash, workspace_id, created_at
              FROM users
              WHERE id = $1",
         )

@@ -6,16 +6,15 @@ use watchkeeper_domain::port::{Keeping, MonitorKeeping, RepoResult, WorkspaceRep
 use watchkeeper_domain::retention::{Left, OwnRetention};
 
 use super::PostgresStore;
-use super::instant::Instant;
-use crate::row::{Fault, KeepingRow, LeftRow, MonitorKeepingRow, OwnRetentionRow};
+use crate::row::{Fault, Instant, KeepingRow, LeftRow, MonitorKeepingRow, OwnRetentionRow};
 
 /// What a workspace `w` keeps, and what is left of it after all that was let go of (`p`).
 macro_rules! kept {
     () => {
         "w.raw_days, w.packed_days, w.rollup_days,
-                    unix_us(greatest(w.raw_from, p.raw_from)) AS raw_from,
-                    unix_us(greatest(w.packed_from, p.packed_from)) AS packed_from,
-                    unix_us(greatest(w.rollups_from, p.rollups_from)) AS rollups_from"
+                    greatest(w.raw_from, p.raw_from) AS raw_from,
+                    greatest(w.packed_from, p.packed_from) AS packed_from,
+                    greatest(w.rollups_from, p.rollups_from) AS rollups_from"
     };
 }
 
@@ -38,7 +37,7 @@ impl WorkspaceRepo for PostgresStore {
 
     async fn keeping_of(&self, workspace: WorkspaceId, monitor: MonitorId) -> RepoResult<Option<MonitorKeeping>> {
         let row: Option<MonitorKeepingRow> = sqlx::query_as(concat!(
-            "SELECT unix_us(m.created_at) AS created_at, ",
+            "SELECT m.created_at, ",
             kept!(),
             "
              FROM monitors AS m

@@ -18,7 +18,7 @@ use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::{StatusSpan, TimeFacts};
 
 use super::log::{EpochRow, GapRow, next_slot, schedule};
-use super::{Code, Unreadable};
+use super::{Code, Instant, Unreadable};
 
 /// The kinds of rows; the statements of both stores have these numbers in them.
 const SCHEDULE: i32 = 0;
@@ -33,9 +33,9 @@ pub(crate) struct FactRow {
     /// The monitor.
     pub(crate) of: Uuid,
     pub(crate) kind: i32,
-    pub(crate) at: Option<i64>,
-    pub(crate) until: Option<i64>,
-    pub(crate) slot: Option<i64>,
+    pub(crate) at: Option<Instant>,
+    pub(crate) until: Option<Instant>,
+    pub(crate) slot: Option<Instant>,
     pub(crate) interval_ms: Option<i64>,
     pub(crate) phase_ms: Option<i64>,
     pub(crate) code: Option<i16>,
@@ -47,7 +47,7 @@ impl FactRow {
     pub(crate) const SCHEDULE: i32 = SCHEDULE;
 
     /// A slot that is under way.
-    pub(crate) fn open(of: Uuid, slot: i64, start_before: i64, lease_until: i64) -> Self {
+    pub(crate) fn open(of: Uuid, slot: Instant, start_before: Instant, lease_until: Instant) -> Self {
         let (at, until, slot) = (Some(slot), Some(start_before), Some(lease_until));
         Self { of, kind: OPEN, at, until, slot, interval_ms: None, phase_ms: None, code: None, count: None }
     }
@@ -56,17 +56,16 @@ impl FactRow {
         column.ok_or_else(|| Unreadable::new("fact of this kind", self.kind))
     }
 
-    fn instant(&self, column: Option<i64>) -> Result<Timestamp, Unreadable> {
-        self.with(column).map(Timestamp::from_micros)
+    fn instant(&self, column: Option<Instant>) -> Result<Timestamp, Unreadable> {
+        self.with(column).map(|at| at.0)
     }
 
     fn add_to(self, facts: &mut TimeFacts, region: &Region) -> Result<(), Unreadable> {
         match self.kind {
             SCHEDULE => {
                 if let (Some(at), Some(interval_ms), Some(phase_ms)) = (self.at, self.interval_ms, self.phase_ms) {
-                    let claimed_to = self.until.map(Timestamp::from_micros);
-                    let at = Timestamp::from_micros(at);
-                    facts.next_due_at = Some(next_slot(schedule(interval_ms, phase_ms), at, claimed_to));
+                    let claimed_to = self.until.map(|at| at.0);
+                    facts.next_due_at = Some(next_slot(schedule(interval_ms, phase_ms), at.0, claimed_to));
                 }
             }
             EPOCH => {
@@ -91,7 +90,7 @@ impl FactRow {
             SPAN => facts.spans.push(StatusSpan {
                 status: Code::of_code(self.with(self.code)?)?,
                 from: self.instant(self.at)?,
-                to: self.until.map(Timestamp::from_micros),
+                to: self.until.map(|at| at.0),
             }),
             OPEN => facts.open.push(OpenSlot {
                 slot: self.instant(self.at)?,

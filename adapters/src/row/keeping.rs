@@ -5,7 +5,7 @@ use watchkeeper_domain::port::{Keeping, MonitorKeeping};
 use watchkeeper_domain::retention::{Left, OwnRetention};
 use watchkeeper_domain::time::Timestamp;
 
-use super::Unreadable;
+use super::{Instant, Unreadable};
 
 /// What a workspace asks for itself.
 #[derive(FromRow)]
@@ -35,9 +35,9 @@ impl TryFrom<OwnRetentionRow> for OwnRetention {
 /// Instants of before which something is gone, in microseconds; none where nothing is.
 #[derive(FromRow)]
 pub(crate) struct LeftRow {
-    raw_from: Option<i64>,
-    packed_from: Option<i64>,
-    rollups_from: Option<i64>,
+    raw_from: Option<Instant>,
+    packed_from: Option<Instant>,
+    rollups_from: Option<Instant>,
 }
 
 impl LeftRow {
@@ -51,7 +51,7 @@ impl LeftRow {
 
 impl From<LeftRow> for Left {
     fn from(row: LeftRow) -> Self {
-        let at = |micros: Option<i64>, never| micros.map_or(never, Timestamp::from_micros);
+        let at = |from: Option<Instant>, never| from.map_or(never, |at| at.0);
         Self {
             raw_from: at(row.raw_from, Self::ALL.raw_from),
             packed_from: at(row.packed_from, Self::ALL.packed_from),
@@ -80,7 +80,7 @@ impl TryFrom<KeepingRow> for Keeping {
 /// Both, of the workspace of a monitor.
 #[derive(FromRow)]
 pub(crate) struct MonitorKeepingRow {
-    created_at: i64,
+    created_at: Instant,
     #[sqlx(flatten)]
     keeping: KeepingRow,
 }
@@ -89,6 +89,6 @@ impl TryFrom<MonitorKeepingRow> for MonitorKeeping {
     type Error = Unreadable;
 
     fn try_from(row: MonitorKeepingRow) -> Result<Self, Unreadable> {
-        Ok(Self { created_at: Timestamp::from_micros(row.created_at), keeping: row.keeping.try_into()? })
+        Ok(Self { created_at: row.created_at.0, keeping: row.keeping.try_into()? })
     }
 }

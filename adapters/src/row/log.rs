@@ -12,14 +12,14 @@ use watchkeeper_domain::schedule::{Epoch, Schedule, SlotRun};
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::uptime::Gap;
 
-use super::{Code, EvidenceJson, Unreadable, duration, micros};
+use super::{Code, EvidenceJson, Instant, Unreadable, duration, micros};
 
 /// A check as a row, without whose it is: that was asked for.
 #[derive(Clone, Debug, Deserialize, FromRow)]
 pub(crate) struct CheckRow {
-    pub(crate) slot: i64,
+    pub(crate) slot: Instant,
     pub(crate) origin: i16,
-    pub(crate) checked_at: i64,
+    pub(crate) checked_at: Instant,
     pub(crate) verdict: i16,
     pub(crate) reason_kind: Option<i16>,
     pub(crate) reason_detail: Option<String>,
@@ -39,9 +39,9 @@ impl CheckRow {
     pub(crate) fn of(check: &Check) -> Result<Self, Unreadable> {
         let evidence = check.evidence.as_ref().filter(|_| check.verdict != watchkeeper_domain::verdict::Verdict::Up);
         Ok(Self {
-            slot: check.slot.as_micros(),
+            slot: Instant(check.slot),
             origin: check.origin.code(),
-            checked_at: check.checked_at.as_micros(),
+            checked_at: Instant(check.checked_at),
             verdict: check.verdict.code(),
             reason_kind: check.reason.as_ref().map(|reason| reason.kind.code()),
             reason_detail: check.reason.as_ref().map(|reason| reason.detail.clone()),
@@ -62,9 +62,9 @@ impl CheckRow {
         Ok(Check {
             monitor,
             region: region.clone(),
-            slot: Timestamp::from_micros(self.slot),
+            slot: self.slot.0,
             origin: Code::of_code(self.origin)?,
-            checked_at: Timestamp::from_micros(self.checked_at),
+            checked_at: self.checked_at.0,
             verdict: Code::of_code(self.verdict)?,
             reason: reason(self.reason_kind, self.reason_detail)?,
             latency: duration(self.latency_us),
@@ -84,7 +84,7 @@ impl CheckRow {
 /// As much of a check as figures are made of, as a row.
 #[derive(Clone, Copy, Debug, Deserialize, FromRow)]
 pub(crate) struct FigureRow {
-    pub(crate) slot: i64,
+    pub(crate) slot: Instant,
     pub(crate) origin: i16,
     pub(crate) verdict: i16,
     pub(crate) latency_us: i64,
@@ -98,9 +98,9 @@ pub(crate) fn reason(kind: Option<i16>, detail: Option<String>) -> Result<Option
 /// An epoch as a row.
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct EpochRow {
-    pub(crate) began_at: i64,
-    pub(crate) ended_at: Option<i64>,
-    pub(crate) opening_slot: i64,
+    pub(crate) began_at: Instant,
+    pub(crate) ended_at: Option<Instant>,
+    pub(crate) opening_slot: Instant,
     pub(crate) interval_ms: i64,
     pub(crate) phase_ms: i64,
 }
@@ -111,9 +111,9 @@ impl EpochRow {
         Epoch {
             monitor: MonitorId::new(monitor),
             region: region.clone(),
-            began_at: Timestamp::from_micros(self.began_at),
-            ended_at: self.ended_at.map(Timestamp::from_micros),
-            opening_slot: Timestamp::from_micros(self.opening_slot),
+            began_at: self.began_at.0,
+            ended_at: self.ended_at.map(|at| at.0),
+            opening_slot: self.opening_slot.0,
             schedule: schedule(self.interval_ms, self.phase_ms),
         }
     }
@@ -127,7 +127,7 @@ pub(crate) fn schedule(interval_ms: i64, phase_ms: i64) -> Schedule {
 /// An hour that was rolled up, as a row.
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct HourRow {
-    pub(crate) began_at: i64,
+    pub(crate) began_at: Instant,
     pub(crate) up: i64,
     pub(crate) degraded: i64,
     pub(crate) down: i64,
@@ -139,14 +139,14 @@ impl TryFrom<HourRow> for (Timestamp, Tally) {
 
     fn try_from(row: HourRow) -> Result<Self, Unreadable> {
         let tally = tally(row.began_at, [row.up, row.degraded, row.down], &row.latencies)?;
-        Ok((Timestamp::from_micros(row.began_at), tally))
+        Ok((row.began_at.0, tally))
     }
 }
 
 /// A day that was folded, as a row.
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct DayRow {
-    pub(crate) began_at: i64,
+    pub(crate) began_at: Instant,
     pub(crate) up: i64,
     pub(crate) degraded: i64,
     pub(crate) down: i64,
@@ -161,7 +161,7 @@ impl DayRow {
         let Tally { up, degraded, down, latencies } = day.total();
         let [up, degraded, down] = [up, degraded, down].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
         let (latencies, hours) = (latencies.to_bytes(), Some(day.to_bytes()));
-        Self { began_at: began_at.as_micros(), up, degraded, down, latencies, hours }
+        Self { began_at: Instant(began_at), up, degraded, down, latencies, hours }
     }
 
     /// What the whole day adds up to.
@@ -172,12 +172,13 @@ impl DayRow {
     /// What its hours add up to.
     pub(crate) fn day(&self) -> Result<DayTally, Unreadable> {
         let day = self.hours.as_deref().and_then(DayTally::from_bytes);
-        day.ok_or_else(|| Unreadable::new("DayTally", self.began_at))
+        day.ok_or_else(|| Unreadable::new("DayTally", self.began_at.0.as_micros()))
     }
 }
 
-fn tally(began_at: i64, counts: [i64; 3], latencies: &[u8]) -> Result<Tally, Unreadable> {
-    let latencies = Histogram::from_bytes(latencies).ok_or_else(|| Unreadable::new("Histogram", began_at))?;
+fn tally(began_at: Instant, counts: [i64; 3], latencies: &[u8]) -> Result<Tally, Unreadable> {
+    let latencies =
+        Histogram::from_bytes(latencies).ok_or_else(|| Unreadable::new("Histogram", began_at.0.as_micros()))?;
     let [up, degraded, down] = counts.map(|count| u64::try_from(count).unwrap_or(0));
     Ok(Tally { up, degraded, down, latencies })
 }
@@ -185,8 +186,8 @@ fn tally(began_at: i64, counts: [i64; 3], latencies: &[u8]) -> Result<Tally, Unr
 /// A gap as a row.
 #[derive(Clone, Copy, Debug, FromRow)]
 pub(crate) struct GapRow {
-    pub(crate) first_slot: i64,
-    pub(crate) last_slot: i64,
+    pub(crate) first_slot: Instant,
+    pub(crate) last_slot: Instant,
     pub(crate) count: i64,
     pub(crate) outcome: i16,
 }
@@ -197,8 +198,8 @@ impl TryFrom<GapRow> for Gap {
     fn try_from(row: GapRow) -> Result<Self, Unreadable> {
         Ok(Self {
             run: SlotRun {
-                first: Timestamp::from_micros(row.first_slot),
-                last: Timestamp::from_micros(row.last_slot),
+                first: row.first_slot.0,
+                last: row.last_slot.0,
                 count: u64::try_from(row.count).map_err(|_| Unreadable::new("count of slots", row.count))?,
             },
             outcome: Code::of_code(row.outcome)?,

@@ -9,9 +9,8 @@ use watchkeeper_domain::monitor::{
     Expectation, HttpTarget, Interval, Monitor, MonitorName, Settings, StatusCodes, Target, Timeout,
 };
 use watchkeeper_domain::status::{Confirmation, Silence, State, Streak};
-use watchkeeper_domain::time::Timestamp;
 
-use super::{Code, Unreadable};
+use super::{Code, Instant, Unreadable};
 
 /// The kind of target that is asked over HTTP; there is a number for each kind to come.
 pub(crate) const TARGET_HTTP: i16 = 1;
@@ -95,7 +94,7 @@ pub(crate) struct MonitorRow {
     #[sqlx(flatten)]
     pub(crate) settings: SettingsRow,
     pub(crate) is_active: bool,
-    pub(crate) created_at: i64,
+    pub(crate) created_at: Instant,
     pub(crate) version: i32,
 }
 
@@ -108,7 +107,7 @@ impl TryFrom<MonitorRow> for Monitor {
             workspace: WorkspaceId::new(row.workspace_id),
             settings: row.settings.try_into()?,
             is_active: row.is_active,
-            created_at: Timestamp::from_micros(row.created_at),
+            created_at: row.created_at.0,
             version: u32::try_from(row.version).map_err(|_| Unreadable::new("version", row.version))?,
         })
     }
@@ -118,24 +117,24 @@ impl TryFrom<MonitorRow> for Monitor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
 pub(crate) struct StateRow {
     pub(crate) held: i16,
-    pub(crate) since: i64,
-    pub(crate) streak_since: Option<i64>,
+    pub(crate) since: Instant,
+    pub(crate) streak_since: Option<Instant>,
     pub(crate) streak_count: i32,
-    pub(crate) silence_since: Option<i64>,
+    pub(crate) silence_since: Option<Instant>,
     pub(crate) silence_count: i64,
-    pub(crate) last_slot: i64,
+    pub(crate) last_slot: Instant,
 }
 
 impl From<&State> for StateRow {
     fn from(state: &State) -> Self {
         Self {
             held: state.held.code(),
-            since: state.since.as_micros(),
-            streak_since: state.streak.map(|streak| streak.since.as_micros()),
+            since: Instant(state.since),
+            streak_since: state.streak.map(|streak| Instant(streak.since)),
             streak_count: state.streak.map_or(0, |streak| i32::try_from(streak.count).unwrap_or(i32::MAX)),
-            silence_since: state.silence.map(|silence| silence.since.as_micros()),
+            silence_since: state.silence.map(|silence| Instant(silence.since)),
             silence_count: state.silence.map_or(0, |silence| i64::try_from(silence.count).unwrap_or(i64::MAX)),
-            last_slot: state.last_slot.as_micros(),
+            last_slot: Instant(state.last_slot),
         }
     }
 }
@@ -144,17 +143,16 @@ impl TryFrom<StateRow> for State {
     type Error = Unreadable;
 
     fn try_from(row: StateRow) -> Result<Self, Unreadable> {
-        let at = Timestamp::from_micros;
         Ok(Self {
             held: Code::of_code(row.held)?,
-            since: at(row.since),
+            since: row.since.0,
             streak: row
                 .streak_since
-                .map(|since| Streak { since: at(since), count: u32::try_from(row.streak_count).unwrap_or(0) }),
+                .map(|since| Streak { since: since.0, count: u32::try_from(row.streak_count).unwrap_or(0) }),
             silence: row
                 .silence_since
-                .map(|since| Silence { since: at(since), count: u64::try_from(row.silence_count).unwrap_or(0) }),
-            last_slot: at(row.last_slot),
+                .map(|since| Silence { since: since.0, count: u64::try_from(row.silence_count).unwrap_or(0) }),
+            last_slot: row.last_slot.0,
         })
     }
 }
@@ -164,6 +162,7 @@ mod tests {
     use watchkeeper_domain::address::AddressGuard;
     use watchkeeper_domain::monitor::HttpMethod;
     use watchkeeper_domain::status::Status;
+    use watchkeeper_domain::time::Timestamp;
 
     use super::*;
 

@@ -9,7 +9,7 @@ use watchkeeper_domain::report::Reason;
 use watchkeeper_domain::time::Timestamp;
 
 use super::log::reason;
-use super::{Code, EvidenceJson, NoticeState, Unreadable};
+use super::{Code, EvidenceJson, Instant, NoticeState, Unreadable};
 
 /// An incident as a row.
 #[derive(Clone, Debug, FromRow)]
@@ -19,9 +19,9 @@ pub(crate) struct IncidentRow {
     pub(crate) monitor_id: Uuid,
     pub(crate) monitor_name: String,
     pub(crate) target_url: String,
-    pub(crate) started_at: i64,
-    pub(crate) confirmed_at: i64,
-    pub(crate) ended_at: Option<i64>,
+    pub(crate) started_at: Instant,
+    pub(crate) confirmed_at: Instant,
+    pub(crate) ended_at: Option<Instant>,
     pub(crate) ending: Option<i16>,
     pub(crate) cause_kind: i16,
     pub(crate) cause_detail: String,
@@ -34,7 +34,7 @@ impl TryFrom<IncidentRow> for Incident {
 
     fn try_from(row: IncidentRow) -> Result<Self, Unreadable> {
         let ended = match (row.ended_at, row.ending) {
-            (Some(at), Some(ending)) => Some((Timestamp::from_micros(at), Code::of_code(ending)?)),
+            (Some(at), Some(ending)) => Some((at.0, Code::of_code(ending)?)),
             _ => None,
         };
         Ok(Self {
@@ -43,8 +43,8 @@ impl TryFrom<IncidentRow> for Incident {
             monitor: MonitorId::new(row.monitor_id),
             monitor_name: row.monitor_name,
             target_url: row.target_url,
-            started_at: Timestamp::from_micros(row.started_at),
-            confirmed_at: Timestamp::from_micros(row.confirmed_at),
+            started_at: row.started_at.0,
+            confirmed_at: row.confirmed_at.0,
             ended,
             cause: Reason { kind: Code::of_code(row.cause_kind)?, detail: row.cause_detail },
             evidence: row.evidence.as_deref().map(EvidenceJson::read).transpose()?,
@@ -60,7 +60,7 @@ pub(crate) struct ChannelRow {
     pub(crate) name: String,
     pub(crate) kind: i16,
     pub(crate) is_enabled: bool,
-    pub(crate) created_at: i64,
+    pub(crate) created_at: Instant,
 }
 
 impl TryFrom<ChannelRow> for Channel {
@@ -73,7 +73,7 @@ impl TryFrom<ChannelRow> for Channel {
             name: row.name,
             kind: Code::of_code(row.kind)?,
             is_enabled: row.is_enabled,
-            created_at: Timestamp::from_micros(row.created_at),
+            created_at: row.created_at.0,
         })
     }
 }
@@ -100,10 +100,10 @@ pub(crate) struct NoticeRow {
     pub(crate) target_url: String,
     pub(crate) from_status: i16,
     pub(crate) to_status: i16,
-    pub(crate) since: i64,
+    pub(crate) since: Instant,
     pub(crate) reason_kind: Option<i16>,
     pub(crate) reason_detail: Option<String>,
-    pub(crate) created_at: i64,
+    pub(crate) created_at: Instant,
     /// How many attempts are in the ledger.
     pub(crate) attempts: i32,
 }
@@ -123,9 +123,9 @@ impl TryFrom<NoticeRow> for Notice {
             target_url: row.target_url,
             from: Code::of_code(row.from_status)?,
             to: Code::of_code(row.to_status)?,
-            since: Timestamp::from_micros(row.since),
+            since: row.since.0,
             reason: reason(row.reason_kind, row.reason_detail)?,
-            created_at: Timestamp::from_micros(row.created_at),
+            created_at: row.created_at.0,
         })
     }
 }
@@ -136,20 +136,20 @@ pub(crate) struct DeliveryRow {
     pub(crate) notice_id: Uuid,
     pub(crate) channel_id: Uuid,
     pub(crate) attempt: i32,
-    pub(crate) at: i64,
+    pub(crate) at: Instant,
     /// Why it failed; `None` where it did not.
     pub(crate) error: Option<String>,
-    pub(crate) retry_at: Option<i64>,
+    pub(crate) retry_at: Option<Instant>,
 }
 
 impl From<DeliveryRow> for TimelineEvent {
     fn from(row: DeliveryRow) -> Self {
         let outcome = match row.error {
             None => DeliveryOutcome::Delivered,
-            Some(error) => DeliveryOutcome::Failed { error, retry_at: row.retry_at.map(Timestamp::from_micros) },
+            Some(error) => DeliveryOutcome::Failed { error, retry_at: row.retry_at.map(|at| at.0) },
         };
         Self::Delivery {
-            at: Timestamp::from_micros(row.at),
+            at: row.at.0,
             notice: NoticeId::new(row.notice_id),
             channel: ChannelId::new(row.channel_id),
             attempt: u32::try_from(row.attempt).unwrap_or(0),

@@ -8,7 +8,7 @@ use watchkeeper_domain::pack::{JOINED_CHECKS, LATENCY_BYTES, Pack, PackRun};
 use watchkeeper_domain::time::Timestamp;
 
 use super::log::reason;
-use super::{Code, Unreadable, duration, micros};
+use super::{Code, Instant, Unreadable, duration, micros};
 
 /// How many bytes the latencies of a pack take at the most that holds several days, or may come to.
 pub(crate) const JOINED_BYTES: usize = JOINED_CHECKS * LATENCY_BYTES;
@@ -16,7 +16,7 @@ pub(crate) const JOINED_BYTES: usize = JOINED_CHECKS * LATENCY_BYTES;
 /// The columns of a pack.
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct PackRow {
-    pub(crate) began_at: i64,
+    pub(crate) began_at: Instant,
     pub(crate) runs: String,
     pub(crate) packed_latencies: Vec<u8>,
 }
@@ -42,14 +42,14 @@ impl PackRow {
         let runs: Result<Vec<Value>, _> = pack.runs().iter().map(|run| columns(began_at, run)).collect();
         let runs = runs.map_err(|error| Unreadable::new("Pack", error))?;
         let (runs, packed_latencies) = (Value::Array(runs).to_string(), pack.latencies().to_vec());
-        Ok(Self { began_at: began_at.as_micros(), runs, packed_latencies })
+        Ok(Self { began_at: Instant(began_at), runs, packed_latencies })
     }
 
     /// The columns of the pack that a day's checks go to: of one that began before, with them, where that takes them; else of
     /// one of their own. One that cannot be read takes nothing, so that it does not hold up the others.
     pub(crate) fn with_day(earlier: Option<Self>, day: Timestamp, of_day: &Pack) -> Result<Self, Unreadable> {
         if let Some(earlier) = earlier {
-            let began_at = Timestamp::from_micros(earlier.began_at);
+            let began_at = earlier.began_at.0;
             match earlier.pack() {
                 Ok(earlier) if earlier.takes(began_at, day, of_day) => {
                     return Self::of(began_at, &earlier.with_day(day, of_day.clone()));
@@ -65,7 +65,7 @@ impl PackRow {
 
     /// The columns of what is left of the pack from an instant on, if anything is. Of one that cannot be read nothing is.
     pub(crate) fn since(self, at: Timestamp) -> Result<Option<Self>, Unreadable> {
-        let began_at = Timestamp::from_micros(self.began_at);
+        let began_at = self.began_at.0;
         let (_, rest) = match self.pack() {
             Ok(pack) => pack.split(at),
             Err(error) => {
@@ -79,7 +79,7 @@ impl PackRow {
     /// The pack.
     pub(crate) fn pack(self) -> Result<Pack, Unreadable> {
         let runs: Vec<RunColumns> = serde_json::from_str(&self.runs).map_err(|error| Unreadable::new("Pack", error))?;
-        let runs = runs.into_iter().map(|columns| run(self.began_at, columns)).collect::<Result<_, _>>()?;
+        let runs = runs.into_iter().map(|columns| run(self.began_at.0, columns)).collect::<Result<_, _>>()?;
         Pack::from_parts(runs, self.packed_latencies).ok_or_else(|| Unreadable::new("Pack", &self.runs))
     }
 }
@@ -103,10 +103,10 @@ fn columns(began_at: Timestamp, run: &PackRun) -> serde_json::Result<Value> {
     Ok(value)
 }
 
-fn run(began_at: i64, columns: RunColumns) -> Result<PackRun, Unreadable> {
+fn run(began_at: Timestamp, columns: RunColumns) -> Result<PackRun, Unreadable> {
     let RunColumns(first, step, count, verdict, origin, http_status, lateness, kind, detail) = columns;
     Ok(PackRun {
-        first: Timestamp::from_micros(began_at.saturating_add(first)),
+        first: Timestamp::from_micros(began_at.as_micros().saturating_add(first)),
         step: duration(step),
         count,
         origin: Code::of_code(origin)?,
@@ -174,23 +174,23 @@ mod tests {
         let (few, many) = (of_day(0, 24).unwrap(), of_day(1, JOINED_CHECKS as u32 + 1).unwrap());
         let first = PackRow::with_day(None, day(0), &few).unwrap();
         let joined = PackRow::with_day(Some(first.clone()), day(1), &of_day(1, 24).unwrap()).unwrap();
-        assert_eq!((joined.began_at, joined.packed_latencies.len()), (T0.as_micros(), 48 * 3));
+        assert_eq!((joined.began_at, joined.packed_latencies.len()), (Instant(T0), 48 * 3));
         let apart = PackRow::with_day(Some(first.clone()), day(1), &many).unwrap();
-        assert_eq!(apart.began_at, day(1).as_micros());
+        assert_eq!(apart.began_at, Instant(day(1)));
         let rest = joined.since(day(1)).unwrap().unwrap();
-        assert_eq!((rest.began_at, rest.pack().unwrap()), (day(1).as_micros(), of_day(1, 24).unwrap()));
+        assert_eq!((rest.began_at, rest.pack().unwrap()), (Instant(day(1)), of_day(1, 24).unwrap()));
         assert!(first.since(day(1)).unwrap().is_none());
-        let damaged = PackRow { began_at: T0.as_micros(), runs: "[[".to_owned(), packed_latencies: vec![0; 3] };
+        let damaged = PackRow { began_at: Instant(T0), runs: "[[".to_owned(), packed_latencies: vec![0; 3] };
         assert!(damaged.clone().since(day(1)).unwrap().is_none());
         let by_itself = PackRow::with_day(Some(damaged), day(1), &of_day(1, 24).unwrap()).unwrap();
-        assert_eq!(by_itself.began_at, day(1).as_micros(), "what is damaged holds nobody up");
+        assert_eq!(by_itself.began_at, Instant(day(1)), "what is damaged holds nobody up");
     }
 
     #[test]
     fn what_is_no_pack_is_refused() {
         let row = |runs: &str, bytes: usize| {
             let (runs, packed_latencies) = (runs.to_owned(), vec![0; bytes]);
-            PackRow { began_at: 0, runs, packed_latencies }.pack().is_ok()
+            PackRow { began_at: Instant(T0), runs, packed_latencies }.pack().is_ok()
         };
         assert!(row("[[0,0,1,1]]", 3));
         assert!(!row("[[0,0,1,1]]", 2));

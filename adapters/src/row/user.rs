@@ -5,9 +5,8 @@ use uuid::Uuid;
 use watchkeeper_domain::account::{Email, PasswordHash, User};
 use watchkeeper_domain::id::{UserId, WorkspaceId};
 use watchkeeper_domain::port::Credentials;
-use watchkeeper_domain::time::Timestamp;
 
-use super::Unreadable;
+use super::{Instant, Unreadable};
 
 /// A user with what proves who they are, as a row.
 #[derive(FromRow)]
@@ -16,7 +15,7 @@ pub(crate) struct UserRow {
     email: String,
     password_hash: String,
     workspace_id: Uuid,
-    created_at: i64,
+    created_at: Instant,
 }
 
 impl TryFrom<UserRow> for Credentials {
@@ -27,7 +26,7 @@ impl TryFrom<UserRow> for Credentials {
             id: UserId::new(row.id),
             email: Email::parse(&row.email).map_err(|_| Unreadable::new("Email", "a stored address"))?,
             workspace: WorkspaceId::new(row.workspace_id),
-            created_at: Timestamp::from_micros(row.created_at),
+            created_at: row.created_at.0,
         };
         Ok(Self { user, password: PasswordHash::new(row.password_hash) })
     }

@@ -16,7 +16,7 @@ use crate::cohort::seating::{
     MAX_SEATED, MOST_MEMBERS, MOST_SLOTS_A_DAY, NewcomerRow, RoomRow, Seating, crowd, load, seat,
 };
 use crate::cohort::{Archive, CohortRow, MAX_CHANGES, MAX_COHORTS, MemberRow, Tables};
-use crate::row::{Fault, Unreadable, bigint};
+use crate::row::{Fault, Instant, Unreadable, bigint};
 
 /// The tables, in a step.
 pub(super) struct SqliteTables<'t>(pub(super) &'t mut SqliteConnection);
@@ -55,7 +55,7 @@ async fn due(
 async fn members(step: &mut SqliteConnection, cohort: i64, after: i64) -> Result<Vec<Member>, Fault> {
     let text: String = sqlx::query_scalar(MEMBERS).bind(cohort).bind(after).fetch_one(step).await?;
     let unreadable = |_| Unreadable::new("Member", "what SQLite made of its own rows");
-    let rows: Vec<(&str, i64, i64, i64, i64, i32)> = serde_json::from_str(&text).map_err(unreadable)?;
+    let rows: Vec<(&str, Instant, i64, i64, i64, i32)> = serde_json::from_str(&text).map_err(unreadable)?;
     let rows = rows.into_iter().map(|(id, first_slot, interval_ms, phase_ms, timeout_ms, version)| {
         let id = Uuid::try_parse(id).map_err(|_| Unreadable::new("MonitorId", "a member"))?;
         Ok(MemberRow { id, first_slot, interval_ms, phase_ms, timeout_ms, version }.into())
@@ -201,7 +201,7 @@ pub(super) const OVERDUE: &str = "
 pub(super) async fn seat_crowd(step: &mut SqliteConnection, request: &ClaimRequest) -> Result<(), Fault> {
     let overdue = unseated(step, OVERDUE, request, MAX_MEMBERS).await?;
     let Some((crowd, first)) = crowd(overdue) else { return Ok(()) };
-    let room = make_room(step, request, Timestamp::from_micros(first)).await?;
+    let room = make_room(step, request, first).await?;
     let Some(seating) = seat(crowd, room) else { return Ok(()) };
     take_seats(step, request, seating).await
 }

@@ -3,6 +3,7 @@
 //! prepared statement serves every number of them.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -17,7 +18,9 @@ use watchkeeper_domain::uptime::TimeFacts;
 use super::values::{instants, json, monitor_windows, windows};
 use super::{lease, progress, together};
 use crate::log::{Depth, Figure, Packed, Progress, Reader, Stretch};
-use crate::row::{self, CheckRow, Code, DayRow, FactRow, Fault, FigureRow, HourRow, PackRow, Unreadable, bigint};
+use crate::row::{
+    self, CheckRow, Code, DayRow, FactRow, Fault, FigureRow, HourRow, Instant, PackRow, Unreadable, bigint,
+};
 
 /// A reader of one snapshot.
 pub(super) struct LogReader<'s> {
@@ -56,9 +59,9 @@ struct KeyedFact {
     key: i64,
     id: Option<Uuid>,
     kind: i32,
-    at: Option<i64>,
-    until: Option<i64>,
-    slot: Option<i64>,
+    at: Option<Instant>,
+    until: Option<Instant>,
+    slot: Option<Instant>,
     interval_ms: Option<i64>,
     phase_ms: Option<i64>,
     code: Option<i16>,
@@ -75,7 +78,7 @@ impl KeyedFact {
 /// A lease that holds slots of monitors that were asked about, among others.
 #[derive(FromRow)]
 struct LeaseRow {
-    lease_until: i64,
+    lease_until: Instant,
     slots: Vec<u8>,
 }
 
@@ -196,7 +199,7 @@ impl Reader for LogReader<'_> {
             .fetch_all(&mut *self.step)
             .await?;
         let packed = |Of { monitor_key, row }: Of<PackRow>| {
-            let (monitor, began_at) = (self.monitor(monitor_key)?, Timestamp::from_micros(row.began_at));
+            let (monitor, began_at) = (self.monitor(monitor_key)?, row.began_at.0);
             Ok(Packed { monitor, began_at, pack: row.pack()? })
         };
         let packs: Result<_, Unreadable> = rows.into_iter().map(packed).collect();
@@ -207,9 +210,9 @@ impl Reader for LogReader<'_> {
 /// The slots of a lease that are of monitors that were asked about.
 fn leased(lease: &LeaseRow, schedules: &HashMap<Uuid, FactRow>) -> Vec<FactRow> {
     let open = |(monitor, slot): lease::Entry| {
-        let (at, interval_ms) = (slot.as_micros(), schedules.get(&monitor)?.interval_ms?);
-        let until = at.saturating_add(interval_ms.saturating_mul(1_000));
-        Some(FactRow::open(monitor, at, until, lease.lease_until))
+        let interval_ms = u64::try_from(schedules.get(&monitor)?.interval_ms?).ok()?;
+        let until = slot.plus(Duration::from_millis(interval_ms));
+        Some(FactRow::open(monitor, Instant(slot), Instant(until), lease.lease_until))
     };
     lease::unpack(&lease.slots).into_iter().filter_map(open).collect()
 }
@@ -217,10 +220,12 @@ fn leased(lease: &LeaseRow, schedules: &HashMap<Uuid, FactRow>) -> Vec<FactRow> 
 // Epochs, gaps and spans each lie one after the other, so that only the last one that begins by a window's beginning can
 // reach into it: all that is read begins there, or with the oldest of the newest so many.
 
-/// The rows of [`KeyedFact`], together. Where the present status began by a window's beginning, no other reaches into it.
+/// The rows of [`KeyedFact`], together. Where the present status began by a window's beginning, no other reaches into
+/// it, and its span need not be looked for.
 pub(super) const FACTS: &str = "
-    WITH asked (id, key, begins, ends, since, next_due_at, interval_ms, phase_ms, claimed_to) AS MATERIALIZED (
-        SELECT m.id, m.key, w.value ->> 1, w.value ->> 2, s.since, d.next_due_at, d.interval_ms, d.phase_ms, c.claimed_to
+    WITH asked (id, key, begins, ends, held, since, next_due_at, interval_ms, phase_ms, claimed_to) AS MATERIALIZED (
+        SELECT m.id, m.key, w.value ->> 1, w.value ->> 2, s.held, s.since, d.next_due_at, d.interval_ms, d.phase_ms,
+               c.claimed_to
           FROM json_each(?1) AS w
          CROSS JOIN monitors AS m ON m.id = unhex(w.value ->> 0)
          CROSS JOIN monitor_states AS s ON s.monitor_key = m.key
@@ -262,11 +267,15 @@ pub(super) const FACTS: &str = "
                           WHERE monitor_key = w.key AND region = ?2 AND first_slot < w.ends
                           ORDER BY first_slot DESC LIMIT 1 OFFSET ?3 - 1), 0))
     UNION ALL
+    SELECT key, NULL, 3, since, NULL, NULL, NULL, NULL, held, NULL
+      FROM asked
+     WHERE ?4 AND since <= begins AND since < ends
+    UNION ALL
     SELECT w.key, NULL, 3, s.began_at, s.ended_at, NULL, NULL, NULL, s.status, NULL
       FROM asked AS w
      CROSS JOIN status_spans AS s
         ON s.monitor_key = w.key AND s.began_at < w.ends
-       AND s.began_at >= CASE WHEN w.since <= w.begins THEN w.since ELSE max(
+       AND s.began_at >= max(
                coalesce((SELECT began_at
                            FROM status_spans
                           WHERE monitor_key = w.key AND began_at <= w.begins
@@ -274,8 +283,8 @@ pub(super) const FACTS: &str = "
                coalesce((SELECT began_at
                            FROM status_spans
                           WHERE monitor_key = w.key AND began_at < w.ends
-                          ORDER BY began_at DESC LIMIT 1 OFFSET ?3 - 1), 0)) END
-     WHERE ?4 AND (s.ended_at IS NULL OR s.ended_at > w.begins)
+                          ORDER BY began_at DESC LIMIT 1 OFFSET ?3 - 1), 0))
+     WHERE ?4 AND w.since > w.begins AND (s.ended_at IS NULL OR s.ended_at > w.begins)
     UNION ALL
     SELECT w.key, NULL, 4, c.slot, c.start_before, c.lease_until, NULL, NULL, NULL, NULL
       FROM asked AS w

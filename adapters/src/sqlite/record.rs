@@ -320,7 +320,7 @@ async fn insert_checks(step: &mut SqliteConnection, checks: &[(i64, Region, Chec
                 .bind(key)
                 .bind(region.as_str())
                 .bind(row.origin)
-                .bind(row.checked_at.saturating_sub(row.slot))
+                .bind(row.checked_at.0.as_micros().saturating_sub(row.slot.0.as_micros()))
                 .bind(row.verdict)
                 .bind(row.reason_kind)
                 .bind(row.reason_detail.as_deref())

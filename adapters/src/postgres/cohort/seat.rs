@@ -3,10 +3,10 @@
 use sqlx::PgConnection;
 use watchkeeper_domain::cohort::MAX_MEMBERS;
 use watchkeeper_domain::port::ClaimRequest;
+use watchkeeper_domain::time::Timestamp;
 
 use crate::cohort::seating::{MAX_SEATED, MOST_MEMBERS, MOST_SLOTS_A_DAY, NewcomerRow, RoomRow, Seating, crowd, seat};
-use crate::postgres::instant::Instant;
-use crate::row::Fault;
+use crate::row::{Fault, Instant};
 
 /// Gives monitors a seat that are due by themselves, though not before the horizon. Who finds none goes on by itself.
 pub(in crate::postgres) async fn seat_newcomers(
@@ -46,7 +46,7 @@ async fn take_seats(connection: &mut PgConnection, request: &ClaimRequest, seati
     .bind(room.version)
     .bind(room.members)
     .bind(room.slots_a_day)
-    .bind(Instant::from_micros(first_slot))
+    .bind(first_slot)
     .bind(longest_interval_ms)
     .execute(&mut *connection)
     .await?;
@@ -62,19 +62,19 @@ async fn take_seats(connection: &mut PgConnection, request: &ClaimRequest, seati
 
 /// Monitors without a seat that fall due after the horizon.
 const NEWCOMERS: &str = "
-    SELECT monitor_id AS id, unix_us(next_due_at) AS next_due_at, interval_ms, phase_ms
+    SELECT monitor_id AS id, next_due_at, interval_ms, phase_ms
     FROM schedule
-    WHERE region = $1 AND cohort_id IS NULL AND schedule.next_due_at > $2
-    ORDER BY schedule.next_due_at
+    WHERE region = $1 AND cohort_id IS NULL AND next_due_at > $2
+    ORDER BY next_due_at
     LIMIT $3
     FOR UPDATE SKIP LOCKED";
 
 /// Those that are overdue.
 const OVERDUE: &str = "
-    SELECT monitor_id AS id, unix_us(next_due_at) AS next_due_at, interval_ms, phase_ms
+    SELECT monitor_id AS id, next_due_at, interval_ms, phase_ms
     FROM schedule
-    WHERE region = $1 AND cohort_id IS NULL AND schedule.next_due_at <= $2
-    ORDER BY schedule.next_due_at
+    WHERE region = $1 AND cohort_id IS NULL AND next_due_at <= $2
+    ORDER BY next_due_at
     LIMIT $3
     FOR UPDATE SKIP LOCKED";
 
@@ -88,15 +88,19 @@ async fn lock_unseated(
     Ok(query.bind(Instant(request.horizon.max(request.now))).bind(i64::from(most)).fetch_all(connection).await?)
 }
 
-/// A new cohort that is claimed up to an instant, in microseconds since the Unix epoch.
-async fn make_room(connection: &mut PgConnection, request: &ClaimRequest, claimed_to: i64) -> Result<RoomRow, Fault> {
+/// A new cohort that is claimed up to an instant.
+async fn make_room(
+    connection: &mut PgConnection,
+    request: &ClaimRequest,
+    claimed_to: Timestamp,
+) -> Result<RoomRow, Fault> {
     let made = sqlx::query_as(
         "INSERT INTO cohorts (region, claimed_to, version, members, slots_a_day, longest_interval_ms)
          VALUES ($1, $2, 0, 0, 0, 0)
-         RETURNING id, unix_us(claimed_to) AS claimed_to, version, members, slots_a_day",
+         RETURNING id, claimed_to, version, members, slots_a_day",
     )
     .bind(request.region.as_str())
-    .bind(Instant::from_micros(claimed_to))
+    .bind(Instant(claimed_to))
     .fetch_one(connection)
     .await?;
     Ok(made)
@@ -105,7 +109,7 @@ async fn make_room(connection: &mut PgConnection, request: &ClaimRequest, claime
 /// A cohort that has seats left, its row locked: a new one where all are full, none where somebody else is at it.
 async fn lock_room(connection: &mut PgConnection, request: &ClaimRequest) -> Result<Option<RoomRow>, Fault> {
     let free: Option<RoomRow> = sqlx::query_as(
-        "SELECT id, unix_us(claimed_to) AS claimed_to, version, members, slots_a_day
+        "SELECT id, claimed_to, version, members, slots_a_day
          FROM cohorts
          WHERE region = $1 AND members < $2 AND slots_a_day < $3
          ORDER BY id
@@ -124,7 +128,7 @@ async fn lock_room(connection: &mut PgConnection, request: &ClaimRequest) -> Res
         "INSERT INTO cohorts (region, claimed_to, version, members, slots_a_day, longest_interval_ms)
          SELECT $1, $4, 0, 0, 0, 0
          WHERE NOT EXISTS (SELECT FROM cohorts WHERE region = $1 AND members < $2 AND slots_a_day < $3)
-         RETURNING id, unix_us(claimed_to) AS claimed_to, version, members, slots_a_day",
+         RETURNING id, claimed_to, version, members, slots_a_day",
     )
     .bind(request.region.as_str())
     .bind(MOST_MEMBERS)

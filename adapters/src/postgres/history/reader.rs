@@ -12,9 +12,8 @@ use watchkeeper_domain::uptime::TimeFacts;
 
 use crate::log::{Depth, Figure, Packed, Progress, Reader, Stretch};
 use crate::postgres::facts::Of;
-use crate::postgres::instant::Instant;
 use crate::postgres::{facts, log, progress};
-use crate::row::{DayRow, Fault, HourRow, PackRow, bigint};
+use crate::row::{DayRow, Fault, HourRow, Instant, PackRow, bigint};
 
 /// A reader of one snapshot.
 pub(super) struct LogReader<'s> {
@@ -62,7 +61,7 @@ impl Reader for LogReader<'_> {
 
     async fn hours(&mut self, monitor: MonitorId, hours: &[Window]) -> Result<Vec<(Timestamp, Tally)>, Fault> {
         let rows: Vec<HourRow> = sqlx::query_as(
-            "SELECT unix_us(r.began_at) AS began_at, r.up, r.degraded, r.down, r.latencies
+            "SELECT r.began_at, r.up, r.degraded, r.down, r.latencies
              FROM unnest($1::timestamptz[]) AS w (began_at)
              CROSS JOIN LATERAL (
                  SELECT *
@@ -88,11 +87,11 @@ impl Reader for LogReader<'_> {
     ) -> Result<Vec<DayRow>, Fault> {
         // Whole days are read from the index alone; those of which the hours are wanted, one by one from their rows.
         let rows = sqlx::query_as(
-            "SELECT unix_us(began_at) AS began_at, up, degraded, down, latencies, NULL AS hours
+            "SELECT began_at, up, degraded, down, latencies, NULL AS hours
              FROM day_rollups
              WHERE monitor_id = $1 AND region = $2 AND began_at >= $3 AND began_at < $4 AND began_at <> ALL ($5)
              UNION ALL
-             SELECT unix_us(r.began_at), r.up, r.degraded, r.down, r.latencies, r.hours
+             SELECT r.began_at, r.up, r.degraded, r.down, r.latencies, r.hours
              FROM unnest($5) AS w (began_at)
              CROSS JOIN LATERAL (
                  SELECT * FROM day_rollups WHERE monitor_id = $1 AND region = $2 AND began_at = w.began_at LIMIT 1
@@ -110,7 +109,7 @@ impl Reader for LogReader<'_> {
 
     async fn packs(&mut self, asked: &[(MonitorId, Window)], most: usize) -> Result<Vec<Packed>, Fault> {
         let rows: Vec<Of<PackRow>> = sqlx::query_as(
-            "SELECT w.monitor_id, unix_us(p.began_at) AS began_at, p.runs::text AS runs, p.packed_latencies
+            "SELECT w.monitor_id, p.began_at, p.runs::text AS runs, p.packed_latencies
              FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
                   AS w (monitor_id, begins, ends, n)
              CROSS JOIN LATERAL (
@@ -134,7 +133,7 @@ impl Reader for LogReader<'_> {
         .fetch_all(&mut *self.snapshot)
         .await?;
         let packed = |Of { monitor_id, row }: Of<PackRow>| {
-            let (monitor, began_at) = (MonitorId::new(monitor_id), Timestamp::from_micros(row.began_at));
+            let (monitor, began_at) = (MonitorId::new(monitor_id), row.began_at.0);
             Ok(Packed { monitor, began_at, pack: row.pack()? })
         };
         rows.into_iter().map(packed).collect()

@@ -19,12 +19,11 @@ use super::{open_epoch, timeout_ms};
 use crate::postgres::cohort::{depart, renew};
 use crate::postgres::consequence::end_incidents;
 use crate::postgres::gap::{Silent, leave_gaps};
-use crate::postgres::instant::Instant;
 use crate::postgres::lease;
 use crate::postgres::schedule::NextRow;
 use crate::postgres::span::{NewSpan, begin_spans};
 use crate::postgres::standing::{lock_standings, write_states};
-use crate::row::{Fault, SettingsRow};
+use crate::row::{Fault, Instant, SettingsRow};
 
 /// A monitor that nobody else can claim, record or change until the transaction ends.
 struct Held {

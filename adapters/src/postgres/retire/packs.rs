@@ -4,13 +4,12 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 use watchkeeper_domain::time::Timestamp;
 
-use crate::postgres::instant::Instant;
-use crate::row::{Fault, JOINED_BYTES, PackRow, bigint};
+use crate::row::{Fault, Instant, JOINED_BYTES, PackRow, bigint};
 
 /// Packs that began before an instant, the oldest first. One of a single day, which goes with it, is answered as an empty one:
 /// it need not be read.
 const OF_ALL: &str = "
-    SELECT monitor_id, region, unix_us(began_at) AS began_at,
+    SELECT monitor_id, region, began_at,
            CASE WHEN octet_length(packed_latencies) <= $3 THEN runs::text ELSE '[]' END AS runs,
            CASE WHEN octet_length(packed_latencies) <= $3 THEN packed_latencies ELSE '' END AS packed_latencies
     FROM packed_checks
@@ -20,7 +19,7 @@ const OF_ALL: &str = "
 
 /// The same of one monitor, in no order.
 const OF_ONE: &str = "
-    SELECT monitor_id, region, unix_us(began_at) AS began_at,
+    SELECT monitor_id, region, began_at,
            CASE WHEN octet_length(packed_latencies) <= $3 THEN runs::text ELSE '[]' END AS runs,
            CASE WHEN octet_length(packed_latencies) <= $3 THEN packed_latencies ELSE '' END AS packed_latencies
     FROM packed_checks
@@ -56,7 +55,7 @@ pub(super) async fn retire(
     for Old { monitor_id, region, row } in old {
         monitors.push(monitor_id);
         regions.push(region);
-        began.push(Instant(Timestamp::from_micros(row.began_at)));
+        began.push(row.began_at);
         left.push(row.since(before)?);
     }
     let (runs, latencies): (Vec<Option<String>>, Vec<Option<Vec<u8>>>) =

@@ -7,9 +7,8 @@ use watchkeeper_domain::retention::{Left, OwnRetention, Retention};
 use watchkeeper_domain::rollup::day_of;
 use watchkeeper_domain::time::Timestamp;
 
-use super::super::instant::Instant;
 use super::packs;
-use crate::row::{Fault, LeftRow, OwnRetentionRow, bigint};
+use crate::row::{Fault, Instant, LeftRow, OwnRetentionRow, bigint};
 
 /// Evidence, of checks that are still kept whole for others.
 const EVIDENCE: &str = "

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use uuid::Uuid;
+use watchkeeper_domain::id::MonitorId;
 use watchkeeper_domain::notice::{Delivery, DeliveryOutcome, NoticeClaim};
-use watchkeeper_domain::port::{IncidentQuery, Upkeep};
+use watchkeeper_domain::port::{IncidentQuery, MonitorRepo, Upkeep};
 use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::testkit::contract::{Stage, Subject};
 use watchkeeper_domain::testkit::fixture;
@@ -132,4 +134,49 @@ async fn what_is_done_for_one_monitor_scans_nothing_that_grows_with_the_others()
         // What has a few rows however many monitors there are is best read whole; the others have three thousand.
         assert!(rows < 1_000, "{rows} rows of {table} were read by scanning it");
     }
+}
+
+/// A thousand more monitors of the same workspace as the one there is.
+const NEIGHBOURS: &str = "
+    CREATE TEMPORARY TABLE others AS
+    SELECT m.id AS of, md5(m.id::text || n)::uuid AS id FROM monitors AS m, generate_series(1, 1000) AS n;
+    INSERT INTO monitors
+    SELECT (jsonb_populate_record(m, jsonb_build_object('id', o.id))).* FROM others AS o JOIN monitors AS m ON m.id = o.of;
+    INSERT INTO monitor_states
+    SELECT (jsonb_populate_record(s, jsonb_build_object('monitor_id', o.id))).*
+    FROM others AS o JOIN monitor_states AS s ON s.monitor_id = o.of;
+    INSERT INTO schedule
+    SELECT (jsonb_populate_record(s, jsonb_build_object('monitor_id', o.id))).*
+    FROM others AS o JOIN schedule AS s ON s.monitor_id = o.of;
+    ANALYZE";
+
+#[tokio::test]
+async fn a_page_of_monitors_costs_the_same_however_far_back_it_is() {
+    let nodes = Nodes::start().await;
+    let workspace = nodes.stage.monitor_every(60).await.monitor.workspace;
+    let mut connection = PgConnection::connect(nodes.database.url()).await.unwrap();
+    sqlx::raw_sql(NEIGHBOURS).execute(&mut connection).await.unwrap();
+    nodes.one.close().await;
+    nodes.other.close().await;
+    let read = "SELECT sum(seq_tup_read + idx_tup_fetch)::bigint
+                FROM pg_stat_user_tables
+                WHERE relname IN ('monitors', 'monitor_states', 'schedule')";
+    let mut fetched = Vec::new();
+    for place in [0, 990] {
+        let after = "SELECT id FROM monitors ORDER BY id LIMIT 1 OFFSET $1";
+        let after: Uuid = sqlx::query_scalar(after).bind(place).fetch_one(&mut connection).await.unwrap();
+        all_is_counted(&mut connection).await;
+        let before: i64 = sqlx::query_scalar(read).fetch_one(&mut connection).await.unwrap();
+        let reader = node(nodes.database.url(), 3).await;
+        // As often as it takes for the database to settle on plans for any parameters.
+        for _ in 0..7 {
+            let page = reader.monitors(workspace, Some(MonitorId::new(after)), 10).await.unwrap();
+            assert_eq!(page.len(), 10);
+        }
+        reader.close().await;
+        all_is_counted(&mut connection).await;
+        fetched.push(sqlx::query_scalar::<_, i64>(read).fetch_one(&mut connection).await.unwrap() - before);
+    }
+    // Ten of each of three tables, seven times, and what a merge of them looks at beyond.
+    assert!(fetched.iter().all(|rows| *rows < 7 * 3 * 20), "{fetched:?} rows were read");
 }

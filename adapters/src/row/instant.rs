@@ -1,12 +1,15 @@
-//! Instants as `timestamptz`, so that they read well in plain SQL.
+//! Instants as columns: whole microseconds of Unix time in SQLite; `timestamptz` in PostgreSQL, so that they read well in plain
+//! SQL.
 //!
-//! On the wire both are whole microseconds in 64 bits; only the epoch differs
+//! On PostgreSQL's wire they are whole microseconds in 64 bits as well; only the epoch differs
 //! (<https://www.postgresql.org/docs/15/datatype-datetime.html>).
 
+use serde::{Deserialize, Deserializer};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef};
+use sqlx::sqlite::{Sqlite, SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
 use watchkeeper_domain::time::Timestamp;
 
@@ -20,8 +23,8 @@ const LATEST: i64 = 9_223_371_331_200_000_000 - 1;
 const TIMESTAMPTZ: Oid = Oid(1184);
 const TIMESTAMPTZ_ARRAY: Oid = Oid(1185);
 
-/// An instant on its way to or from a `timestamptz`. What lies beyond the type's range is infinity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An instant on its way to or from a column. What lies beyond the range of `timestamptz` is infinity there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Instant(pub(crate) Timestamp);
 
 impl Instant {
@@ -59,8 +62,36 @@ impl Decode<'_, Postgres> for Instant {
     }
 }
 
+impl Type<Sqlite> for Instant {
+    fn type_info() -> SqliteTypeInfo {
+        <i64 as Type<Sqlite>>::type_info()
+    }
+
+    fn compatible(info: &SqliteTypeInfo) -> bool {
+        <i64 as Type<Sqlite>>::compatible(info)
+    }
+}
+
+impl Encode<'_, Sqlite> for Instant {
+    fn encode_by_ref(&self, arguments: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        <i64 as Encode<'_, Sqlite>>::encode_by_ref(&self.0.as_micros(), arguments)
+    }
+}
+
+impl<'r> Decode<'r, Sqlite> for Instant {
+    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
+        <i64 as Decode<'r, Sqlite>>::decode(value).map(Self::from_micros)
+    }
+}
+
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        i64::deserialize(deserializer).map(Self::from_micros)
+    }
+}
+
 /// An instant as it is sent.
-pub(super) fn wire_of(at: Timestamp) -> i64 {
+pub(crate) fn wire_of(at: Timestamp) -> i64 {
     match at.as_micros().saturating_sub(POSTGRES_EPOCH) {
         micros if micros > LATEST => i64::MAX,
         micros if micros < EARLIEST => i64::MIN,
@@ -69,6 +100,6 @@ pub(super) fn wire_of(at: Timestamp) -> i64 {
 }
 
 /// An instant that was sent.
-pub(super) fn instant_of(wire: i64) -> Timestamp {
+pub(crate) fn instant_of(wire: i64) -> Timestamp {
     Timestamp::from_micros(wire.saturating_add(POSTGRES_EPOCH))
 }
