@@ -20,7 +20,7 @@ pub(crate) use code::{Code, NoticeState};
 pub(crate) use evidence::EvidenceJson;
 pub(crate) use fact::{FactRow, facts};
 pub(crate) use fault::{Fault, Unreadable};
-pub(crate) use instant::{Instant, instant_of, wire_of};
+pub(crate) use instant::Instant;
 pub(crate) use keeping::{KeepingRow, LeftRow, MonitorKeepingRow, OwnRetentionRow};
 pub(crate) use log::{CheckRow, DayRow, EpochRow, FigureRow, GapRow, HourRow, next_slot, schedule};
 pub(crate) use monitor::{MonitorRow, SettingsRow, StateRow};

@@ -3,10 +3,8 @@
 
 use std::str::FromStr;
 
-use watchkeeper_domain::time::Timestamp;
-
 use crate::backup::{Kind, Row, Value};
-use crate::row::{Fault, Unreadable, instant_of, wire_of};
+use crate::row::{Fault, Instant, Unreadable};
 
 const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 /// The signature, flags, and the length of an extension that there is not.
@@ -83,7 +81,7 @@ fn value(kind: Kind, bytes: &[u8]) -> Result<Value, Fault> {
         Kind::Number => Value::Number(i64::from_be_bytes(bytes.try_into().map_err(|_| odd())?)),
         Kind::Instant => {
             let wire = i64::from_be_bytes(bytes.try_into().map_err(|_| odd())?);
-            Value::Number(instant_of(wire).as_micros())
+            Value::Number(Instant::of_wire(wire).0.as_micros())
         }
     })
 }
@@ -166,7 +164,7 @@ impl<'t> CopyWriter<'t> {
             WireType::Integer => self.field(&i32::try_from(number).map_err(|_| odd())?.to_be_bytes()),
             WireType::BigInt => self.field(&number.to_be_bytes()),
             WireType::Boolean => self.field(&[u8::from(number != 0)]),
-            WireType::Instant => self.field(&wire_of(Timestamp::from_micros(number)).to_be_bytes()),
+            WireType::Instant => self.field(&Instant::from_micros(number).wire().to_be_bytes()),
             WireType::Text | WireType::Bytes => Err(odd().into()),
         }
     }

@@ -10,23 +10,21 @@ use watchkeeper_domain::port::{IncidentQuery, IncidentRepo, RepoResult};
 use super::PostgresStore;
 use crate::row::{Code, DeliveryRow, Fault, IncidentRow, Instant};
 
-/// The incidents of a workspace before one, the newest first.
-const OF_WORKSPACE: &str = "
-    SELECT i.id, i.workspace_id, monitor_id, monitor_name, target_url, started_at, confirmed_at, ended_at, ending, cause_kind,
-           cause_detail, evidence::text AS evidence
-    FROM incidents AS i JOIN monitors AS m ON m.id = i.monitor_id AND m.deleted_at IS NULL
-    WHERE i.workspace_id = $1 AND i.id < $2
-    ORDER BY i.id DESC
-    LIMIT $3";
+/// Incidents of monitors that are there.
+macro_rules! incidents {
+    () => {
+        "SELECT i.id, i.workspace_id, monitor_id, monitor_name, target_url, started_at, confirmed_at, ended_at, ending,
+                cause_kind, cause_detail, evidence::text AS evidence
+         FROM incidents AS i JOIN monitors AS m ON m.id = i.monitor_id AND m.deleted_at IS NULL "
+    };
+}
 
-/// Those of a monitor.
-const OF_MONITOR: &str = "
-    SELECT i.id, i.workspace_id, monitor_id, monitor_name, target_url, started_at, confirmed_at, ended_at, ending, cause_kind,
-           cause_detail, evidence::text AS evidence
-    FROM incidents AS i JOIN monitors AS m ON m.id = i.monitor_id AND m.deleted_at IS NULL
-    WHERE i.workspace_id = $1 AND i.monitor_id = $2 AND i.id < $3
-    ORDER BY i.id DESC
-    LIMIT $4";
+/// Those of a workspace before one, the newest first.
+const OF_WORKSPACE: &str = concat!(incidents!(), "WHERE i.workspace_id = $1 AND i.id < $2 ORDER BY i.id DESC LIMIT $3");
+
+/// Those of one of its monitors.
+const OF_MONITOR: &str =
+    concat!(incidents!(), "WHERE i.workspace_id = $1 AND i.monitor_id = $2 AND i.id < $3 ORDER BY i.id DESC LIMIT $4");
 
 #[async_trait]
 impl IncidentRepo for PostgresStore {
@@ -47,17 +45,13 @@ impl IncidentRepo for PostgresStore {
         id: IncidentId,
     ) -> RepoResult<Option<(Incident, Vec<TimelineEvent>)>> {
         let mut snapshot = self.snapshot().await?;
-        let row: Option<IncidentRow> = sqlx::query_as(
-            "SELECT i.id, i.workspace_id, monitor_id, monitor_name, target_url, started_at, confirmed_at, ended_at, ending,
-                    cause_kind, cause_detail, evidence::text AS evidence
-             FROM incidents AS i JOIN monitors AS m ON m.id = i.monitor_id AND m.deleted_at IS NULL
-             WHERE i.id = $1 AND i.workspace_id = $2",
-        )
-        .bind(id.uuid())
-        .bind(workspace.uuid())
-        .fetch_optional(&mut *snapshot)
-        .await
-        .map_err(Fault::from)?;
+        let one = concat!(incidents!(), "WHERE i.id = $1 AND i.workspace_id = $2");
+        let row: Option<IncidentRow> = sqlx::query_as(one)
+            .bind(id.uuid())
+            .bind(workspace.uuid())
+            .fetch_optional(&mut *snapshot)
+            .await
+            .map_err(Fault::from)?;
         let Some(row) = row else { return Ok(None) };
         let incident = Incident::try_from(row).map_err(Fault::from)?;
         let timeline = timeline(&mut snapshot, &incident).await?;

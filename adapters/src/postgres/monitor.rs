@@ -40,20 +40,25 @@ impl MonitorRepo for PostgresStore {
         after: Option<MonitorId>,
         limit: u32,
     ) -> RepoResult<Vec<MonitorView>> {
+        // The page first, and then a look-up for each of its monitors, to which OFFSET 0 keeps the planner: a merge would go
+        // through what others have between them.
         let rows: Vec<ViewRow> = sqlx::query_as(
             "SELECT m.id, m.workspace_id, m.name, m.target_kind, m.url, m.http_method, m.follow_redirects,
                     m.interval_secs, m.timeout_secs, m.statuses, m.slow_after_ms, m.confirm_down, m.confirm_up,
                     m.is_active, m.created_at, m.version,
                     st.held, st.since, st.streak_since, st.streak_count, st.silence_since, st.silence_count, st.last_slot,
                     sc.next_due_at, sc.interval_ms, sc.phase_ms, co.claimed_to
-             FROM monitors AS m
-             JOIN monitor_states AS st ON st.monitor_id = m.id
-             LEFT JOIN schedule AS sc ON sc.monitor_id = m.id AND sc.monitor_id > $2
+             FROM (
+                 SELECT *
+                 FROM monitors
+                 WHERE workspace_id = $1 AND deleted_at IS NULL AND id > $2
+                 ORDER BY id
+                 LIMIT $3
+             ) AS m
+             CROSS JOIN LATERAL (SELECT * FROM monitor_states WHERE monitor_id = m.id OFFSET 0) AS st
+             LEFT JOIN LATERAL (SELECT * FROM schedule WHERE monitor_id = m.id OFFSET 0) AS sc ON true
              LEFT JOIN cohorts AS co ON co.id = sc.cohort_id
-             -- Of each table, so that a merge of them begins where the page does.
-             WHERE m.workspace_id = $1 AND m.deleted_at IS NULL AND m.id > $2 AND st.monitor_id > $2
-             ORDER BY m.id
-             LIMIT $3",
+             ORDER BY m.id",
         )
         .bind(workspace.uuid())
         .bind(after.map_or(Uuid::nil(), MonitorId::uuid))
@@ -81,8 +86,7 @@ impl MonitorRepo for PostgresStore {
     async fn monitors_by_id(&self, ids: &[MonitorId]) -> RepoResult<Vec<Monitor>> {
         let rows: Vec<MonitorRow> = sqlx::query_as(
             "SELECT id, workspace_id, name, target_kind, url, http_method, follow_redirects, interval_secs, timeout_secs,
-                    statuses, slow_after_ms, confirm_down, confirm_up, is_active, created_at,
-                    version
+                    statuses, slow_after_ms, confirm_down, confirm_up, is_active, created_at, version
              FROM monitors
              WHERE id = ANY ($1) AND deleted_at IS NULL",
         )

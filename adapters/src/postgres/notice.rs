@@ -29,8 +29,7 @@ impl NoticeRepo for PostgresStore {
              FROM due
              WHERE n.id = due.id
              RETURNING n.id, workspace_id, channel_id, channel_kind, monitor_id, incident_id, monitor_name, target_url,
-                       from_status, to_status, since, reason_kind, reason_detail,
-                       created_at, attempts",
+                       from_status, to_status, since, reason_kind, reason_detail, created_at, attempts",
         )
         .bind(Instant(now))
         .bind(i64::from(limit))

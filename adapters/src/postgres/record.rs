@@ -154,8 +154,11 @@ struct GlanceRow {
     has_older: bool,
 }
 
-/// The planner cannot know how many slots leases hold: a join would go through all that is open for each result, where grouping
-/// looks at each slot once. From there on, OFFSET 0 keeps it at one look-up for each monitor.
+/// What there is to know of the monitors of a batch before it is decided which of them may change.
+///
+/// The planner cannot know how many slots leases hold: joined with what was recorded, all that is open in these cohorts would be
+/// gone through for each result, where grouping looks at each slot once. From there on, OFFSET 0 keeps it at one look-up for each
+/// monitor.
 async fn glance(
     connection: &mut PgConnection,
     accepted: &[Accepted<'_>],
@@ -175,9 +178,9 @@ async fn glance(
                  SELECT monitor_id, slot AS recorded, NULL::timestamptz AS open
                  FROM unnest($1::uuid[], $2::timestamptz[]) AS r (monitor_id, slot)
                  UNION ALL
-                 SELECT monitor_id, NULL, slot
-                 FROM claims
-                 WHERE monitor_id = ANY ($1)
+                 SELECT c.monitor_id, NULL, c.slot
+                 FROM unnest($1::uuid[]) AS r (monitor_id)
+                 JOIN claims AS c USING (monitor_id)
                  UNION ALL
                  SELECT u.monitor_id, NULL, u.slot
                  FROM leases AS l
@@ -189,7 +192,9 @@ async fn glance(
              GROUP BY o.monitor_id
              HAVING max(o.recorded) IS NOT NULL
          ) AS w
-         CROSS JOIN LATERAL (SELECT * FROM monitor_states WHERE monitor_id = w.monitor_id OFFSET 0) AS s
+         CROSS JOIN LATERAL (
+             SELECT held, streak_since, silence_since FROM monitor_states WHERE monitor_id = w.monitor_id OFFSET 0
+         ) AS s
          CROSS JOIN LATERAL (SELECT workspace_id FROM monitors WHERE id = w.monitor_id OFFSET 0) AS m",
     )
     .bind(newest.keys().map(|monitor| monitor.uuid()).collect::<Vec<_>>())

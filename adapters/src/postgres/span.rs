@@ -15,8 +15,8 @@ pub(super) struct NewSpan {
     pub(super) from: Timestamp,
 }
 
-/// Ends the spans that last and begins others, at most one for each monitor, whose state is locked. Spans never run
-/// backwards and are never empty.
+/// Ends the spans that last and begins others, at most one for each monitor, whose state is locked and is written with them: the
+/// newest span of a monitor is what its state says, since when. Spans never run backwards and are never empty.
 pub(super) async fn begin_spans(connection: &mut PgConnection, spans: &[NewSpan]) -> Result<(), Fault> {
     if spans.is_empty() {
         return Ok(());

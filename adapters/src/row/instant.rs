@@ -32,6 +32,20 @@ impl Instant {
     pub(crate) fn from_micros(micros: i64) -> Self {
         Self(Timestamp::from_micros(micros))
     }
+
+    /// What PostgreSQL is sent for it.
+    pub(crate) fn wire(self) -> i64 {
+        match self.0.as_micros().saturating_sub(POSTGRES_EPOCH) {
+            micros if micros > LATEST => i64::MAX,
+            micros if micros < EARLIEST => i64::MIN,
+            micros => micros,
+        }
+    }
+
+    /// What PostgreSQL has sent.
+    pub(crate) fn of_wire(wire: i64) -> Self {
+        Self::from_micros(wire.saturating_add(POSTGRES_EPOCH))
+    }
 }
 
 impl Type<Postgres> for Instant {
@@ -48,7 +62,7 @@ impl PgHasArrayType for Instant {
 
 impl Encode<'_, Postgres> for Instant {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        buffer.extend_from_slice(&wire_of(self.0).to_be_bytes());
+        buffer.extend_from_slice(&self.wire().to_be_bytes());
         Ok(IsNull::No)
     }
 }
@@ -58,7 +72,7 @@ impl Decode<'_, Postgres> for Instant {
         if value.format() != PgValueFormat::Binary {
             return Err("an instant was not sent in binary".into());
         }
-        Ok(Self(instant_of(i64::from_be_bytes(value.as_bytes()?.try_into()?))))
+        Ok(Self::of_wire(i64::from_be_bytes(value.as_bytes()?.try_into()?)))
     }
 }
 
@@ -88,18 +102,4 @@ impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         i64::deserialize(deserializer).map(Self::from_micros)
     }
-}
-
-/// An instant as it is sent.
-pub(crate) fn wire_of(at: Timestamp) -> i64 {
-    match at.as_micros().saturating_sub(POSTGRES_EPOCH) {
-        micros if micros > LATEST => i64::MAX,
-        micros if micros < EARLIEST => i64::MIN,
-        micros => micros,
-    }
-}
-
-/// An instant that was sent.
-pub(crate) fn instant_of(wire: i64) -> Timestamp {
-    Timestamp::from_micros(wire.saturating_add(POSTGRES_EPOCH))
 }

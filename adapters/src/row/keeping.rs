@@ -32,7 +32,7 @@ impl TryFrom<OwnRetentionRow> for OwnRetention {
     }
 }
 
-/// Instants of before which something is gone, in microseconds; none where nothing is.
+/// Instants of before which something is gone; none where nothing is.
 #[derive(FromRow)]
 pub(crate) struct LeftRow {
     raw_from: Option<Instant>,

@@ -154,7 +154,8 @@ pub(super) async fn fall_silent(step: &mut SqliteConnection, key: i64, run: Slot
     Ok(())
 }
 
-/// Ends the span that lasts, and begins another. Spans never run backwards and are never empty.
+/// Ends the span that lasts, and begins another, as the state that is written with it says: the newest span of a monitor is what
+/// its state says, since when. Spans never run backwards and are never empty.
 pub(super) async fn begin_span(
     step: &mut SqliteConnection,
     key: i64,

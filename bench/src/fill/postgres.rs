@@ -1,6 +1,6 @@
 //! Into PostgreSQL.
 
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 use watchkeeper_domain::time::Timestamp;
 
@@ -29,6 +29,8 @@ pub(super) async fn fill(
     .await?;
     let seats = seats(load, &numbers);
     for (batch, seats) in all.chunks(BATCH).zip(seats.chunks(BATCH)) {
+        // In one transaction, of which now() is the beginning: a span begins when the state says.
+        let mut step = connection.begin().await?;
         let ids: Vec<Uuid> = batch.iter().map(|of| of.id).collect();
         sqlx::query(
             "INSERT INTO monitors (id, workspace_id, name, target_kind, url, http_method, follow_redirects, interval_secs,
@@ -40,7 +42,7 @@ pub(super) async fn fill(
         .bind(target)
         .bind(i32::try_from(load.interval_seconds)?)
         .bind(i32::try_from(timeout_seconds(load))?)
-        .execute(&mut *connection)
+        .execute(&mut *step)
         .await?;
         let due: Vec<f64> = batch.iter().map(|of| of.due_us as f64 / 1e6).collect();
         let phases: Vec<i64> = batch.iter().map(|of| of.phase_ms).collect();
@@ -61,8 +63,9 @@ pub(super) async fn fill(
             let statement = statement.replace("{interval}", &millis(load.interval_seconds));
             let statement = format!("{with} {}", statement.replace("{timeout}", &millis(timeout_seconds(load))));
             let query = sqlx::query(AssertSqlSafe(statement)).bind(&ids).bind(&due).bind(&phases).bind(seats);
-            query.execute(&mut *connection).await?;
+            query.execute(&mut *step).await?;
         }
+        step.commit().await?;
     }
     sqlx::raw_sql("VACUUM ANALYZE").execute(connection).await?;
     Ok(())
