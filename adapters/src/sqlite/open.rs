@@ -145,8 +145,8 @@ fn prepare_file(path: &Path) -> io::Result<Locking> {
     Ok(locking)
 }
 
-/// How the file is opened. Its statements are in no log: metrics tell how long the store takes, and a backup, which reads tables
-/// from end to end, takes as long as it takes.
+/// How the file is opened. Its statements are in no log, as those of PostgreSQL are not: metrics tell how long it takes to claim and
+/// to record, and a backup, which reads tables from end to end, takes as long as it takes.
 pub(super) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .disable_statement_logging()
