@@ -116,6 +116,15 @@ impl IdGenerator for Stuck {
 }
 
 #[tokio::test]
+async fn connections_share_no_locks() {
+    let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    let options: Vec<String> = sqlx::query_scalar("PRAGMA compile_options").fetch_all(&mut connection).await.unwrap();
+    // What they would share: the pool of all page caches, and a count of every allocation.
+    let has = |option: &str| options.iter().any(|one| one == option);
+    assert!(!has("ENABLE_MEMORY_MANAGEMENT") && has("DEFAULT_MEMSTATUS=0"), "see .cargo/config.toml: {options:?}");
+}
+
+#[tokio::test]
 async fn a_batch_that_fails_half_way_changes_nothing() {
     let directory = TempDir::new().unwrap();
     let store = SqliteStore::open(&directory.path().join("stuck.db"), Arc::new(Stuck)).await.unwrap();
