@@ -29,10 +29,10 @@ const LATENCY_MOST: u32 = (1 << (8 * LATENCY_BYTES as u32)) - 1;
 /// A pack takes some room of its own where it is kept, so that days of few checks share one. It goes on with a day as long
 /// as it holds no more checks than this with it. What is kept relies on it, a pack of more being one of a single day: it never
 /// becomes less.
-pub const JOINED_CHECKS: usize = 128;
+pub const JOINED_CHECKS: usize = 256;
 
 /// How many days a pack that is shared reaches over at the most, those without checks among them.
-pub const JOINED_DAYS: u32 = 64;
+pub const JOINED_DAYS: u32 = 128;
 
 /// Checks that follow each other at even steps and found the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,8 +70,16 @@ impl PackRun {
         }
     }
 
+    /// Whether both came to the same and as late, whenever and why ever they were made.
+    pub fn found_the_same(&self, other: &Self) -> bool {
+        self.verdict == other.verdict
+            && self.http_status == other.http_status
+            && self.lateness == other.lateness
+            && self.reason == other.reason
+    }
+
     /// The slot of one of its checks, counted from nought.
-    fn slot(&self, number: u32) -> Timestamp {
+    pub fn slot(&self, number: u32) -> Timestamp {
         self.first.plus(self.step.saturating_mul(number))
     }
 
@@ -93,14 +101,9 @@ impl PackRun {
 
     /// Goes on with another run, if that follows at the same step and found the same; else gives it back.
     fn join(&mut self, next: Self) -> Option<Self> {
-        let is_alike = self.origin == next.origin
-            && self.verdict == next.verdict
-            && self.http_status == next.http_status
-            && self.lateness == next.lateness
-            && self.reason == next.reason;
         let step = next.first.since(self.last());
         let is_even = (self.count == 1 || self.step == step) && (next.count == 1 || next.step == step);
-        if is_alike && is_even && next.first > self.last() {
+        if self.origin == next.origin && self.found_the_same(&next) && is_even && next.first > self.last() {
             (self.step, self.count) = (step, self.count.saturating_add(next.count));
             None
         } else {
@@ -118,12 +121,12 @@ pub struct Pack {
 
 impl Pack {
     /// A pack out of its parts; `None` where they do not belong together: another number of latencies than of checks, or
-    /// runs that are empty or out of order.
+    /// runs that are empty or out of order. Runs that go on with each other become one.
     pub fn from_parts(runs: Vec<PackRun>, latencies: Vec<u8>) -> Option<Self> {
         let count = runs.iter().map(|run| u64::from(run.count)).sum::<u64>();
         let is_in_order = runs.iter().zip(runs.iter().skip(1)).all(|(run, next)| run.last() < next.first);
         let is_whole = runs.iter().all(|run| run.count > 0) && latencies.len() as u64 == count * LATENCY_BYTES as u64;
-        (is_in_order && is_whole).then_some(Self { runs, latencies })
+        (is_in_order && is_whole).then(|| Self::default().with(runs, latencies))
     }
 
     /// The runs, the oldest first.
@@ -156,10 +159,13 @@ impl Pack {
 
     /// Adds all of a pack of a later stretch of time.
     pub fn append(&mut self, later: Self) {
-        for run in later.runs {
-            self.push_run(run);
-        }
-        self.latencies.extend(later.latencies);
+        *self = std::mem::take(self).with(later.runs, later.latencies);
+    }
+
+    fn with(mut self, later: Vec<PackRun>, latencies: Vec<u8>) -> Self {
+        later.into_iter().for_each(|run| self.push_run(run));
+        self.latencies.extend(latencies);
+        self
     }
 
     /// The checks whose slots lie before an instant, and the others.
@@ -169,7 +175,8 @@ impl Pack {
         self.runs.extend(runs.first_mut().and_then(|run| run.split_off_before(at)));
         let count: usize = self.runs.iter().map(|run| run.count as usize).sum();
         let latencies = self.latencies.split_off((count * LATENCY_BYTES).min(self.latencies.len()));
-        (self, Self { runs, latencies })
+        // What is left of a run may go on with the next one, as it began at another step.
+        (self, Self::default().with(runs, latencies))
     }
 
     /// Whether a pack that began on a day, the newest one that did not begin after the day in question, is where that day's

@@ -40,6 +40,8 @@ struct Schema {
     migrations: Migrator,
     /// All of them, which nobody changes once they have landed: the number of each, and the SHA-256 of its file.
     released: &'static [(i64, &'static str)],
+    /// The version from which on a row of packed checks may hold several days.
+    shares_packs_from: i64,
 }
 
 fn sqlite() -> Schema {
@@ -53,7 +55,9 @@ fn sqlite() -> Schema {
             (4, "9d2f86985bfa4fd50e4606e6191a7a7f48434839a75df7e6677f05575f0d2b75"),
             (5, "048091e63a3b4ef628f604fd87aaa666abc509675dc6472ae2b0f19db62ceadd"),
             (6, "0b193dc392cea55bd953491a8c6701dbc2a1186a8e062e3f66f39e08a11e7667"),
+            (7, "1eb561f19328f6bcaf705c072a9dea4587c0afd8e0684036df798150862ab64c"),
         ],
+        shares_packs_from: 6,
     }
 }
 
@@ -70,7 +74,9 @@ fn postgres() -> Schema {
             (6, "2fced6e45770dec8d8ae68b2c33c7754878c4419c6c5f1f35cf901379493d71f"),
             (7, "8806009ed7c08ac784ee335e0d8e5ef035255029a12239592118ff62dae4f6c1"),
             (8, "0d2924799682333f75230fc38be14f1119fce074aa23bb06453539dad9714e1e"),
+            (9, "058719db135249212322737398037034f54491e652e3239c3560cbae7204528d"),
         ],
+        shares_packs_from: 8,
     }
 }
 
@@ -152,7 +158,7 @@ async fn what_sqlite_held_at_any_released_version_is_there_and_read_as_before() 
         let pool = SqlitePool::connect(&format!("sqlite://{}", file.display())).await.unwrap();
         schema.kept(version, &before, &rows_of_sqlite(&pool).await);
         pool.close().await;
-        answers_as_before(Arc::new(store), version).await;
+        answers_as_before(Arc::new(store), &schema, version).await;
     }
 }
 
@@ -169,7 +175,7 @@ async fn what_postgres_held_at_any_released_version_is_there_and_read_as_before(
         store.migrate().await.unwrap();
         schema.kept(version, &before, &rows_of_postgres(&pool).await);
         pool.close().await;
-        answers_as_before(Arc::new(store), version).await;
+        answers_as_before(Arc::new(store), &schema, version).await;
     }
 }
 
@@ -214,7 +220,7 @@ fn both_days() -> Window {
 
 /// What the store says about what is in every sample. It begins with what the program does at its start and its janitor
 /// does soon after.
-async fn answers_as_before(store: Arc<dyn Store>, version: i64) {
+async fn answers_as_before(store: Arc<dyn Store>, schema: &Schema, version: i64) {
     let now = at(2, 30);
     store.prepare(now).await.unwrap();
     while store.roll_up(now).await.unwrap().is_some() {}
@@ -223,6 +229,7 @@ async fn answers_as_before(store: Arc<dyn Store>, version: i64) {
     retention(store.as_ref(), version).await;
     monitors(store.as_ref()).await;
     history(store.as_ref()).await;
+    shared_pack(store.as_ref(), version >= schema.shares_packs_from).await;
     incidents_and_notices(store.as_ref()).await;
     work_goes_on(store.as_ref()).await;
 }
@@ -318,6 +325,16 @@ async fn history(store: &dyn Store) {
     let buckets = store.latencies(shop, &region, days, DAY).await.unwrap();
     let counts: Vec<_> = buckets.iter().map(|bucket| (bucket.at, bucket.latencies.count())).collect();
     assert_eq!(counts, [(at(-24, 0), 21), (at(0, 0), 3)]);
+}
+
+/// Two days before those that are in every sample.
+async fn shared_pack(store: &dyn Store, is_there: bool) {
+    let (monitor, region) = (MonitorId::new(id(0xc1)), Region::default());
+    let window = Window::new(at(-72, 0), at(-24, 0)).unwrap();
+    let query = CheckQuery { monitor, region, window, verdict: None, limit: 500 };
+    let slots: Vec<_> = store.checks(&query).await.unwrap().checks.into_iter().rev().map(|check| check.slot).collect();
+    let expected = if is_there { (-72..-24).map(|hour| at(hour, 0)).collect() } else { Vec::new() };
+    assert_eq!(slots, expected);
 }
 
 async fn incidents_and_notices(store: &dyn Store) {

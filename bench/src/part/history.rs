@@ -40,7 +40,16 @@ pub(crate) const fn seldom() -> u32 {
 }
 
 /// Intervals whose days are packed beside those of the history that is asked, and how often a check fails.
-const ROOMS: [(u32, u32); 5] = [(60, seldom()), (1_800, seldom()), (3_600, seldom()), (86_400, seldom()), (300, 2)];
+const ROOMS: [(u32, u32); 8] = [
+    (60, seldom()),
+    (1_800, seldom()),
+    (3_600, seldom()),
+    (86_400, seldom()),
+    (300, 2),
+    (1_800, 2),
+    (3_600, 2),
+    (86_400, 2),
+];
 
 impl Extent {
     /// Some time of which only the room is looked at, and how many days of it are watched: one, and where days share a pack
@@ -74,6 +83,11 @@ impl Extent {
         }
     }
 
+    /// Whether results change all the time.
+    fn often_fails(self) -> bool {
+        self.fails_one_in < seldom()
+    }
+
     /// How many days the young store is old.
     pub(crate) fn young_days(self) -> u32 {
         self.days / 10
@@ -94,7 +108,7 @@ pub(crate) struct Found {
     pub(crate) by_interval: Vec<Room>,
 }
 
-/// Bytes on disk for each packed check of monitors with an interval, indexes included, on each store.
+/// Bytes on disk for each packed check of monitors with an interval, confirmations too, indexes included, on each store.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Room {
     pub(crate) interval_seconds: u32,
@@ -158,7 +172,7 @@ async fn room(extent: Extent, watched_days: u32) -> anyhow::Result<Room> {
             1 => aging.copy(1, extent.days).await?,
             _ => aging.copy_all(times_over(watched_days)).await?,
         }
-        let checks = extent.checks() as f64;
+        let checks = aging.packed_checks().await?;
         room.packed_bytes.push(aging.size("packed_checks").await? / checks);
         room.sums_bytes.push(aging.size("day_rollups").await? / checks);
     }
@@ -172,7 +186,7 @@ async fn on_store(kind: Kind, extent: Extent) -> anyhow::Result<Aged> {
     let mut young = question::ask(&aging, extent, extent.young_days()).await?;
     aging.copy(extent.young_days(), extent.days).await?;
     let old = question::ask(&aging, extent, extent.days).await?;
-    let checks = extent.checks() as f64;
+    let checks = aging.packed_checks().await?;
     let packed_bytes = aging.size("packed_checks").await? / checks;
     let sums_bytes = aging.size("day_rollups").await? / checks;
     let answers: Vec<Answered> = old.into_iter().map(|old| beside(old, &mut young)).collect();

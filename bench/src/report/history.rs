@@ -36,10 +36,10 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
     }
     if !found.by_interval.is_empty() {
         text += "\nA pack takes some room of its own, so that days of few checks share one (so many days are \
-                 watched and packed one by one as make two packs, 63 where a check is made once a day; they are then copied in the order of \
+                 watched and packed one by one as make two packs, 127 where a check is made once a day; they are then copied in the order of \
                  time until they are as old as packed checks are kept by default, and PostgreSQL clears away after each day what was \
                  written anew). Checks that follow each other with the same result are one run; where results change all the time each \
-                 run takes some room as well:\n\n\
+                 check takes a letter, and a confirmation some digits. What is counted is every check, confirmations as well:\n\n\
                  | a check every | fails | packed, SQLite | PostgreSQL | its share of the sums, SQLite | PostgreSQL |\n|---|---|---|---|---|---|\n";
     }
     for room in &found.by_interval {

@@ -259,6 +259,7 @@ macro_rules! store_contract {
             packs {
                 days_of_few_checks_age_as_those_of_many
                 a_pack_of_some_days_loses_them_one_by_one
+                results_that_change_all_the_time_are_all_kept
             }
             retention {
                 a_day_is_folded_when_all_of_its_hours_are_rolled_up

@@ -30,10 +30,8 @@ async fn partitions(connection: &mut PgConnection, of: &str) -> Vec<Timestamp> {
     begins.into_iter().map(Timestamp::from_secs).collect()
 }
 
-#[tokio::test]
-async fn packed_checks_are_read_in_plain_sql() {
-    let nodes = Nodes::start().await;
-    let (m, now) = nodes.stage.live_for_days().await;
+/// Packs what is over, and holds what plain SQL shows of a monitor against its log.
+async fn packed_checks_are_read_in_plain_sql(nodes: &Nodes, m: &Specimen, now: Timestamp) {
     nodes.stage.fold_all(now).await;
     nodes.stage.retire_all(now, &packed()).await;
     let rows = sqlx::query(
@@ -67,6 +65,46 @@ async fn packed_checks_are_read_in_plain_sql() {
         count += usize::from(row.get::<bool, _>("is_packed"));
     }
     assert!(count > 50, "{count} were packed");
+}
+
+#[tokio::test]
+async fn checks_of_some_days_are_read_in_plain_sql() {
+    let nodes = Nodes::start().await;
+    let (m, now) = nodes.stage.live_for_days().await;
+    packed_checks_are_read_in_plain_sql(&nodes, &m, now).await;
+    let (mixed, apart) = mixed_and_apart(&nodes).await;
+    assert!(mixed > 0 && apart > 0, "{mixed} runs are mixed, and {apart} are not");
+}
+
+#[tokio::test]
+async fn results_that_change_all_the_time_are_read_in_plain_sql_and_take_little_room() {
+    let nodes = Nodes::start().await;
+    let (m, now) = nodes.stage.live_in_trouble().await;
+    packed_checks_are_read_in_plain_sql(&nodes, &m, now).await;
+    assert!(mixed_and_apart(&nodes).await.0 > 0);
+    // Of a whole day: three bytes of latency, a letter, and where it is no scheduled one the digits of when it was.
+    let (checks, bytes): (i64, i64) = sqlx::query_as(
+        "SELECT octet_length(packed_latencies) / 3, octet_length(packed_latencies) + octet_length(runs::text)
+         FROM packed_checks
+         ORDER BY 1 DESC
+         LIMIT 1",
+    )
+    .fetch_one(nodes.one.pool())
+    .await
+    .map(|(checks, bytes): (i32, i32)| (checks.into(), bytes.into()))
+    .unwrap();
+    assert!(checks > 350 && bytes < 7 * checks, "{bytes} bytes of {checks} checks");
+}
+
+/// How many mixed runs there are, and how many others.
+async fn mixed_and_apart(nodes: &Nodes) -> (i64, i64) {
+    sqlx::query_as(
+        "SELECT count(*) FILTER (WHERE json_typeof(run -> 2) = 'string'), count(*) FILTER (WHERE json_typeof(run -> 2) = 'number')
+         FROM packed_checks, json_array_elements(runs) AS run",
+    )
+    .fetch_one(nodes.one.pool())
+    .await
+    .unwrap()
 }
 
 #[tokio::test]

@@ -12,9 +12,11 @@ use watchkeeper_adapters::sqlite::SqliteStore;
 use watchkeeper_domain::account::SignUpPolicy;
 use watchkeeper_domain::check::{Check, Claim, Outcome, Region, Settled};
 use watchkeeper_domain::id::{LeaseToken, MonitorId, WorkspaceId};
+use watchkeeper_domain::pack::LATENCY_BYTES;
 use watchkeeper_domain::port::{ClaimRequest, IdGenerator, Store};
 use watchkeeper_domain::retention::Retention;
 use watchkeeper_domain::rollup::{DAY, day_of};
+use watchkeeper_domain::schedule::Schedule;
 use watchkeeper_domain::testkit::{CountingIds, fixture};
 use watchkeeper_domain::time::Timestamp;
 use watchkeeper_domain::verdict::Verdict;
@@ -72,7 +74,13 @@ impl Aging {
         let ids = CountingIds::in_lane(5);
         let mut monitors = Vec::new();
         for _ in 0..extent.monitors {
-            let monitor = fixture::monitor(MonitorId::new(ids.uuid()), workspace, extent.interval_seconds, born);
+            let monitor = loop {
+                let monitor = fixture::monitor(MonitorId::new(ids.uuid()), workspace, extent.interval_seconds, born);
+                let phase = Duration::from_millis(Schedule::of(monitor.id, monitor.settings.interval).phase_ms());
+                if !extent.often_fails() || phase < ALL_WITHIN {
+                    break monitor;
+                }
+            };
             store.create_monitor(&monitor, u32::MAX).await?;
             monitors.push(monitor.id);
         }
@@ -123,6 +131,16 @@ impl Aging {
         self.run(&with(COPY_ALL_SQLITE), &with(COPY_ALL_POSTGRES)).await
     }
 
+    /// How many checks are packed, scheduled ones and others.
+    pub(super) async fn packed_checks(&mut self) -> anyhow::Result<f64> {
+        let bytes = "SELECT cast(sum(length(packed_latencies)) AS bigint) FROM packed_checks";
+        let bytes: i64 = match &mut self.database {
+            Database::Sqlite(connection) => sqlx::query_scalar(bytes).fetch_one(connection).await?,
+            Database::Postgres(connection) => sqlx::query_scalar(bytes).fetch_one(connection).await?,
+        };
+        Ok((bytes / LATENCY_BYTES as i64) as f64)
+    }
+
     /// How many bytes a table and its indexes take, partitions included.
     pub(super) async fn size(&mut self, table: &str) -> anyhow::Result<f64> {
         let bytes: i64 = match &mut self.database {
@@ -161,6 +179,24 @@ impl Aging {
     }
 }
 
+/// Where many checks fail, the slots of all monitors lie within so much of each other.
+const ALL_WITHIN: Duration = Duration::from_secs(1);
+/// And so long after them all confirmations are due.
+const CONFIRMED_AFTER: Duration = Duration::from_secs(15);
+
+/// When somebody comes by to claim and record. Each time costs the store two commits, so that it is as seldom as may be: a slot
+/// may start until the next one. Where many fail, what they came to is confirmed as soon as it really would be.
+fn visits(days: Range<Timestamp>, extent: Extent) -> impl Iterator<Item = Timestamp> {
+    let interval = Duration::from_secs(extent.interval_seconds.into());
+    let (step, after) = if extent.often_fails() {
+        (interval, vec![ALL_WITHIN, CONFIRMED_AFTER])
+    } else {
+        (interval.min(Duration::from_secs(300).max(interval / 4)), vec![Duration::ZERO])
+    };
+    let steps = std::iter::successors(Some(days.start), move |at| Some(at.plus(step)));
+    steps.take_while(move |at| *at < days.end).flat_map(move |at| after.clone().into_iter().map(move |by| at.plus(by)))
+}
+
 /// Lets the monitors be watched from one midnight until a while after another. Answers when that is.
 async fn watch(
     store: &dyn Store,
@@ -169,11 +205,9 @@ async fn watch(
     extent: Extent,
 ) -> anyhow::Result<Timestamp> {
     let end = days.end.plus(Duration::from_secs(1_800));
-    // Each time costs the store two commits, and a slot may start until the next one.
-    let step = Duration::from_secs(extent.interval_seconds.min(300.max(extent.interval_seconds / 4)).into());
-    let (mut chance, mut now) = (0x9e37_79b9_7f4a_7c15_u64, days.start);
-    while now < end {
-        if day_of(now) == now {
+    let (mut chance, mut prepared) = (0x9e37_79b9_7f4a_7c15_u64, None);
+    for now in visits(days.start..end, extent) {
+        if prepared.replace(day_of(now)) != Some(day_of(now)) {
             store.prepare(now).await?;
         }
         loop {
@@ -183,14 +217,13 @@ async fn watch(
             let batch: Vec<Settled> =
                 claims.into_iter().map(|claim| observed(claim, &mut chance, extent.fails_one_in)).collect();
             let is_last = batch.len() < BATCH as usize;
-            store.record(now, &batch).await?;
+            store.record(now.plus(Duration::from_micros(chance % 150_000)), &batch).await?;
             if is_last {
                 break;
             }
         }
-        now = now.plus(step);
     }
-    Ok(now)
+    Ok(end)
 }
 
 /// A check that takes from 20 ms to 150 ms; one in so many fails.

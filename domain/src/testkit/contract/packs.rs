@@ -1,10 +1,11 @@
 //! Days of few checks share a pack, and those of many have one each: nobody who reads the log can tell.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::retention::{observed, verdict};
 use super::stage::{Specimen, Stage};
-use crate::check::{Check, Outcome, Region, Settled};
+use crate::check::{Check, Claim, Origin, Outcome, Region, Settled};
 use crate::pack::JOINED_CHECKS;
 use crate::port::{CheckQuery, Retired};
 use crate::retention::{Left, OwnRetention, Retention};
@@ -16,7 +17,7 @@ use crate::verdict::Verdict;
 /// How often a monitor is checked at first, in seconds: four times a day.
 const SELDOM: u32 = 21_600;
 /// And from one noon to the next, so that two days have more checks each than days may share.
-const OFTEN: u32 = 300;
+const OFTEN: u32 = 150;
 /// For how many days it lives, from noon to noon, and which one of them that is.
 const DAYS: u32 = 20;
 const BUSY_DAY: u32 = 7;
@@ -78,6 +79,59 @@ impl Life {
             assert_eq!(newest, expected.iter().take(limit as usize).cloned().collect::<Vec<_>>(), "the newest {limit}");
         }
     }
+}
+
+impl Stage {
+    /// A monitor in trouble for three days, checked every five minutes: one check in two fails, in several ways, some
+    /// start late, most failures are confirmed or not at any microsecond, and now and then somebody asks for a check.
+    pub async fn live_in_trouble(&self) -> (Specimen, Timestamp) {
+        let m = self.monitor_every(OFTEN).await;
+        let mut chance = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut settle = async |claim: Claim, now: Timestamp| {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            let verdict = if chance.is_multiple_of(2) { Verdict::Down } else { Verdict::Up };
+            let http_status = [Some(503), Some(500), None][usize::try_from(chance / 8 % 3).unwrap()];
+            let checked_at = now.plus(seconds(u32::from((chance / 32).is_multiple_of(40)).into()));
+            let latency = Duration::from_micros(20_000 + chance / 2_048 % 700_000);
+            let check = Check { checked_at, latency, ..fixture::check(&claim, verdict) };
+            let check = if verdict == Verdict::Down { Check { http_status, ..check } } else { check };
+            let (settled, end) =
+                (Settled { claim, outcome: Outcome::Checked(Box::new(check)) }, checked_at.plus(latency));
+            self.settle_at(end, settled).await;
+            end
+        };
+        let slots = 3 * 86_400 / OFTEN;
+        for number in 0..slots {
+            let slot = m.slot(number);
+            let end = settle(self.claim_one(slot).await, slot).await;
+            for claim in self.claim(end.plus(seconds(10))).await {
+                let at = claim.slot;
+                settle(claim, at).await;
+            }
+            if number % 50 == 7 {
+                let at = slot.plus(seconds(97));
+                settle(self.claim_manual(&m.monitor, at).await, at).await;
+            }
+        }
+        let end = m.slot(slots);
+        (m, end)
+    }
+}
+
+/// Whatever they change to, and whoever asked for them.
+pub async fn results_that_change_all_the_time_are_all_kept(stage: &Stage) {
+    let (m, now) = stage.live_in_trouble().await;
+    let log = stage.log(m.id()).await;
+    let confirmed = log.iter().filter(|check| check.origin == Origin::Confirmation).count();
+    assert!(confirmed > 100, "{confirmed} confirmations");
+    stage.fold_all(now).await;
+    let retention = Retention::new(1, 400, 400).unwrap();
+    stage.retire_all(now, &retention).await;
+    let left: Vec<Check> = log.iter().filter_map(|check| retention.left(now).of(check.clone())).collect();
+    assert_eq!(stage.log(m.id()).await, left);
+    assert!(left.iter().filter(|check| check.slot < retention.left(now).raw_from).count() > 300);
 }
 
 /// Folded, packed and let go of as the days pass, so that a pack holds days of which the checks are still whole, and days that
