@@ -55,6 +55,10 @@ test-frontend: $(NODE_MODULES) ## Run the dashboard's unit tests
 e2e: test-packages $(DASHBOARD) test-build ## Drive the real binary with a real browser
 	WATCHKEEPER_BIN='$(WATCHKEEPER_BIN)' $(NPM) run e2e
 
+.PHONY: rehearse-upgrade
+rehearse-upgrade: test-packages ## Replace nodes of the program of the commit FROM by those of this one, or of TO, under load
+	scripts/rehearse-upgrade.sh $(FROM) $(TO)
+
 ##@ Keep in order
 
 .PHONY: check

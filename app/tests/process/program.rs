@@ -21,9 +21,20 @@ pub(crate) fn full_pipe() -> (PipeReader, Stdio) {
     (reader, Stdio::from(writer))
 }
 
+/// Names another program in place of the one that was built with the tests, and one of before it, which is to be replaced by it:
+/// `scripts/rehearse-upgrade.sh` sets both.
+const LATER: &str = "WATCHKEEPER_LATER_BIN";
+const EARLIER: &str = "WATCHKEEPER_EARLIER_BIN";
+
+/// The program that a variable names, or the one that was built with the tests.
+fn program(named_by: &str) -> PathBuf {
+    std::env::var_os(named_by).map_or_else(|| env!("CARGO_BIN_EXE_watchkeeper").into(), PathBuf::from)
+}
+
 /// How it is started: a data directory and a database that outlive the process.
 #[derive(Clone)]
 pub(crate) struct Setup {
+    program: PathBuf,
     data: PathBuf,
     variables: Vec<(String, String)>,
     /// The program that starts it, with its arguments; `None` where it is started as it is.
@@ -39,7 +50,12 @@ impl Setup {
             ("WATCHKEEPER_MIN_INTERVAL_SECONDS", "1"),
         ];
         let variables = own.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        Self { data: data.to_owned(), variables, within: None }
+        Self { program: program(LATER), data: data.to_owned(), variables, within: None }
+    }
+
+    /// The same with the program of before.
+    pub(crate) fn earlier(&self) -> Self {
+        Self { program: program(EARLIER), ..self.clone() }
     }
 
     /// On this database.
@@ -94,12 +110,11 @@ impl Setup {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let own = env!("CARGO_BIN_EXE_watchkeeper");
         let mut command = match &self.within {
-            None => Command::new(own),
+            None => Command::new(&self.program),
             Some((starter, arguments)) => {
                 let mut command = Command::new(starter);
-                command.args(arguments).arg(own);
+                command.args(arguments).arg(&self.program);
                 command
             }
         };

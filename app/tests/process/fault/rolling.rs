@@ -19,11 +19,14 @@ const ROUNDS: usize = 3;
 /// So many, that a hundred checks and more fall due in every second.
 const LOAD: Watched = Watched { address: "127.0.0.1", interval_seconds: INTERVAL_SECONDS, steady: 360 };
 
+/// `scripts/rehearse-upgrade.sh` has the first two be of another program, of an earlier version, beside which those work that
+/// replace them.
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_are_replaced_one_after_the_other_miss_no_slot() {
     let (data, database) = (tempfile::tempdir().unwrap(), Database::fresh().await);
     let setup = Setup::on(data.path(), database.url());
-    let (mut serving, mut working) = (Node::serving(&setup).await, Node::working(&setup).await);
+    let earlier = setup.earlier();
+    let (mut serving, mut working) = (Node::serving(&earlier).await, Node::working(&earlier).await);
     let mut scene = Scene::open_with(&[&serving, &working], LOAD).await;
     scene.is_owed_a_notice(&[&serving, &working]).await;
     let failure = Failure::begins("both nodes replaced, three times");
@@ -32,6 +35,7 @@ async fn nodes_that_are_replaced_one_after_the_other_miss_no_slot() {
         let new = Node::working(&setup).await;
         scene.hears(&new.program);
         replace(&mut working, new).ends().await;
+        scene.checks_go_on().await;
         let new = Node::serving(&setup).await;
         scene.moves_to(&new).await;
         replace(&mut serving, new).ends().await;
