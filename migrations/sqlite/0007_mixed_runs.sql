@@ -22,8 +22,9 @@ SELECT slot, monitor_id, region, slot + 100000 * coalesce(result ->> (at + 3), 0
        result ->> (at + 2), max(coalesce(result ->> (at + 1), 0), is_off), result ->> at, result ->> (at + 4), result ->> (at + 5), 1
   FROM (SELECT run.monitor_id, run.region, hex(substr(run.packed_latencies, 3 * (run.before + i.key) + 1, 3)) AS digits,
                run.first + iif(run.results IS NULL, i.key * run.step, i.value) AS slot,
-               -- What it came to: a capital is 65 and up, a small letter 97.
-               iif(run.results IS NULL, run.run, run.results -> (unicode(upper(substr(run.letters, i.key + 1, 1))) - 65)) AS result,
+               iif(run.results IS NULL, run.run,
+                   run.results -> (unicode(substr(run.letters, i.key + 1, 1))
+                                   - iif(substr(run.letters, i.key + 1, 1) >= 'a', unicode('a'), unicode('A')))) AS result,
                run.results IS NOT NULL AND substr(run.letters, i.key + 1, 1) >= 'a' AS is_off,
                -- Where the columns of the result begin.
                iif(run.results IS NULL, 3, 0) AS at

@@ -55,7 +55,7 @@ fn sqlite() -> Schema {
             (4, "9d2f86985bfa4fd50e4606e6191a7a7f48434839a75df7e6677f05575f0d2b75"),
             (5, "048091e63a3b4ef628f604fd87aaa666abc509675dc6472ae2b0f19db62ceadd"),
             (6, "0b193dc392cea55bd953491a8c6701dbc2a1186a8e062e3f66f39e08a11e7667"),
-            (7, "1eb561f19328f6bcaf705c072a9dea4587c0afd8e0684036df798150862ab64c"),
+            (7, "fde8ce00607175e5c94f3c7c008e6aa80a9b4be5b09d754dda5cdc5fe7ea6dbb"),
         ],
         shares_packs_from: 6,
     }
@@ -74,7 +74,7 @@ fn postgres() -> Schema {
             (6, "2fced6e45770dec8d8ae68b2c33c7754878c4419c6c5f1f35cf901379493d71f"),
             (7, "8806009ed7c08ac784ee335e0d8e5ef035255029a12239592118ff62dae4f6c1"),
             (8, "0d2924799682333f75230fc38be14f1119fce074aa23bb06453539dad9714e1e"),
-            (9, "058719db135249212322737398037034f54491e652e3239c3560cbae7204528d"),
+            (9, "3663e2e1f870fe4bbb9408411a322318305a9cd21ed5ef27380e1652a9b90d86"),
         ],
         shares_packs_from: 8,
     }

@@ -116,7 +116,7 @@ impl IdGenerator for Stuck {
 }
 
 #[tokio::test]
-async fn connections_share_no_locks() {
+async fn connections_share_neither_page_caches_nor_a_count_of_allocations() {
     let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
     let options: Vec<String> = sqlx::query_scalar("PRAGMA compile_options").fetch_all(&mut connection).await.unwrap();
     // What they would share: the pool of all page caches, and a count of every allocation.

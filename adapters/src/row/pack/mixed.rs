@@ -17,8 +17,12 @@ use watchkeeper_domain::time::Timestamp;
 use super::{ResultColumns, micros_after, result};
 use crate::row::{Unreadable, duration, micros};
 
-/// A longer run stands by itself: it would take a letter for each of its checks, and by itself takes about as many bytes as this.
+/// A longer run stands by itself: there it takes some 27 bytes, and in here one for each of its checks. The one before it and
+/// the one after it are then apart as well.
 const LONGEST: u32 = 48;
+
+/// How many checks an element holds at the most: plain SQL goes along its letters once for each of them.
+const MOST_LETTERS: usize = 512;
 
 /// The first of the letters of scheduled checks, and of those of others.
 const ON_GRID: u8 = b'A';
@@ -79,7 +83,7 @@ impl<'a> Mixed<'a> {
 
     /// Takes the run in, and answers which slot of the grid is the next one then; nothing where the run does not fit in.
     fn take(&mut self, run: &'a PackRun, next: Timestamp) -> Option<Timestamp> {
-        if run.count > LONGEST {
+        if run.count > LONGEST || self.letters.len() + run.count as usize > MOST_LETTERS {
             return None;
         }
         let (offsets, after) = if run.origin == Origin::Scheduled {

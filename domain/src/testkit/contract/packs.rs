@@ -82,7 +82,7 @@ impl Life {
 }
 
 impl Stage {
-    /// A monitor in trouble for three days, checked every five minutes: one check in two fails, in several ways, some
+    /// A monitor in trouble for three days, checked every two minutes and a half: one check in two fails, in several ways, some
     /// start late, most failures are confirmed or not at any microsecond, and now and then somebody asks for a check.
     pub async fn live_in_trouble(&self) -> (Specimen, Timestamp) {
         let m = self.monitor_every(OFTEN).await;
