@@ -57,7 +57,7 @@ e2e: test-packages $(DASHBOARD) test-build ## Drive the real binary with a real 
 
 .PHONY: rehearse-upgrade
 rehearse-upgrade: test-packages ## Replace nodes of the program of the commit FROM by those of this one, or of TO, under load
-	scripts/rehearse-upgrade.sh $(FROM) $(TO)
+	scripts/rehearse-upgrade.sh '$(FROM)' '$(TO)'
 
 ##@ Keep in order
 

@@ -5,6 +5,7 @@
 #
 # Usage: rehearse-upgrade.sh FROM [TO]
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 
 if [[ $# -lt 1 || $# -gt 2 || -z $1 ]]; then
@@ -13,25 +14,39 @@ if [[ $# -lt 1 || $# -gt 2 || -z $1 ]]; then
 fi
 
 readonly room=$PWD/target/upgrade
+readonly source=$room/source
+readonly rehearsed='fault::rolling::nodes_that_are_replaced_one_after_the_other_miss_no_slot'
 
-# Builds the program of a commit and prints where it is.
-program_of() {
-    local commit
-    commit=$(git rev-parse --verify --short "$1^{commit}")
-    if [[ ! -x $room/bin/$commit ]]; then
-        git worktree add --quiet --detach "$room/source" "$commit" >&2
-        trap 'git worktree remove --force "$room/source"' EXIT
-        CARGO_TARGET_DIR=$room/build cargo build --locked --package watchkeeper --manifest-path "$room/source/Cargo.toml" >&2
-        install -D "$room/build/debug/watchkeeper" "$room/bin/$commit"
+# What an earlier run may have left behind as well.
+clear_source() {
+    rm -rf "$source"
+    git worktree prune
+}
+trap clear_source EXIT
+
+# Builds the program of a commit, as it was built then, and leaves it where it is said to be.
+build() {
+    local -r commit=$1 program=$2
+    if [[ ! -x $program ]]; then
+        clear_source
+        git worktree add --quiet --detach "$source" "$commit"
+        rm -f "$room/build/debug/watchkeeper"
+        (cd "$source" && CARGO_TARGET_DIR=$room/build cargo build --locked --package watchkeeper)
+        install -D "$room/build/debug/watchkeeper" "$program.new"
+        mv "$program.new" "$program"
     fi
-    echo "$room/bin/$commit"
 }
 
-WATCHKEEPER_EARLIER_BIN=$(program_of "$1")
-export WATCHKEEPER_EARLIER_BIN
-if [[ $# -eq 2 && -n $2 ]]; then
-    WATCHKEEPER_LATER_BIN=$(program_of "$2")
-    export WATCHKEEPER_LATER_BIN
+commit_of() { git rev-parse --verify --quiet --short "$1^{commit}" || { echo "there is no commit $1" >&2; return 1; }; }
+
+unset WATCHKEEPER_EARLIER_BIN WATCHKEEPER_LATER_BIN
+from=$(commit_of "$1")
+build "$from" "$room/bin/$from"
+export WATCHKEEPER_EARLIER_BIN=$room/bin/$from
+if [[ -n ${2:-} ]]; then
+    to=$(commit_of "$2")
+    build "$to" "$room/bin/$to"
+    export WATCHKEEPER_LATER_BIN=$room/bin/$to
 fi
-cargo test --locked --package watchkeeper --test process -- --nocapture \
-    nodes_that_are_replaced_one_after_the_other_miss_no_slot
+cargo test --locked --package watchkeeper --test process -- --nocapture --exact "$rehearsed" | tee "$room/log"
+grep --quiet '^test result: ok. 1 passed' "$room/log" || { echo "$rehearsed did not run" >&2; exit 1; }

@@ -26,7 +26,7 @@ use super::{BackupError, Header, ReadError, Summary};
 /// How every backup begins.
 const MAGIC: &[u8; 19] = b"WATCHKEEPER-BACKUP\n";
 /// The format that is written, and the newest that is read. In the second one packed days may share a row, which a program that
-/// knows only the first would take for a day, and let go of as one; in the third a run of them may have results that change,
+/// knows only the first would take for a day, and let go of as one; in the third some runs of them are mixed,
 /// which a program that knows only the second cannot read.
 const FORMAT: u32 = 3;
 /// How much a frame holds at the most, compressed or not.

@@ -126,7 +126,9 @@ fn elements(began_at: Timestamp, runs: &[PackRun]) -> serde_json::Result<Vec<Str
         let (these, later) = rest.split_at(count);
         let apart: Vec<String> = these.iter().map(|run| element(began_at, run)).collect::<Result<_, _>>()?;
         match mixed.map(|mixed| mixed.element(began_at)).transpose()? {
-            Some(mixed) if mixed.len() < apart.join(",").len() => elements.push(mixed),
+            Some(mixed) if mixed.len() < apart.iter().map(|run| run.len() + 1).sum::<usize>() - 1 => {
+                elements.push(mixed)
+            }
             _ => elements.extend(apart),
         }
         rest = later;

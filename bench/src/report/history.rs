@@ -39,7 +39,8 @@ pub(super) fn section(found: &Found) -> anyhow::Result<Section> {
                  watched and packed one by one as make two packs, 127 where a check is made once a day; they are then copied in the order of \
                  time until they are as old as packed checks are kept by default, and PostgreSQL clears away after each day what was \
                  written anew). Checks that follow each other with the same result are one run; where results change all the time each \
-                 check takes a letter, and a confirmation some digits. What is counted is every check, confirmations as well:\n\n\
+                 check takes a letter, and a confirmation some digits. Where every second one fails all fail for the same reason, and confirmations \
+                 come ten seconds after results that differ by up to 150 ms; what is counted is every check, confirmations as well:\n\n\
                  | a check every | fails | packed, SQLite | PostgreSQL | its share of the sums, SQLite | PostgreSQL |\n|---|---|---|---|---|---|\n";
     }
     for room in &found.by_interval {

@@ -17,8 +17,8 @@ use watchkeeper_domain::time::Timestamp;
 use super::{ResultColumns, micros_after, result};
 use crate::row::{Unreadable, duration, micros};
 
-/// A longer run stands by itself: there it takes some 27 bytes, and in here one for each of its checks. The one before it and
-/// the one after it are then apart as well.
+/// A longer run stands by itself, and splits a mixed run around it in two: there it takes some 27 bytes, and in here one for each
+/// of its checks.
 const LONGEST: u32 = 48;
 
 /// How many checks an element holds at the most: plain SQL goes along its letters once for each of them.

@@ -8,7 +8,7 @@ use sqlx::{Connection, Executor, FromRow};
 use uuid::Uuid;
 use watchkeeper_domain::check::{Check, Region};
 use watchkeeper_domain::id::MonitorId;
-use watchkeeper_domain::rollup::DAY;
+use watchkeeper_domain::rollup::HOUR;
 use watchkeeper_domain::testkit::fixture::T0;
 use watchkeeper_domain::time::{Timestamp, Window};
 use watchkeeper_testdb::Database;
@@ -50,11 +50,9 @@ impl From<Check> for Shown {
 fn packs() -> Vec<(PackRow, Vec<Shown>)> {
     let (mut runner, strategy) = (TestRunner::deterministic(), trouble());
     let packs = (0..PACKS).map(|number| {
-        // Far enough apart that none reaches into the next.
-        let began_at = T0.plus(DAY * (number * 10_000));
-        let mut runs = strategy.new_tree(&mut runner).unwrap().current();
-        runs.iter_mut().for_each(|run| run.first = began_at.plus(run.first.since(T0)));
-        let pack = pack(runs);
+        // Some begin before their first check.
+        let began_at = T0.minus(HOUR * (number % 3));
+        let pack = pack(strategy.new_tree(&mut runner).unwrap().current());
         let always = Window::new(T0, Timestamp::from_micros(i64::MAX)).unwrap();
         let held = pack.checks(MonitorId::new(Uuid::nil()), &Region::default(), always);
         (PackRow::of(began_at, &pack).unwrap(), held.into_iter().map(Shown::from).collect())

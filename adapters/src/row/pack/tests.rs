@@ -85,6 +85,20 @@ fn results_that_change_are_one_element_with_a_letter_for_each_check() {
 }
 
 #[test]
+fn a_mixed_run_holds_so_many_checks_and_the_next_one_goes_on() {
+    let at = |number: i64| {
+        let verdict = if number % 2 == 0 { Verdict::Up } else { Verdict::Down };
+        single(number * 60_000_000, Origin::Scheduled, verdict, None, 0)
+    };
+    let pack = pack((0..600).map(at).collect());
+    let row = PackRow::of(T0, &pack).unwrap();
+    let elements: Vec<Vec<Value>> = serde_json::from_str(&row.runs).unwrap();
+    let letters = elements.iter().map(|element| element[2].as_str().map_or(0, str::len));
+    assert_eq!(letters.collect::<Vec<_>>(), [512, 88]);
+    assert_eq!(row.pack().unwrap(), pack);
+}
+
+#[test]
 fn a_long_run_among_changes_stands_by_itself() {
     let at = |number: i64, verdict| single(number * 60_000_000, Origin::Scheduled, verdict, None, 0);
     let changing = |from: i64| {

@@ -72,15 +72,16 @@ impl Aging {
         let midnight = day_of(NOON);
         let born = midnight.minus(DAY * (extent.days - 1));
         let ids = CountingIds::in_lane(5);
+        let interval = fixture::settings(extent.interval_seconds).interval;
         let mut monitors = Vec::new();
         for _ in 0..extent.monitors {
-            let monitor = loop {
-                let monitor = fixture::monitor(MonitorId::new(ids.uuid()), workspace, extent.interval_seconds, born);
-                let phase = Duration::from_millis(Schedule::of(monitor.id, monitor.settings.interval).phase_ms());
-                if !extent.often_fails() || phase < ALL_WITHIN {
-                    break monitor;
+            let id = loop {
+                let id = MonitorId::new(ids.uuid());
+                if !extent.often_fails() || Schedule::of(id, interval).phase_ms() < ALL_WITHIN.as_millis() as u64 {
+                    break id;
                 }
             };
+            let monitor = fixture::monitor(id, workspace, extent.interval_seconds, born);
             store.create_monitor(&monitor, u32::MAX).await?;
             monitors.push(monitor.id);
         }
