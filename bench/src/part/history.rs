@@ -40,16 +40,15 @@ pub(crate) const fn seldom() -> u32 {
 }
 
 /// Intervals whose days are packed beside those of the history that is asked, and how often a check fails.
-const ROOMS: [(u32, u32); 8] = [
-    (60, seldom()),
-    (1_800, seldom()),
-    (3_600, seldom()),
-    (86_400, seldom()),
-    (300, 2),
-    (1_800, 2),
-    (3_600, 2),
-    (86_400, 2),
-];
+const ROOMS: [(u32, u32); 6] =
+    [(60, seldom()), (1_800, seldom()), (3_600, seldom()), (86_400, seldom()), (300, 2), (86_400, 2)];
+/// And at full size, for which there is time.
+const MORE_ROOMS: [(u32, u32); 2] = [(1_800, 2), (3_600, 2)];
+
+fn rooms(size: Size) -> impl Iterator<Item = (u32, u32)> {
+    let more = if size == Size::Full { MORE_ROOMS.as_slice() } else { &[] };
+    ROOMS.iter().chain(more).copied()
+}
 
 impl Extent {
     /// Some time of which only the room is looked at, and how many days of it are watched: one, and where days share a pack
@@ -147,7 +146,7 @@ pub(crate) async fn measure(size: Size) -> anyhow::Result<Found> {
         stores.push(on_store(kind, extent).await?);
     }
     let mut by_interval = Vec::new();
-    for (interval_seconds, fails_one_in) in ROOMS {
+    for (interval_seconds, fails_one_in) in rooms(size) {
         let (extent, watched_days) = Extent::of_room(size, interval_seconds, fails_one_in);
         by_interval.push(room(extent, watched_days).await?);
     }
