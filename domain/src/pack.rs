@@ -70,7 +70,7 @@ impl PackRun {
         }
     }
 
-    /// Whether both came to the same and as late, whenever and why ever they were made.
+    /// Whether both came to the same and as late, whenever they were made and for whatever cause.
     pub fn found_the_same(&self, other: &Self) -> bool {
         self.verdict == other.verdict
             && self.http_status == other.http_status
