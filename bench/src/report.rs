@@ -4,6 +4,7 @@ mod backup;
 mod closing;
 mod crowd;
 mod dashboards;
+mod growth;
 mod history;
 mod load;
 mod nodes;
@@ -106,8 +107,8 @@ fn sections(kept: &Kept, name: &str) -> anyhow::Result<Vec<Section>> {
     if let Some(crowd) = &kept.crowd {
         sections.push(crowd::section(&crowd.found)?);
     }
-    if let Some(growth) = crowd::growth(kept) {
-        sections.push(growth.section(name)?);
+    if let Some(growth) = &kept.growth {
+        sections.push(growth::section(&growth.found, name)?);
     }
     if let Some(nodes) = &kept.nodes {
         sections.push(nodes::section(&nodes.found, name)?);

@@ -46,11 +46,6 @@ impl Circumstances {
         }
     }
 
-    /// Whether the same program was measured on the same machine.
-    pub fn is_comparable_to(&self, other: &Self) -> bool {
-        self.commit == other.commit && !self.commit.ends_with(CHANGED) && self.of_machine() == other.of_machine()
-    }
-
     /// All that it was found on, in a line.
     pub fn of_machine(&self) -> String {
         format!("{}; {}; {}; PostgreSQL {}", self.machine, self.system, self.compiler, self.postgres)

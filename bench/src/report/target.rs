@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use super::Kept;
 use super::nodes::server_us;
 use super::words::millis;
-use super::{Kept, crowd};
 use crate::finding::Finding;
 use crate::load::Load;
 use crate::part::history::{Aged, Found as History, LIST_OF_100, PAGE, list_of};
@@ -60,8 +60,8 @@ pub(super) fn table(kept: &Kept) -> anyhow::Result<String> {
     let mut text = "### Against the targets\n\n| target | SQLite | PostgreSQL |\n|---|---|---|\n".to_owned();
     let (load, dashboards) = (telling(kept.load.as_ref()), telling(kept.dashboards.as_ref()));
     let (crowd, history) = (telling(kept.crowd.as_ref()), telling(kept.history.as_ref()));
-    let growth = telling(kept.growth.as_ref()).and_then(|_| crowd::growth(kept));
-    let (nodes, closing) = (telling(kept.nodes.as_ref()), telling(kept.closing.as_ref()));
+    let (growth, nodes) = (telling(kept.growth.as_ref()), telling(kept.nodes.as_ref()));
+    let closing = telling(kept.closing.as_ref());
     let bare = load.map(|load| (load.bare_busy.cpu_us.median, load.bare_flat_out.cpu_us.median));
     let load = |kind: Kind| load?.stores.iter().find(|on| on.busy.store == kind);
     let dashboards = |kind: Kind| dashboards?.stores.iter().find(|on| on.alone.store == kind);
@@ -116,7 +116,8 @@ pub(super) fn table(kept: &Kept) -> anyhow::Result<String> {
         .into()
     })?;
     row("cost is linear in monitors: a check nowhere costs over 1.25 times what it does with the fewest", &|kind| {
-        let most = growth.as_ref().and_then(|growth| Some((growth.steepest(kind)?, growth.most(kind)?)));
+        let points = growth.map(|growth| growth.on(kind)).unwrap_or_default();
+        let most = steepest(&points).zip(points.last().map(|point| point.load.monitors));
         most.map(|(times, most)| (format!("{times:.2} times, up to {}", whole(most.into())), times <= LINEAR_WITHIN))
             .into()
     })?;
@@ -225,7 +226,7 @@ fn rise(values: &[f64]) -> Option<f64> {
 }
 
 /// What program and server use for each check, where it is the most, over what they use at the first point.
-pub(super) fn steepest(points: &[Measured]) -> Option<f64> {
+fn steepest(points: &[Measured]) -> Option<f64> {
     let first = points.first()?.cost_us();
     Some(points.iter().map(|point| point.cost_us() / first).fold(0.0, f64::max))
 }
