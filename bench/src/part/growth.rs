@@ -1,5 +1,5 @@
 //! What a check costs with few monitors and with many, at the same rate of checks. The largest crowd is watched here again: a
-//! machine does not stay as fast as it is, so that what is held against each other is measured within minutes.
+//! machine does not stay as fast as it is, and what is held against each other is to be measured side by side.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,11 +26,14 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    pub(crate) fn on(&self, kind: Kind) -> Vec<Measured> {
-        self.points.iter().filter(|point| point.store == kind).cloned().collect()
+    /// The points of one store.
+    pub(crate) fn on(&self, kind: Kind) -> Vec<&Measured> {
+        self.points.iter().filter(|point| point.store == kind).collect()
     }
 }
 
 pub(crate) async fn measure(props: Props<'_>, size: Size) -> anyhow::Result<Found> {
-    Ok(Found { points: crowd::each(props, &loads(size), |_| Effort::of_crowd(size)).await? })
+    // What is remembered of a monitor comes with its first check: memory is that of all only where each was checked.
+    let effort = |load: &Load| Effort::of_whole_crowd(size, load.interval_seconds);
+    Ok(Found { points: crowd::each(props, &loads(size), effort).await? })
 }

@@ -9,8 +9,6 @@ mod question;
 
 pub(crate) use question::{LIST_OF_100, PAGE, WARM_UP, list_of};
 
-use std::cmp::Reverse;
-
 use serde::{Deserialize, Serialize};
 use watchkeeper_domain::pack::{JOINED_CHECKS, JOINED_DAYS};
 use watchkeeper_domain::retention::Retention;
@@ -41,18 +39,23 @@ pub(crate) const fn seldom() -> u32 {
     200
 }
 
-/// Intervals whose days are packed beside those of the history that is asked, and how often a check fails: a pack of a day,
-/// one of several days, and one that changes all the time.
-const ROOMS: [(u32, u32); 3] = [(60, seldom()), (3_600, seldom()), (300, 2)];
-/// And at full size, for which there is time.
-const MORE_ROOMS: [(u32, u32); 5] = [(1_800, seldom()), (86_400, seldom()), (1_800, 2), (3_600, 2), (86_400, 2)];
+/// Intervals whose days are packed beside those of the history that is asked, and how often a check fails.
+const ROOMS: [(u32, u32); 8] = [
+    (60, seldom()),
+    (1_800, seldom()),
+    (3_600, seldom()),
+    (86_400, seldom()),
+    (300, 2),
+    (1_800, 2),
+    (3_600, 2),
+    (86_400, 2),
+];
+/// Those for which there is time below full size: a pack of a day, one of several days, and one that changes all the time.
+const QUICK_ROOMS: [(u32, u32); 3] = [(60, seldom()), (3_600, seldom()), (300, 2)];
 
-/// The ones that seldom fail first, and by interval.
-fn rooms(size: Size) -> Vec<(u32, u32)> {
-    let more = if size == Size::Full { MORE_ROOMS.as_slice() } else { &[] };
-    let mut rooms = [ROOMS.as_slice(), more].concat();
-    rooms.sort_unstable_by_key(|(interval_seconds, fails_one_in)| (Reverse(*fails_one_in), *interval_seconds));
-    rooms
+/// What is packed at a size.
+fn rooms(size: Size) -> impl Iterator<Item = (u32, u32)> {
+    ROOMS.into_iter().filter(move |room| size == Size::Full || QUICK_ROOMS.contains(room))
 }
 
 impl Extent {

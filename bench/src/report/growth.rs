@@ -28,7 +28,7 @@ pub(super) fn section(found: &Found, name: &str) -> anyhow::Result<Section> {
         let Some(fewest) = points.first() else { continue };
         for point in &points {
             let more = f64::from(point.load.monitors - fewest.load.monitors);
-            let bytes = (point.resident_peak_mb - fewest.resident_peak_mb) * 1024.0 * 1024.0 / more;
+            let grown = (point.resident_peak_mb - fewest.resident_peak_mb) * 1024.0 * 1024.0;
             writeln!(
                 text,
                 "| {} | {} | {} | {} | {:.2} | {:.0} MB | {} |",
@@ -38,7 +38,7 @@ pub(super) fn section(found: &Found, name: &str) -> anyhow::Result<Section> {
                 point.database_us.map(micros).unwrap_or_default(),
                 point.cost_us() / fewest.cost_us(),
                 point.resident_peak_mb,
-                if more > 0.0 { format!("{bytes:.0} bytes") } else { String::new() },
+                if more > 0.0 { format!("{:.0} bytes", grown / more) } else { String::new() },
             )?;
         }
     }

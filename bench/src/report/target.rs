@@ -26,7 +26,7 @@ const MAX_CROWD_LATE_MS: f64 = 2_000.0;
 const MAX_CROWD_MB: f64 = 1_024.0;
 const MAX_READY_AFTER: f64 = 5.0;
 /// Growth counts as linear where what each check costs nowhere is more than this times what it costs with the fewest.
-pub(super) const LINEAR_WITHIN: f64 = 1.25;
+const LINEAR_WITHIN: f64 = 1.25;
 /// At most so long, p99 at the store: a monitor's page, a list of 100 monitors, and one of 2,000.
 const MAX_PAGE_MS: f64 = 10.0;
 const MAX_LIST_MS: f64 = 10.0;
@@ -138,12 +138,13 @@ pub(super) fn table(kept: &Kept) -> anyhow::Result<String> {
         row(named, &|kind| answer(kind, &what).map(|ms| (millis(ms), ms < most)).into())?;
     }
     row(
-        "a packed check at most 8 bytes on disk, indexes included, at every interval, and where every second one fails",
+        "a packed check at most 8 bytes on disk, indexes included, for each kind of monitor that was packed",
         &|kind| {
-            history
-                .and_then(|history| most_packed(history, kind))
-                .map(|most| (format!("{most:.2} bytes at the most"), most <= MAX_PACKED_BYTES))
-                .into()
+            let most = history.and_then(|history| Some((most_packed(history, kind)?, history.by_interval.len() + 1)));
+            most.map(|(most, kinds)| {
+                (format!("{most:.2} bytes at the most, of {kinds} kinds"), most <= MAX_PACKED_BYTES)
+            })
+            .into()
         },
     )?;
     writeln!(text)?;
@@ -226,7 +227,7 @@ fn rise(values: &[f64]) -> Option<f64> {
 }
 
 /// What program and server use for each check, where it is the most, over what they use at the first point.
-fn steepest(points: &[Measured]) -> Option<f64> {
+fn steepest(points: &[&Measured]) -> Option<f64> {
     let first = points.first()?.cost_us();
     Some(points.iter().map(|point| point.cost_us() / first).fold(0.0, f64::max))
 }
